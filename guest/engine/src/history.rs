@@ -1,0 +1,96 @@
+//! The history of a ticket: a JSON array that is appended to as text.
+
+use std::borrow::Cow;
+
+use crate::error::Error;
+use crate::json;
+
+/// What became of a message that was said.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// The history with the message at its end.
+    Appended(String),
+    /// A message of that id and that JSON is there already.
+    Known,
+}
+
+/// Appends a compact message (a JSON string or object) to a valid history.
+pub(crate) fn append(history: &str, message: &str) -> Result<Said, Error> {
+    if let Some(id) = message_id(message)
+        && let Some(known) = find(history, &id)
+    {
+        if json::same(known, message) {
+            return Ok(Said::Known);
+        }
+        return Err(Error::Invalid(format!(
+            "message id {} is taken by another message of this ticket",
+            crate::ticket_id::excerpt(&String::from_utf8_lossy(&id))
+        )));
+    }
+    Ok(Said::Appended(push(history, message)))
+}
+
+/// The history with one more item; the bytes of the others stay.
+pub(crate) fn push(history: &str, item: &str) -> String {
+    let (items, _) = history.rsplit_once(']').unwrap_or((history, ""));
+    let mut out = String::with_capacity(items.len() + item.len() + 2);
+    out.push_str(items);
+    if !items.trim_end().ends_with('[') {
+        out.push(',');
+    }
+    out.push_str(item);
+    out.push(']');
+    out
+}
+
+/// The message with this id, if the history holds one.
+pub(crate) fn find<'a>(history: &'a str, id: &[u8]) -> Option<&'a str> {
+    json::items(history)?.into_iter().find(|item| message_id(item).is_some_and(|known| known.as_ref() == id))
+}
+
+/// The string under `id` of a message that is an object.
+pub(crate) fn message_id(message: &str) -> Option<Cow<'_, [u8]>> {
+    if !message.starts_with('{') {
+        return None;
+    }
+    let members = json::members(message)?;
+    let id = members.into_iter().rev().find(|member| json::text_of(member.key).as_ref() == b"id")?.value;
+    id.starts_with('"').then(|| json::text_of(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn appended(history: &str, message: &str) -> String {
+        match append(history, message).unwrap() {
+            Said::Appended(history) => history,
+            Said::Known => panic!("known: {message}"),
+        }
+    }
+
+    #[test]
+    fn a_message_goes_to_the_end_and_the_rest_keeps_its_bytes() {
+        assert_eq!(appended("[]", "\"a\""), "[\"a\"]");
+        assert_eq!(appended(" [ ] ", "\"a\""), " [ \"a\"]");
+        assert_eq!(appended("[ \"\\u00e9\", {\"n\": 1.0} ]", "\"]\""), "[ \"\\u00e9\", {\"n\": 1.0} ,\"]\"]");
+        assert_eq!(appended("[\"[\"]", "\"b\""), "[\"[\",\"b\"]");
+        assert_eq!(appended("[[]]", "\"b\""), "[[],\"b\"]");
+    }
+
+    #[test]
+    fn a_message_with_an_id_is_stored_once() {
+        let history = "[{\"id\": \"m1\", \"text\": \"h\\u00e9\"}, \"m1\"]";
+        assert_eq!(append(history, "{\"text\":\"hé\",\"id\":\"m1\"}").unwrap(), Said::Known);
+        assert!(matches!(append(history, "{\"id\":\"m1\",\"text\":\"other\"}"), Err(Error::Invalid(_))));
+        assert_eq!(appended("[\"m2\"]", "{\"id\":\"m2\"}"), "[\"m2\",{\"id\":\"m2\"}]");
+    }
+
+    #[test]
+    fn only_a_string_is_an_id() {
+        assert_eq!(message_id("{\"id\":\"\\u006d\"}").as_deref(), Some(b"m".as_slice()));
+        for message in ["{\"id\":1}", "{\"ID\":\"m\"}", "{\"a\":{\"id\":\"m\"}}", "\"id\"", "[\"id\"]"] {
+            assert_eq!(message_id(message), None, "{message}");
+        }
+    }
+}

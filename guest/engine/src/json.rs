@@ -1,0 +1,48 @@
+//! JSON as text: checked in one pass, cut and spliced where it stands, never rebuilt.
+//!
+//! serde_json does the parsing of parts (raw values); what it does not offer is here: a depth limit that
+//! also holds for skipped text, duplicate keys and lone surrogates refused, entries counted on the way.
+
+mod parts;
+mod patch;
+mod scan;
+
+pub(crate) use parts::{Member, by_key, items, members, same, text_of};
+pub(crate) use patch::{Edit, New, edit, merge_patch};
+pub(crate) use scan::{Kind, check, check_strict};
+
+/// Valid JSON without the white space between its tokens.
+pub(crate) fn compact(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let bytes = text.as_bytes();
+    let mut from = 0;
+    let mut at = 0;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => at = scan::after_string(bytes, at),
+            b' ' | b'\t' | b'\r' | b'\n' => {
+                out.push_str(&text[from..at]);
+                at += 1;
+                from = at;
+            }
+            _ => at += 1,
+        }
+    }
+    out.push_str(&text[from..]);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compacting_drops_white_space_between_tokens_only() {
+        assert_eq!(
+            compact(" { \"a b\" : [ 1 ,\n\t-2.0e+3, \"\\\" \\\\\" ] }\r\n"),
+            "{\"a b\":[1,-2.0e+3,\"\\\" \\\\\"]}"
+        );
+        assert_eq!(compact("\"x y\""), "\"x y\"");
+        assert_eq!(compact("{\"ä\":\"ö ü\"}"), "{\"ä\":\"ö ü\"}");
+    }
+}

@@ -1,0 +1,360 @@
+//! One pass over a JSON text: is it JSON, how deep, what is it, how many entries.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::parts::text_of;
+
+/// Deepest nesting. As many as the bits of the word that serves as the scanner's stack; a conversation's
+/// JSON rarely passes ten.
+pub(crate) const DEPTH_MAX: u32 = u64::BITS;
+
+/// What a JSON text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Object,
+    Array,
+    String,
+    Other,
+}
+
+/// What one pass over a JSON text shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) kind: Kind,
+    /// Members of the object, items of the array; 0 for anything else.
+    pub(crate) entries: usize,
+}
+
+/// Why a text is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Not JSON: what was expected, and at which byte.
+    Syntax(&'static str, usize),
+    /// Nests deeper than [`DEPTH_MAX`].
+    TooDeep,
+    /// A key of an object stands twice; the byte of the second.
+    DuplicateKey(usize),
+    /// A `\u` escape of half a character; the byte of its string.
+    LoneSurrogate(usize),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Syntax(expected, at) => write!(f, "expected {expected} at byte {at}"),
+            Self::TooDeep => write!(f, "nests deeper than {DEPTH_MAX}"),
+            Self::DuplicateKey(at) => write!(f, "has a duplicate key at byte {at}"),
+            Self::LoneSurrogate(at) => write!(f, "has a lone surrogate in the string at byte {at}"),
+        }
+    }
+}
+
+/// Checks a stored text: JSON of at most [`DEPTH_MAX`] levels.
+pub(crate) fn check(text: &str) -> Result<Shape, Fault> {
+    Scanner { text, bytes: text.as_bytes(), at: 0, watch: Lenient }.run()
+}
+
+/// Checks a text from a caller: as [`check`], and no duplicate keys, no lone surrogates.
+pub(crate) fn check_strict(text: &str) -> Result<Shape, Fault> {
+    Scanner { text, bytes: text.as_bytes(), at: 0, watch: Strict { keys: Vec::new() } }.run()
+}
+
+/// What else a pass looks at.
+trait Watch<'a> {
+    fn open(&mut self) {}
+    fn close(&mut self) {}
+    fn key(&mut self, _token: &'a str, _at: usize) -> Result<(), Fault> {
+        Ok(())
+    }
+    fn string(&mut self, _token: &'a str, _at: usize) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+struct Lenient;
+
+impl Watch<'_> for Lenient {}
+
+/// Keys seen so far, one set for every open container.
+struct Strict<'a> {
+    keys: Vec<BTreeSet<Cow<'a, [u8]>>>,
+}
+
+impl<'a> Watch<'a> for Strict<'a> {
+    fn open(&mut self) {
+        self.keys.push(BTreeSet::new());
+    }
+
+    fn close(&mut self) {
+        self.keys.pop();
+    }
+
+    fn key(&mut self, token: &'a str, at: usize) -> Result<(), Fault> {
+        self.string(token, at)?;
+        let new = self.keys.last_mut().is_none_or(|keys| keys.insert(text_of(token)));
+        if new { Ok(()) } else { Err(Fault::DuplicateKey(at)) }
+    }
+
+    fn string(&mut self, token: &'a str, at: usize) -> Result<(), Fault> {
+        // Escapes are well formed by now, so that only half a pair can fail to become text.
+        if token.contains("\\u") && serde_json::from_str::<String>(token).is_err() {
+            return Err(Fault::LoneSurrogate(at));
+        }
+        Ok(())
+    }
+}
+
+struct Scanner<'a, W> {
+    text: &'a str,
+    bytes: &'a [u8],
+    at: usize,
+    watch: W,
+}
+
+/// Which containers are open: one bit each, 1 for an object, the innermost lowest.
+#[derive(Default)]
+struct Open {
+    bits: u64,
+    depth: u32,
+}
+
+impl Open {
+    fn push(&mut self, object: bool) -> Result<(), Fault> {
+        if self.depth == DEPTH_MAX {
+            return Err(Fault::TooDeep);
+        }
+        self.bits = self.bits << 1 | u64::from(object);
+        self.depth += 1;
+        Ok(())
+    }
+
+    fn pop(&mut self) {
+        self.bits >>= 1;
+        self.depth -= 1;
+    }
+
+    fn in_object(&self) -> bool {
+        self.bits & 1 == 1
+    }
+}
+
+impl<'a, W: Watch<'a>> Scanner<'a, W> {
+    fn run(mut self) -> Result<Shape, Fault> {
+        let mut open = Open::default();
+        let mut shape = Shape { kind: self.kind(), entries: 0 };
+        loop {
+            let opened = self.value(&mut open)?;
+            if opened {
+                shape.entries += usize::from(open.depth == 1);
+                continue;
+            }
+            loop {
+                self.skip_space();
+                if open.depth == 0 {
+                    return if self.at == self.bytes.len() { Ok(shape) } else { Err(self.expected("the end")) };
+                }
+                match self.peek() {
+                    Some(b',') => {
+                        self.at += 1;
+                        shape.entries += usize::from(open.depth == 1);
+                        if open.in_object() {
+                            self.key()?;
+                        }
+                        break;
+                    }
+                    Some(b'}') if open.in_object() => self.close(&mut open),
+                    Some(b']') if !open.in_object() => self.close(&mut open),
+                    _ => return Err(self.expected(if open.in_object() { "`,` or `}`" } else { "`,` or `]`" })),
+                }
+            }
+        }
+    }
+
+    /// Passes a scalar or an empty container, or opens a container and stops before its first value;
+    /// answers whether it opened one.
+    fn value(&mut self, open: &mut Open) -> Result<bool, Fault> {
+        self.skip_space();
+        match self.peek() {
+            Some(first @ (b'{' | b'[')) => {
+                let object = first == b'{';
+                open.push(object)?;
+                self.watch.open();
+                self.at += 1;
+                self.skip_space();
+                if self.peek() == Some(if object { b'}' } else { b']' }) {
+                    self.close(open);
+                    return Ok(false);
+                }
+                if object {
+                    self.key()?;
+                }
+                Ok(true)
+            }
+            Some(b'"') => {
+                let at = self.at;
+                let token = self.string()?;
+                self.watch.string(token, at).map(|()| false)
+            }
+            Some(b'-' | b'0'..=b'9') => self.number().map(|()| false),
+            Some(b't') => self.word("true").map(|()| false),
+            Some(b'f') => self.word("false").map(|()| false),
+            Some(b'n') => self.word("null").map(|()| false),
+            _ => Err(self.expected("a JSON value")),
+        }
+    }
+
+    fn close(&mut self, open: &mut Open) {
+        open.pop();
+        self.watch.close();
+        self.at += 1;
+    }
+
+    fn key(&mut self) -> Result<(), Fault> {
+        self.skip_space();
+        if self.peek() != Some(b'"') {
+            return Err(self.expected("a key in quotes"));
+        }
+        let at = self.at;
+        let token = self.string()?;
+        self.watch.key(token, at)?;
+        self.skip_space();
+        if self.peek() != Some(b':') {
+            return Err(self.expected("`:`"));
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn string(&mut self) -> Result<&'a str, Fault> {
+        let from = self.at;
+        self.at += 1;
+        loop {
+            self.at = plain_until(self.bytes, self.at);
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(&self.text[from..self.at]);
+                }
+                Some(b'\\') => self.escape()?,
+                Some(_) => return Err(self.expected("an escape for a control character")),
+                None => return Err(self.expected("the end of a string")),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), Fault> {
+        self.at += 1;
+        match self.peek() {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
+            Some(b'u') => {
+                let digits = self.bytes.get(self.at + 1..self.at + 5);
+                if !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
+                    return Err(self.expected("four hex digits after `\\u`"));
+                }
+                self.at += 5;
+            }
+            _ => return Err(self.expected("an escape that JSON knows")),
+        }
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), Fault> {
+        self.at += usize::from(self.peek() == Some(b'-'));
+        match self.peek() {
+            Some(b'0') => self.at += 1,
+            _ => self.digits()?,
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            self.at += usize::from(matches!(self.peek(), Some(b'+' | b'-')));
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), Fault> {
+        let from = self.at;
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+        if self.at == from { Err(self.expected("a digit")) } else { Ok(()) }
+    }
+
+    fn word(&mut self, word: &'static str) -> Result<(), Fault> {
+        if self.bytes[self.at..].starts_with(word.as_bytes()) {
+            self.at += word.len();
+            return Ok(());
+        }
+        Err(self.expected("a JSON value"))
+    }
+
+    fn kind(&mut self) -> Kind {
+        self.skip_space();
+        match self.peek() {
+            Some(b'{') => Kind::Object,
+            Some(b'[') => Kind::Array,
+            Some(b'"') => Kind::String,
+            _ => Kind::Other,
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn skip_space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\r' | b'\n') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    fn expected(&self, what: &'static str) -> Fault {
+        Fault::Syntax(what, self.at)
+    }
+}
+
+/// The first byte from `at` on that is no plain character of a string: a quote, a backslash, a control
+/// character, or the end. Eight bytes a step: strings are most of every ticket.
+fn plain_until(bytes: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHS: u64 = ONES << 7;
+    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGHS;
+    while let Some(chunk) = bytes.get(at..at + 8).and_then(|chunk| <[u8; 8]>::try_from(chunk).ok()) {
+        let word = u64::from_le_bytes(chunk);
+        let quote = below(word ^ (ONES * u64::from(b'"')), 1);
+        let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
+        let found = quote | backslash | below(word, 0x20);
+        if found != 0 {
+            return at + found.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    while bytes.get(at).is_some_and(|&byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+        at += 1;
+    }
+    at
+}
+
+/// Where the string that begins at `at` of a valid text ends.
+pub(super) fn after_string(bytes: &[u8], at: usize) -> usize {
+    let mut at = at + 1;
+    loop {
+        at = plain_until(bytes, at);
+        match bytes.get(at) {
+            Some(b'\\') => at += 2,
+            Some(b'"') => return at + 1,
+            Some(_) => at += 1,
+            None => return bytes.len(),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "scan_tests.rs"]
+mod tests;

@@ -1,0 +1,124 @@
+//! The three-way merge of two states that came from one: pure, and bounded by the limits.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use crate::error::Error;
+use crate::history;
+use crate::json::{self, Edit, Member, New};
+use crate::port::Settings;
+use crate::state::State;
+
+/// One of the two states that a merge was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Changed here.
+    Ours,
+    /// Changed elsewhere.
+    Theirs,
+}
+
+/// The answer to [`merge`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Merged {
+    /// What the ticket should be.
+    pub state: State,
+    /// The side of which something is not in `state`.
+    pub aside: Option<Side>,
+}
+
+/// Merges `ours` and `theirs`, which both came from `base`; `tickets.wit` has the rules.
+///
+/// # Errors
+/// `Corrupt` where one of the states is none, `TooLarge` where one or the result is over a limit.
+pub fn merge(base: &State, ours: &State, theirs: &State, settings: &Settings) -> Result<Merged, Error> {
+    for (name, state) in [("base", base), ("ours", ours), ("theirs", theirs)] {
+        state.check(settings).map_err(|error| match error {
+            Error::Corrupt(text) => Error::Invalid(format!("state `{name}`: {text}")),
+            other => other,
+        })?;
+    }
+    if ours.created_at != theirs.created_at {
+        return Ok(Merged { state: theirs.clone(), aside: Some(Side::Ours) });
+    }
+    if theirs == base {
+        return Ok(Merged { state: ours.clone(), aside: None });
+    }
+    let Some(said) = ours_after(base, ours) else {
+        let ours_later = ours.updated_at > theirs.updated_at;
+        let (state, aside) = if ours_later { (ours, Side::Theirs) } else { (theirs, Side::Ours) };
+        return Ok(Merged { state: state.clone(), aside: Some(aside) });
+    };
+    let ours_wins = ours.updated_at > theirs.updated_at;
+    let (history, all_said) = append_new(&theirs.history, &said);
+    let state = State {
+        facts: facts(&base.facts, &ours.facts, &theirs.facts, ours_wins),
+        history,
+        last_decision: pick(&base.last_decision, &ours.last_decision, &theirs.last_decision, ours_wins).to_owned(),
+        created_at: theirs.created_at,
+        updated_at: ours.updated_at.max(theirs.updated_at),
+    };
+    state.check(settings)?;
+    Ok(Merged { state, aside: (!all_said).then_some(Side::Ours) })
+}
+
+/// What `ours` said after `base`; none where `ours` is no continuation of `base` but a rollback.
+fn ours_after<'a>(base: &State, ours: &'a State) -> Option<Vec<&'a str>> {
+    if ours.updated_at < base.updated_at {
+        return None;
+    }
+    let before = json::items(&base.history)?;
+    let mut after = json::items(&ours.history)?;
+    let continues = after.len() >= before.len() && before.iter().zip(&after).all(|(one, other)| json::same(one, other));
+    continues.then(|| after.split_off(before.len()))
+}
+
+/// Their history and our messages after it, and whether it holds all of ours: a message whose id is there
+/// already is there once, and where its content differs, theirs stays.
+fn append_new(theirs: &str, said: &[&str]) -> (String, bool) {
+    let items = json::items(theirs).unwrap_or_default();
+    let known: BTreeMap<_, &str> =
+        items.into_iter().filter_map(|item| history::message_id(item).map(|id| (id, item))).collect();
+    let mut merged = theirs.to_owned();
+    let mut complete = true;
+    for message in said {
+        match history::message_id(message).and_then(|id| known.get(&id)) {
+            None => merged = history::push(&merged, message),
+            Some(there) => complete &= json::same(there, message),
+        }
+    }
+    (merged, complete)
+}
+
+/// Their facts with our changes since the base, key by key.
+fn facts(base: &str, ours: &str, theirs: &str, ours_wins: bool) -> String {
+    let part = |text| json::by_key(text).unwrap_or_default();
+    let (before, here, there) = (part(base), part(ours), part(theirs));
+    let tokens: BTreeMap<&Cow<'_, [u8]>, &str> =
+        before.iter().chain(&here).map(|(key, member)| (key, member.key)).collect();
+    let mut edits = Vec::new();
+    for (key, token) in tokens {
+        let (old, mine) = (before.get(key), here.get(key));
+        if changed(old, mine) && (ours_wins || !changed(old, there.get(key))) {
+            edits.push(Edit { key: token, new: mine.map_or(New::Nothing, |member| New::Value(member.value)) });
+        }
+    }
+    json::edit(theirs, &edits)
+}
+
+fn changed(old: Option<&Member<'_>>, new: Option<&Member<'_>>) -> bool {
+    match (old, new) {
+        (Some(old), Some(new)) => !json::same(old.value, new.value),
+        (old, new) => old.is_some() != new.is_some(),
+    }
+}
+
+/// The text that changed since the base; where both did, the winner's.
+fn pick<'a>(base: &str, ours: &'a str, theirs: &'a str, ours_wins: bool) -> &'a str {
+    let (ours_changed, theirs_changed) = (!json::same(base, ours), !json::same(base, theirs));
+    if ours_changed && (ours_wins || !theirs_changed) { ours } else { theirs }
+}
+
+#[cfg(test)]
+#[path = "merge_tests.rs"]
+mod tests;

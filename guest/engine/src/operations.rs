@@ -1,0 +1,288 @@
+//! The operations on tickets, over any port; the one loop of read, change and conditional write is here.
+
+use crate::error::Error;
+use crate::merge::{self, Merged};
+use crate::port::{Condition, Entry, Freshness, KeyValueError, Outcome, Port, Settings};
+use crate::record;
+use crate::snapshot;
+use crate::state::{Change, State};
+use crate::ticket_id::TicketId;
+
+/// Keys asked for at a time by a listing: one page of 36-character ids is about 20 KB.
+const PAGE_KEYS: u32 = 500;
+
+/// One ticket, as it stood at `revision`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// Its id.
+    pub id: String,
+    /// What it is.
+    pub state: State,
+    /// Names this state.
+    pub revision: String,
+    /// Milliseconds since the epoch; 0 for none.
+    pub expires_at_ms: u64,
+}
+
+/// One page of ticket ids.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdPage {
+    /// The ids.
+    pub ids: Vec<String>,
+    /// Where the next page begins.
+    pub cursor: Option<String>,
+}
+
+/// The operations, over one host.
+#[derive(Debug)]
+pub struct Engine<P> {
+    port: P,
+    settings: Settings,
+}
+
+/// What an edit made of a state; `false` says that it found nothing to change.
+type Edited = Result<(State, bool), Error>;
+
+impl<P: Port> Engine<P> {
+    /// An engine over a host.
+    pub fn new(port: P) -> Self {
+        let settings = port.settings();
+        Self { port, settings }
+    }
+
+    /// See `tickets.create`.
+    pub fn create(&self, id: Option<String>, changes: Vec<Change>) -> Result<Ticket, Error> {
+        let id = TicketId::parse(id.unwrap_or_else(|| self.port.fresh_id()))?;
+        let changes = self.checked(changes)?;
+        let now_s = self.now_s();
+        let (state, _) = State::new(now_s).with(&changes, now_s, &self.settings)?;
+        self.write_new(id, state)
+    }
+
+    /// See `tickets.get`.
+    pub fn get(&self, id: String) -> Result<Ticket, Error> {
+        let id = TicketId::parse(id)?;
+        let entry = self.port.read(&id.key(), Freshness::Latest)?;
+        self.decode(&id, entry)
+    }
+
+    /// See `tickets.apply`.
+    pub fn apply(&self, id: String, changes: Vec<Change>, at: Option<String>) -> Result<Ticket, Error> {
+        let id = TicketId::parse(id)?;
+        if changes.is_empty() {
+            return Err(Error::Invalid(format!("no change is given for ticket `{id}`")));
+        }
+        let changes = self.checked(changes)?;
+        let now_s = self.now_s();
+        self.change(id, at, |state| state.with(&changes, now_s, &self.settings))
+    }
+
+    /// See `tickets.touch`.
+    pub fn touch(&self, id: String) -> Result<Ticket, Error> {
+        let id = TicketId::parse(id)?;
+        if !self.port.touch(&id.key(), self.settings.ttl_ms)?.applied {
+            return Err(not_found(&id));
+        }
+        let entry = self.port.read(&id.key(), Freshness::Latest)?;
+        self.decode(&id, entry)
+    }
+
+    /// See `tickets.snapshot`.
+    pub fn snapshot(&self, id: String) -> Result<String, Error> {
+        let ticket = self.get(id)?;
+        snapshot::write(&TicketId::parse(ticket.id)?, ticket.state)
+    }
+
+    /// See `tickets.rollback`.
+    pub fn rollback(&self, id: String, snapshot: &str, at: Option<String>) -> Result<Ticket, Error> {
+        let id = TicketId::parse(id)?;
+        let (of, state) = snapshot::read(snapshot, &self.settings)?;
+        if of != id {
+            return Err(Error::Invalid(format!("snapshot is of ticket `{of}`, not of `{id}`")));
+        }
+        let same_life = |entry: &Entry| match record::created_at(&entry.fields) {
+            Some(created_at) if created_at != state.created_at => Err(Error::Invalid(format!(
+                "snapshot is of another life of ticket `{id}`: created at {}, not at {created_at}",
+                state.created_at
+            ))),
+            _ => Ok(()),
+        };
+        let fields = record::encode(state.clone());
+        let outcome =
+            self.replace(&id, at, same_life, |key, when| self.port.write(key, &fields, self.settings.ttl_ms, when))?;
+        Ok(written(id.clone(), state.clone(), outcome))
+    }
+
+    /// See `tickets.restore`.
+    pub fn restore(&self, snapshot: &str) -> Result<Ticket, Error> {
+        let (id, state) = snapshot::read(snapshot, &self.settings)?;
+        self.write_new(id, state)
+    }
+
+    /// See `tickets.close`.
+    pub fn close(&self, id: String, at: Option<String>) -> Result<(), Error> {
+        let id = TicketId::parse(id)?;
+        self.replace(&id, at, |_| Ok(()), |key, when| self.port.remove(key, when)).map(drop)
+    }
+
+    /// See `tickets.list-ids`.
+    pub fn list_ids(&self, cursor: Option<&str>) -> Result<IdPage, Error> {
+        let page = self.port.scan(cursor, PAGE_KEYS)?;
+        let ids = page.keys.iter().filter_map(|key| TicketId::of_key(key)).collect();
+        Ok(IdPage { ids, cursor: page.cursor })
+    }
+
+    /// See `tickets.merge`.
+    pub fn merge(&self, base: &State, ours: &State, theirs: &State) -> Result<Merged, Error> {
+        merge::merge(base, ours, theirs, &self.settings)
+    }
+
+    /// Reads, edits and writes at the revision that was read, until nobody was faster.
+    ///
+    /// The first read may be an old copy: it only feeds the write, and whatever else would follow from it,
+    /// an error or nothing to do, is decided again on the latest.
+    fn change(&self, id: TicketId, at: Option<String>, edit: impl Fn(&State) -> Edited) -> Result<Ticket, Error> {
+        let key = id.key();
+        let mut latest = at.is_some();
+        let mut entry = self.port.read(&key, if latest { Freshness::Latest } else { Freshness::Recent })?;
+        let mut attempt = 1;
+        loop {
+            let edited = self.decode(&id, entry).and_then(|ticket| {
+                self.expect(&ticket, at.as_deref())?;
+                edit(&ticket.state).map(|(state, changed)| (state, changed, ticket.revision))
+            });
+            let (state, revision) = match edited {
+                Ok((state, changed, revision)) if changed || latest => (state, revision),
+                Ok(_) | Err(_) if !latest => {
+                    latest = true;
+                    entry = self.port.read(&key, Freshness::Latest)?;
+                    continue;
+                }
+                Ok((state, _, revision)) => (state, revision),
+                Err(error) => return Err(error),
+            };
+            let fields = record::encode(state.clone());
+            let outcome = self.port.write(&key, &fields, self.settings.ttl_ms, &Condition::At(revision))?;
+            if outcome.applied {
+                return Ok(written(id, state, outcome));
+            }
+            latest = true;
+            attempt += 1;
+            entry = self.after_lost_race(&id, outcome.current, at.is_some(), attempt)?;
+        }
+    }
+
+    /// Replaces or removes whatever is there, even damage, until nobody was faster.
+    fn replace(
+        &self,
+        id: &TicketId,
+        at: Option<String>,
+        check: impl Fn(&Entry) -> Result<(), Error>,
+        change: impl Fn(&str, &Condition) -> Result<Outcome, KeyValueError>,
+    ) -> Result<Outcome, Error> {
+        let key = id.key();
+        let mut read = self.port.read(&key, Freshness::Latest);
+        let mut attempt = 1;
+        loop {
+            let when = match read {
+                Ok(Some(entry)) => {
+                    let allowed = check(&entry);
+                    let when = self.condition(id, entry, at.as_deref())?;
+                    allowed.map(|()| when)?
+                }
+                Ok(None) => return Err(not_found(id)),
+                Err(error @ (KeyValueError::Corrupt(_) | KeyValueError::TooLarge(_))) if at.is_some() => {
+                    return Err(error.into());
+                }
+                Err(KeyValueError::Corrupt(_) | KeyValueError::TooLarge(_)) => Condition::Present,
+                Err(error) => return Err(error.into()),
+            };
+            let outcome = change(&key, &when)?;
+            if outcome.applied {
+                return Ok(outcome);
+            }
+            attempt += 1;
+            read = Ok(self.after_lost_race(id, outcome.current, at.is_some(), attempt)?);
+        }
+    }
+
+    /// The condition to replace an entry: its revision, or `present` for damage, which may have none.
+    fn condition(&self, id: &TicketId, entry: Entry, at: Option<&str>) -> Result<Condition, Error> {
+        let revision = entry.revision.clone();
+        match self.decode(id, Some(entry)) {
+            Ok(ticket) => self.expect(&ticket, at).map(|()| Condition::At(revision)),
+            Err(Error::Corrupt(_) | Error::TooLarge(_)) => match at {
+                Some(at) if at != revision => Err(Error::Conflict(None)),
+                Some(_) => Ok(Condition::At(revision)),
+                None => Ok(Condition::Present),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What to go on with after somebody else was first; `conflict` where the caller named a revision or
+    /// the time is up.
+    fn after_lost_race(
+        &self,
+        id: &TicketId,
+        current: Option<Entry>,
+        named: bool,
+        attempt: u32,
+    ) -> Result<Option<Entry>, Error> {
+        if !named && self.port.try_again(attempt) {
+            return Ok(current);
+        }
+        match current {
+            None if named => Err(Error::Conflict(None)),
+            current => self.decode(id, current).and_then(|ticket| Err(Error::Conflict(Some(Box::new(ticket))))),
+        }
+    }
+
+    /// Refuses with the current ticket where the caller named another revision.
+    fn expect(&self, ticket: &Ticket, at: Option<&str>) -> Result<(), Error> {
+        match at {
+            Some(at) if at != ticket.revision => Err(Error::Conflict(Some(Box::new(ticket.clone())))),
+            _ => Ok(()),
+        }
+    }
+
+    fn write_new(&self, id: TicketId, state: State) -> Result<Ticket, Error> {
+        let fields = record::encode(state.clone());
+        let outcome = self.port.write(&id.key(), &fields, self.settings.ttl_ms, &Condition::Absent)?;
+        if outcome.applied {
+            return Ok(written(id, state, outcome));
+        }
+        Err(Error::Exists(format!("there is a ticket `{id}` already")))
+    }
+
+    fn checked(&self, changes: Vec<Change>) -> Result<Vec<Change>, Error> {
+        changes.into_iter().map(|change| change.checked(&self.settings)).collect()
+    }
+
+    fn decode(&self, id: &TicketId, entry: Option<Entry>) -> Result<Ticket, Error> {
+        let Entry { fields, revision, expires_at_ms } = entry.ok_or_else(|| not_found(id))?;
+        let state = record::decode(id, fields, &self.settings)?;
+        Ok(Ticket { id: id.as_str().to_owned(), state, revision, expires_at_ms })
+    }
+
+    fn now_s(&self) -> u64 {
+        self.port.now_ms() / 1_000
+    }
+}
+
+fn not_found(id: &TicketId) -> Error {
+    Error::NotFound(format!("there is no ticket `{id}`: never created, expired or closed"))
+}
+
+fn written(id: TicketId, state: State, outcome: Outcome) -> Ticket {
+    Ticket {
+        id: id.into_string(),
+        state,
+        revision: outcome.revision.unwrap_or_default(),
+        expires_at_ms: outcome.expires_at_ms,
+    }
+}
+
+#[cfg(test)]
+#[path = "operations_tests.rs"]
+mod tests;

@@ -1,0 +1,285 @@
+//! The loop of read, change and conditional write, against a port that plays tricks on it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::port::{Fields, Page};
+
+const SETTINGS: Settings =
+    Settings { ttl_ms: 1_800_000, message_bytes_max: 1_000, ticket_bytes_max: 10_000, history_entries_max: 100 };
+
+/// A port in memory whose revisions count up.
+#[derive(Default)]
+struct Fake {
+    entries: RefCell<BTreeMap<String, Entry>>,
+    /// What `recent` answers instead of the entry.
+    stale: RefCell<Option<Entry>>,
+    /// What somebody else writes just before our next writes, last first; none removes the entry.
+    rivals: RefCell<Vec<Option<Fields>>>,
+    /// What every read answers.
+    broken: RefCell<Option<KeyValueError>>,
+    next_revision: Cell<u64>,
+    reads: RefCell<Vec<Freshness>>,
+    conditions: RefCell<Vec<Condition>>,
+    attempts_max: Cell<u32>,
+}
+
+impl Fake {
+    fn put(&self, key: &str, fields: Fields) -> Entry {
+        self.next_revision.set(self.next_revision.get() + 1);
+        let entry = Entry { fields, revision: self.next_revision.get().to_string(), expires_at_ms: 7 };
+        self.entries.borrow_mut().insert(key.into(), entry.clone());
+        entry
+    }
+
+    fn change(&self, key: &str, when: &Condition, fields: Option<&Fields>) -> Outcome {
+        self.conditions.borrow_mut().push(when.clone());
+        match self.rivals.borrow_mut().pop() {
+            Some(Some(fields)) => drop(self.put(key, fields)),
+            Some(None) => drop(self.entries.borrow_mut().remove(key)),
+            None => {}
+        }
+        let current = self.entries.borrow().get(key).cloned();
+        let holds = match (when, &current) {
+            (Condition::Absent, current) => current.is_none(),
+            (Condition::Present, current) => current.is_some(),
+            (Condition::At(revision), current) => current.as_ref().is_some_and(|entry| entry.revision == *revision),
+        };
+        if !holds {
+            return Outcome { applied: false, revision: None, expires_at_ms: 0, current };
+        }
+        self.entries.borrow_mut().remove(key);
+        let revision = fields.map(|fields| self.put(key, fields.clone()).revision);
+        Outcome { applied: true, expires_at_ms: 9, revision, current: None }
+    }
+}
+
+impl Port for &Fake {
+    fn read(&self, key: &str, freshness: Freshness) -> Result<Option<Entry>, KeyValueError> {
+        self.reads.borrow_mut().push(freshness);
+        if let Some(error) = self.broken.borrow().clone() {
+            return Err(error);
+        }
+        if let (Freshness::Recent, Some(stale)) = (freshness, self.stale.borrow().clone()) {
+            return Ok(Some(stale));
+        }
+        Ok(self.entries.borrow().get(key).cloned())
+    }
+
+    fn write(&self, key: &str, fields: &Fields, _ttl_ms: u64, when: &Condition) -> Result<Outcome, KeyValueError> {
+        Ok(self.change(key, when, Some(fields)))
+    }
+
+    fn touch(&self, key: &str, _ttl_ms: u64) -> Result<Outcome, KeyValueError> {
+        let fields = self.entries.borrow().get(key).map(|entry| entry.fields.clone());
+        Ok(self.change(key, &Condition::Present, fields.as_ref()))
+    }
+
+    fn remove(&self, key: &str, when: &Condition) -> Result<Outcome, KeyValueError> {
+        Ok(self.change(key, when, None))
+    }
+
+    fn scan(&self, _cursor: Option<&str>, _limit: u32) -> Result<Page, KeyValueError> {
+        Ok(Page { keys: self.entries.borrow().keys().cloned().collect(), cursor: Some("next".into()) })
+    }
+
+    fn now_ms(&self) -> u64 {
+        100_999
+    }
+
+    fn fresh_id(&self) -> String {
+        "fresh".into()
+    }
+
+    fn settings(&self) -> Settings {
+        SETTINGS
+    }
+
+    fn try_again(&self, attempt: u32) -> bool {
+        attempt <= self.attempts_max.get()
+    }
+}
+
+fn say(text: &str) -> Vec<Change> {
+    vec![Change::Say(text.into())]
+}
+
+fn record(history: &str) -> Fields {
+    record::encode(State { history: history.into(), ..State::new(50) })
+}
+
+#[test]
+fn a_ticket_lives() {
+    let fake = Fake::default();
+    let engine = Engine::new(&fake);
+    let ticket = engine.create(None, say("\"a\"")).unwrap();
+    assert_eq!((ticket.id.as_str(), ticket.state.created_at, ticket.expires_at_ms), ("fresh", 100, 9));
+    assert!(matches!(engine.create(Some("fresh".into()), vec![]), Err(Error::Exists(_))));
+    let before = engine.snapshot("fresh".into()).unwrap();
+    let changed = engine.apply("fresh".into(), say("\"b\""), None).unwrap();
+    assert_eq!(changed.state.history, "[\"a\",\"b\"]");
+    let back = engine.rollback("fresh".into(), &before, None).unwrap();
+    assert_eq!(back.state, ticket.state);
+    assert_eq!(engine.get("fresh".into()).unwrap().state, ticket.state);
+    engine.close("fresh".into(), None).unwrap();
+    assert!(matches!(engine.get("fresh".into()), Err(Error::NotFound(_))));
+    assert!(matches!(engine.touch("fresh".into()), Err(Error::NotFound(_))));
+    assert_eq!(engine.restore(&before).unwrap().state, ticket.state);
+    assert!(matches!(engine.restore(&before), Err(Error::Exists(_))));
+}
+
+#[test]
+fn a_lost_race_is_run_again_on_what_won() {
+    let fake = Fake::default();
+    fake.attempts_max.set(3);
+    fake.put("ticket:t", record("[]"));
+    *fake.rivals.borrow_mut() = vec![Some(record("[1,2]")), Some(record("[1]"))];
+    let ticket = Engine::new(&fake).apply("t".into(), say("\"us\""), None).unwrap();
+    assert_eq!(ticket.state.history, "[1,2,\"us\"]");
+    assert_eq!(fake.reads.borrow().len(), 1, "the refusal brings the entry");
+}
+
+#[test]
+fn when_the_time_is_up_the_answer_is_the_current_ticket() {
+    let fake = Fake::default();
+    fake.attempts_max.set(2);
+    fake.put("ticket:t", record("[]"));
+    *fake.rivals.borrow_mut() = vec![Some(record("[1,2]")), Some(record("[1]"))];
+    match Engine::new(&fake).apply("t".into(), say("\"us\""), None) {
+        Err(Error::Conflict(Some(current))) => assert_eq!(current.state.history, "[1,2]"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_named_revision_is_never_run_again() {
+    let fake = Fake::default();
+    fake.attempts_max.set(9);
+    let seen = fake.put("ticket:t", record("[]")).revision;
+    let engine = Engine::new(&fake);
+    *fake.rivals.borrow_mut() = vec![Some(record("[1]"))];
+    assert!(matches!(engine.apply("t".into(), say("\"us\""), Some(seen.clone())), Err(Error::Conflict(Some(_)))));
+    assert!(matches!(engine.apply("t".into(), say("\"us\""), Some(seen)), Err(Error::Conflict(Some(_)))));
+    let now = engine.get("t".into()).unwrap().revision;
+    assert!(engine.apply("t".into(), say("\"us\""), Some(now.clone())).is_ok());
+    assert!(matches!(engine.close("t".into(), Some(now)), Err(Error::Conflict(Some(_)))));
+}
+
+#[test]
+fn a_ticket_that_ends_between_read_and_write_stays_ended() {
+    let fake = Fake::default();
+    fake.attempts_max.set(9);
+    fake.put("ticket:t", record("[]"));
+    *fake.rivals.borrow_mut() = vec![None];
+    assert!(matches!(Engine::new(&fake).apply("t".into(), say("\"us\""), None), Err(Error::NotFound(_))));
+    assert!(fake.entries.borrow().is_empty());
+}
+
+#[test]
+fn an_old_copy_feeds_a_write_and_decides_nothing() {
+    let fake = Fake::default();
+    fake.attempts_max.set(9);
+    let old = fake.put("ticket:t", record("[{\"id\":\"m\"}]"));
+    fake.put("ticket:t", record("[]"));
+    *fake.stale.borrow_mut() = Some(old);
+    let engine = Engine::new(&fake);
+    let ticket = engine.apply("t".into(), say("{\"id\":\"m\"}"), None).unwrap();
+    assert_eq!(ticket.state.history, "[{\"id\":\"m\"}]", "said, though the copy has it");
+    assert_eq!(*fake.reads.borrow(), [Freshness::Recent, Freshness::Latest]);
+    fake.entries.borrow_mut().clear();
+    assert!(matches!(engine.apply("t".into(), say("\"x\""), None), Err(Error::NotFound(_))));
+    assert!(matches!(engine.apply("t".into(), say("{\"id\":\"m\",\"x\":1}"), None), Err(Error::NotFound(_))));
+}
+
+#[test]
+fn damage_is_left_alone_by_all_but_rollback_and_close() {
+    let fake = Fake::default();
+    let engine = Engine::new(&fake);
+    let before = engine.create(Some("t".into()), vec![]).and_then(|_| engine.snapshot("t".into())).unwrap();
+    let mut damaged = record("[");
+    damaged.retain(|(name, _)| name != "created_at");
+    fake.put("ticket:t", damaged.clone());
+    assert!(matches!(engine.get("t".into()), Err(Error::Corrupt(_))));
+    assert!(matches!(engine.apply("t".into(), say("\"x\""), None), Err(Error::Corrupt(_))));
+    assert!(matches!(engine.snapshot("t".into()), Err(Error::Corrupt(_))));
+    assert_eq!(fake.entries.borrow()["ticket:t"].fields, damaged);
+    engine.rollback("t".into(), &before, None).unwrap();
+    assert_eq!(fake.conditions.borrow().last(), Some(&Condition::Present));
+    *fake.broken.borrow_mut() = Some(KeyValueError::Corrupt("a list".into()));
+    engine.close("t".into(), None).unwrap();
+    assert!(fake.entries.borrow().is_empty());
+}
+
+#[test]
+fn a_newer_version_is_left_alone_by_everything() {
+    let fake = Fake::default();
+    let engine = Engine::new(&fake);
+    let before = engine.create(Some("t".into()), vec![]).and_then(|_| engine.snapshot("t".into())).unwrap();
+    let mut newer = record("[]");
+    newer.retain(|(name, _)| name != "version");
+    newer.push(("version".into(), "2".into()));
+    fake.put("ticket:t", newer);
+    for result in [
+        engine.get("t".into()).map(drop),
+        engine.apply("t".into(), say("\"x\""), None).map(drop),
+        engine.rollback("t".into(), &before, None).map(drop),
+        engine.close("t".into(), None),
+    ] {
+        assert!(matches!(result, Err(Error::UnsupportedVersion(_))), "{result:?}");
+    }
+}
+
+#[test]
+fn rollback_refuses_what_is_not_of_this_ticket() {
+    let fake = Fake::default();
+    let engine = Engine::new(&fake);
+    let snapshot = |id: &str| engine.create(Some(id.into()), vec![]).and_then(|_| engine.snapshot(id.into())).unwrap();
+    let (of_t, of_u) = (snapshot("t"), snapshot("u"));
+    assert!(matches!(engine.rollback("t".into(), &of_u, None), Err(Error::Invalid(_))));
+    fake.put("ticket:t", record("[]"));
+    assert!(matches!(engine.rollback("t".into(), &of_t, None), Err(Error::Invalid(_))), "created at 50, not 100");
+    engine.close("t".into(), None).unwrap();
+    assert!(matches!(engine.rollback("t".into(), &of_t, None), Err(Error::NotFound(_))));
+}
+
+#[test]
+fn an_old_record_is_shown_as_new_and_written_so_with_the_next_change() {
+    let fake = Fake::default();
+    let engine = Engine::new(&fake);
+    let old: Fields = record("[ 1 ]").into_iter().take(3).collect();
+    fake.put("ticket:t", old.clone());
+    let seen = engine.get("t".into()).unwrap();
+    assert_eq!((seen.state.created_at, seen.state.history.as_str()), (0, "[ 1 ]"));
+    assert_eq!(fake.entries.borrow()["ticket:t"].fields, old, "reading writes nothing");
+    let before = engine.snapshot("t".into()).unwrap();
+    engine.apply("t".into(), say("\"x\""), None).unwrap();
+    assert_eq!(fake.entries.borrow()["ticket:t"].fields.len(), 6);
+    assert_eq!(engine.rollback("t".into(), &before, None).unwrap().state, seen.state);
+}
+
+#[test]
+fn a_call_without_changes_or_with_bad_words_asks_nobody() {
+    let fake = Fake::default();
+    let engine = Engine::new(&fake);
+    for result in [
+        engine.apply("t".into(), vec![], None),
+        engine.apply("t t".into(), say("\"x\""), None),
+        engine.apply("t".into(), say("x"), None),
+        engine.rollback("t".into(), "{}", None),
+        engine.create(Some("*".into()), vec![]),
+    ] {
+        assert!(matches!(result, Err(Error::Invalid(_))), "{result:?}");
+    }
+    assert!(fake.reads.borrow().is_empty() && fake.conditions.borrow().is_empty());
+}
+
+#[test]
+fn a_listing_skips_what_is_no_ticket() {
+    let fake = Fake::default();
+    for key in ["ticket:a", "ticket:a:b", "ticket:", "other"] {
+        fake.put(key, vec![]);
+    }
+    let page = Engine::new(&fake).list_ids(None).unwrap();
+    assert_eq!(page, IdPage { ids: vec!["a".into()], cursor: Some("next".into()) });
+}

@@ -1,0 +1,109 @@
+//! The port: what the engine asks of a host, word for word `key-value.wit` and `environment.wit`.
+
+/// Names and texts of an entry, each name once.
+pub type Fields = Vec<(String, String)>;
+
+/// One entry as it stood at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// All of its fields.
+    pub fields: Fields,
+    /// The state that they are.
+    pub revision: String,
+    /// Milliseconds since the epoch; 0 for none.
+    pub expires_at_ms: u64,
+}
+
+/// What must hold for a change to be applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing is there.
+    Absent,
+    /// Something is there, of whatever content.
+    Present,
+    /// This state is there.
+    At(String),
+}
+
+/// How new the answer to a read must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// At least as new as every change applied before.
+    Latest,
+    /// A last known copy will do.
+    Recent,
+}
+
+/// The answer to a conditional change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Whether the change was made.
+    pub applied: bool,
+    /// The new state.
+    pub revision: Option<String>,
+    /// The new deadline; 0 without a new state.
+    pub expires_at_ms: u64,
+    /// What is there instead.
+    pub current: Option<Entry>,
+}
+
+/// One page of keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The keys.
+    pub keys: Vec<String>,
+    /// Where the next page begins.
+    pub cursor: Option<String>,
+}
+
+/// Why the host has no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyValueError {
+    /// The call is not of the form asked for.
+    Invalid(String),
+    /// More bytes than the host stores; its limit.
+    TooLarge(u64),
+    /// Forbidden.
+    Denied(String),
+    /// Not served now; nothing was written.
+    Unavailable(String),
+    /// Made wholly or not at all.
+    Uncertain(String),
+    /// Not an entry of text fields.
+    Corrupt(String),
+}
+
+/// The limits that the host's operator may set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Time to live that every interaction gives.
+    pub ttl_ms: u64,
+    /// Most bytes of one message.
+    pub message_bytes_max: u32,
+    /// Most bytes of the six fields together.
+    pub ticket_bytes_max: u32,
+    /// Most entries of a history.
+    pub history_entries_max: u32,
+}
+
+/// What a host lends. See the WIT for what each function promises.
+pub trait Port {
+    /// Reads an entry.
+    fn read(&self, key: &str, freshness: Freshness) -> Result<Option<Entry>, KeyValueError>;
+    /// Makes `fields` the whole entry, if `when` holds.
+    fn write(&self, key: &str, fields: &Fields, ttl_ms: u64, when: &Condition) -> Result<Outcome, KeyValueError>;
+    /// Moves the deadline, if there is an entry.
+    fn touch(&self, key: &str, ttl_ms: u64) -> Result<Outcome, KeyValueError>;
+    /// Removes the entry, if `when` holds.
+    fn remove(&self, key: &str, when: &Condition) -> Result<Outcome, KeyValueError>;
+    /// Lists keys.
+    fn scan(&self, cursor: Option<&str>, limit: u32) -> Result<Page, KeyValueError>;
+    /// Milliseconds since the epoch.
+    fn now_ms(&self) -> u64;
+    /// A ticket id that nobody has used.
+    fn fresh_id(&self) -> String;
+    /// The settings in force.
+    fn settings(&self) -> Settings;
+    /// Whether there is time for attempt number `attempt`; may wait a moment first.
+    fn try_again(&self, attempt: u32) -> bool;
+}

@@ -1,0 +1,92 @@
+//! Ticket ids: parsed once, trusted after; the only file that builds or reads keys.
+
+use std::fmt;
+
+use crate::error::Error;
+
+/// Longest id in characters: room for two UUIDs and a name between them.
+const CHARS_MAX: usize = 128;
+const KEY_PREFIX: &str = "ticket:";
+
+/// A ticket id: 1 to 128 of `A-Z a-z 0-9 . _ -`, the first a letter or digit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TicketId(String);
+
+impl TicketId {
+    pub(crate) fn parse(text: String) -> Result<Self, Error> {
+        if Self::is_id(&text) {
+            return Ok(Self(text));
+        }
+        Err(Error::Invalid(format!(
+            "ticket id {} is not 1 to {CHARS_MAX} of A-Z a-z 0-9 . _ - that begin with a letter or digit",
+            excerpt(&text)
+        )))
+    }
+
+    /// The id that a key names; none for keys of anything else.
+    pub(crate) fn of_key(key: &str) -> Option<String> {
+        key.strip_prefix(KEY_PREFIX).filter(|id| Self::is_id(id)).map(str::to_owned)
+    }
+
+    /// The key of this ticket.
+    pub(crate) fn key(&self) -> String {
+        format!("{KEY_PREFIX}{}", self.0)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn into_string(self) -> String {
+        self.0
+    }
+
+    fn is_id(text: &str) -> bool {
+        let bytes = text.as_bytes();
+        bytes.len() <= CHARS_MAX
+            && bytes.first().is_some_and(u8::is_ascii_alphanumeric)
+            && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte))
+    }
+}
+
+impl fmt::Display for TicketId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The beginning of an untrusted text, quoted and escaped, for an error.
+pub(crate) fn excerpt(text: &str) -> String {
+    const CHARS_SHOWN: usize = 48;
+    let head: String = text.chars().take(CHARS_SHOWN).collect();
+    let more = if head.len() < text.len() { format!("… ({} bytes)", text.len()) } else { String::new() };
+    format!("`{}`{more}", head.escape_debug())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_plain_names_of_at_most_128_characters() {
+        for good in ["a", "9", "e835743f-afd1-4ccd-8747-6220b45d83d9", "A.b_c-d", &"x".repeat(128)] {
+            assert_eq!(TicketId::parse(good.into()).unwrap().key(), format!("ticket:{good}"));
+        }
+        for bad in ["", "-a", "{a}", "a b", "a*", "a:b", "a\r\n", "a\0", "ä", &"x".repeat(129)] {
+            assert!(matches!(TicketId::parse(bad.into()), Err(Error::Invalid(_))), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_huge_id_gives_a_short_and_printable_error() {
+        let text = TicketId::parse("\u{1b}]0;".repeat(2_500_000)).unwrap_err().to_string();
+        assert!(text.len() < 400 && !text.contains('\u{1b}'), "{text}");
+    }
+
+    #[test]
+    fn keys_of_other_things_name_no_id() {
+        assert_eq!(TicketId::of_key("ticket:a"), Some("a".into()));
+        assert_eq!(TicketId::of_key("ticket:a:b"), None);
+        assert_eq!(TicketId::of_key("session:a"), None);
+    }
+}
