@@ -1,0 +1,82 @@
+//! The command line: what was typed, done on the tickets of one store, shown, and turned into an exit code.
+
+use std::io::{self, IsTerminal};
+use std::panic::{self, AssertUnwindSafe};
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use tracing_subscriber::EnvFilter;
+
+mod args;
+mod commands;
+mod doctor;
+mod escape;
+mod exit;
+mod help;
+mod home;
+mod input;
+mod moment;
+mod output;
+mod render;
+mod replay;
+mod strict;
+mod transcript;
+
+use args::Args;
+use exit::Failure;
+use output::Output;
+
+/// Where the filter of the log stands, for example `debug` or `ticket_host=trace`.
+const LOG_VARIABLE: &str = "TICKET_LOG";
+
+/// Does what the arguments of this process say.
+pub(crate) fn run() -> ExitCode {
+    panic::set_hook(Box::new(exit::report_panic));
+    let done = panic::catch_unwind(AssertUnwindSafe(|| match Args::try_parse() {
+        Ok(args) => carry_out(args).map_or_else(|failure| exit::report(&failure), |()| ExitCode::SUCCESS),
+        Err(error) => explain(&error),
+    }));
+    done.unwrap_or(ExitCode::from(exit::DEFECT))
+}
+
+fn carry_out(args: Args) -> Result<(), Failure> {
+    start_log()?;
+    let output = Output::new(args.common.format);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| ticket_host::Error::Unavailable(format!("cannot start: {error}")))?;
+    runtime.block_on(commands::run(args.command, args.common, &output))
+}
+
+/// The log goes to stderr, and only where somebody asked for it.
+fn start_log() -> Result<(), Failure> {
+    let Some(wanted) = std::env::var_os(LOG_VARIABLE) else { return Ok(()) };
+    let wanted = wanted.into_string().unwrap_or_default();
+    let filter = EnvFilter::try_new(if wanted.is_empty() { "warn" } else { &wanted })
+        .map_err(|error| Failure::Input(format!("{LOG_VARIABLE} is no filter such as `debug`: {error}")))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
+    Ok(())
+}
+
+/// Shows the help that was asked for, or what is wrong with the arguments.
+fn explain(error: &clap::Error) -> ExitCode {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            // A reader that has gone away wants no more of it.
+            let _ = error.print();
+        }
+        _ => {
+            let text = error.render().to_string();
+            let lines: Vec<String> = text.trim_end().lines().map(escape::printable).collect();
+            exit::tell(&lines.join("\n"));
+        }
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::USAGE))
+}
+
+/// Whether a person reads what goes to stdout.
+fn stdout_is_terminal() -> bool {
+    io::stdout().is_terminal()
+}

@@ -1,0 +1,191 @@
+//! What the help says after the options: examples, exit codes, store URLs, forms of JSON.
+
+pub(crate) const MAIN: &str = "\
+Examples:
+  ticket new --id order-17                     a ticket
+  ticket say order-17 'Where is my parcel?'    what the user said
+  ticket learn order-17 '{\"parcel\":\"lost\"}'    what the agent learnt
+  ticket show order-17                         all of it
+
+`ticket --help` has more: exit codes, store URLs, the JSON that is printed.";
+
+pub(crate) const MAIN_LONG: &str = "\
+Examples:
+  ticket new --id order-17 --facts '{\"name\":\"Mia\"}'
+  ticket say order-17 'Where is my parcel?'
+  ticket learn order-17 '{\"parcel\":\"lost\"}'
+  ticket decide order-17 '{\"tool\":\"refund\",\"amount\":12.50}'
+  ticket show order-17 --format json
+  ticket snapshot order-17 > before.json
+  ticket rollback order-17 before.json
+  ticket close order-17
+
+Stores:
+  redis://[USER:PASSWORD@]HOST[:PORT][/DB]     Redis 7.0 or newer
+  rediss://…                                   the same over TLS
+  sqlite:PATH                                  one file, which several processes may use
+  memory:                                      gone with the process: for trying things out
+  Without one: tickets.db in $XDG_STATE_HOME/ticket or ~/.local/state/ticket.
+  Other users of this machine can see a password in --store; put such a URL into TICKET_STORE.
+
+Output:
+  JSON is one line on stdout: a ticket is an object, which `ticket show --help` describes. Tables are for
+  people and may change. Errors and remarks go to stderr.
+
+Exit codes:
+   0  done
+   2  wrong usage or input; past a limit; there is a ticket of that id already
+   3  there is no such ticket: never created, expired or closed
+   4  conflict: the ticket is not at the revision that --at named, or others were faster all the time;
+      replay: there is a ticket of that id already
+  65  what is stored is not a ticket, or of a newer version
+  70  a defect of this program
+  75  the store does not serve now, or it is uncertain whether the change was made
+  77  the store forbids it
+
+Environment:
+  TICKET_STORE    the store, where --store does not name one
+  TICKET_LOG      what to log to stderr, for example `warn` or `ticket_host=debug`; nothing unless set";
+
+pub(crate) const NEW: &str = "\
+Examples:
+  ticket new
+  ticket new --id order-17 --facts '{\"name\":\"Mia\"}'
+  ID=$(ticket new --quiet)";
+
+pub(crate) const SHOW: &str = "\
+Examples:
+  ticket show order-17
+  ticket show order-17 --field facts
+  ticket show order-17 --format json | jq .revision";
+
+pub(crate) const SHOW_LONG: &str = "\
+Examples:
+  ticket show order-17
+  ticket show order-17 --field facts
+  ticket show order-17 --format json | jq .revision
+
+The JSON of a ticket is an object on one line. The first six after `id` are the stored fields, byte for byte
+but for line breaks:
+  id             its id
+  facts          object: what the agent has learnt
+  history        array: what the user said, strings or objects
+  last_decision  what the agent decided last, {} at first
+  created_at     Unix seconds
+  updated_at     Unix seconds of the last change
+  version        of the schema, now 1
+  revision       names this state; give it as --at to change only what you have seen
+  expires_at_ms  Unix milliseconds after which the ticket is gone; 0 for never
+
+Reading does not prolong the life of a ticket.";
+
+pub(crate) const LIST: &str = "\
+JSON is one array of ids; a table is one id a line. Both are sorted.
+
+Examples:
+  ticket list
+  ticket list --format table | wc -l";
+
+pub(crate) const SAY: &str = "\
+Examples:
+  ticket say order-17 'Where is my parcel?'
+  ticket say order-17 - < message.txt
+  ticket say order-17 --json '{\"id\":\"m1\",\"text\":\"Where is my parcel?\"}'
+  ticket say order-17 -- '--this begins with a dash'";
+
+pub(crate) const LEARN: &str = "\
+Examples:
+  ticket learn order-17 '{\"name\":\"Mia\",\"address\":{\"city\":\"Austin\"}}'
+  ticket learn order-17 '{\"name\":null}'
+  ticket learn order-17 - < facts.json";
+
+pub(crate) const DECIDE: &str = "\
+Examples:
+  ticket decide order-17 '{\"tool\":\"refund\",\"amount\":12.50}'
+  ticket decide order-17 - < decision.json";
+
+pub(crate) const APPLY: &str = "\
+A change is an object with one key, which is `say`, `learn` or `decide`. One write makes all of them.
+
+Examples:
+  echo '[{\"say\":\"Yes, please.\"},{\"learn\":{\"agreed\":true}},{\"decide\":{\"tool\":\"refund\"}}]' |
+    ticket apply order-17 -
+  ticket apply order-17 changes.jsonl --at \"$REVISION\"";
+
+pub(crate) const TOUCH: &str = "\
+Example:
+  ticket touch order-17 --ttl 2h";
+
+pub(crate) const CLOSE: &str = "\
+Example:
+  ticket close order-17";
+
+pub(crate) const SNAPSHOT: &str = "\
+The snapshot is one line of JSON, the same for programs and people. It holds the ticket, so keep it as well
+as the ticket; its SHA-256 shows damage, it does not prove who wrote it.
+
+Example:
+  ticket snapshot order-17 > before.json";
+
+pub(crate) const ROLLBACK: &str = "\
+All six fields become those of the snapshot. A snapshot of another ticket, or of an earlier ticket of the
+same id, is refused.
+
+Examples:
+  ticket rollback order-17 before.json
+  ticket snapshot order-17 | ticket rollback order-17 -";
+
+pub(crate) const RESTORE: &str = "\
+Example:
+  ticket restore before.json";
+
+pub(crate) const REPLAY: &str = "\
+Examples:
+  ticket replay tests/data/shop-conversations.jsonl
+  ticket replay - --store memory: --format json < conversations.jsonl
+
+`ticket replay --help` describes the transcripts and what becomes of them.";
+
+pub(crate) const REPLAY_LONG: &str = "\
+Transcripts are what the LLM APIs take, one conversation a line:
+  {\"id\":\"order-17\",\"messages\":[
+    {\"role\":\"user\",\"content\":\"Where is my parcel?\"},
+    {\"role\":\"assistant\",\"tool_calls\":[
+      {\"id\":\"c1\",\"function\":{\"name\":\"track\",\"arguments\":\"{\\\"order\\\":17}\"}}]},
+    {\"role\":\"tool\",\"tool_call_id\":\"c1\",\"name\":\"track\",\"content\":\"{\\\"state\\\":\\\"lost\\\"}\"}]}
+
+What becomes of a message:
+  user       is said; content in parts is said as {\"role\":\"user\",\"content\":[…]}
+  assistant  its tool calls are decided, as {\"tool\":NAME,\"arguments\":JSON}, after a snapshot; several calls
+             of one message are one step; its text is skipped
+  tool       the result is learnt under the tool's name in place of the last one: JSON if it is JSON that a
+             ticket takes, else a string. It is learnt by a merge patch, which cannot say null: members that
+             are null are left out. A result that begins with `Error` rolls back to the snapshot that was
+             taken before its call; without a call it is learnt like any other.
+  system, developer  are skipped
+
+A line is checked as a whole before anything of it is written. A ticket of the same id stops the replay
+(exit code 4) unless --replace.
+
+Printed for every ticket: messages said, decisions made (those rolled back too), facts at the end, rollbacks,
+and a SHA-256 over id, facts, history and last decision as stored, each after its length in bytes (64 bits,
+big endian). The last line, {\"total\":…}, has the sums and a SHA-256 over all of these digests. Nothing of it
+depends on the store or on the time: two stores that do the same print the same.
+
+Examples:
+  ticket replay tests/data/shop-conversations.jsonl
+  ticket replay - --store memory: --format json < conversations.jsonl";
+
+pub(crate) const DOCTOR: &str = "\
+Exits with 0 when the store keeps tickets as promised, warnings or not; with 75 when it answers but has a
+problem, or does not serve; with 77 when it forbids; with 65 when it is no store of tickets.
+JSON is one object: {\"store\":…,\"facts\":{NAME:TEXT,…},\"findings\":[{\"severity\":\"problem\"|\"warning\",\"text\":…}]}
+
+Examples:
+  ticket doctor
+  ticket doctor --store redis://localhost";
+
+pub(crate) const COMPLETIONS: &str = "\
+Examples:
+  ticket completions bash > ~/.local/share/bash-completion/completions/ticket
+  ticket completions fish > ~/.config/fish/completions/ticket.fish";

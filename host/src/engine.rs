@@ -1,0 +1,122 @@
+//! The engine component, run by Wasmtime: one method for each operation of `tickets.wit`.
+
+mod bindings;
+mod image;
+mod lent;
+mod pool;
+mod wire;
+
+use std::sync::Arc;
+
+use self::pool::{Answer, Pool};
+use crate::error::Error;
+use crate::store::{self, SharedStore};
+use crate::ticket::{Change, IdPage, Merged, State, Ticket};
+use crate::tickets::Settings;
+
+/// The engine over one store.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pool: Pool,
+}
+
+impl Engine {
+    /// Loads the embedded component; compiles it once in a process.
+    pub(crate) fn load(store: SharedStore, settings: Settings) -> Result<Self, Error> {
+        if !(store::TTL_MS_MIN..=store::TTL_MS_MAX).contains(&settings.ttl_ms) {
+            let (ttl_ms, min, max) = (settings.ttl_ms, store::TTL_MS_MIN, store::TTL_MS_MAX);
+            return Err(Error::Invalid(format!("ttl of {ttl_ms} ms is not between {min} ms and {max} ms")));
+        }
+        let image = image::load(settings.image_folder.as_deref()).map_err(bug)?;
+        let pool = Pool::new(&image, store, Arc::new(settings)).map_err(bug)?;
+        Ok(Self { pool })
+    }
+
+    pub(crate) async fn create(&self, id: Option<&str>, changes: &[Change]) -> Result<Ticket, Error> {
+        let mut instance = self.pool.borrow().await?;
+        let (tickets, store) = instance.parts();
+        let answer = tickets.call_create(store, id, &wire::changes(changes)).await;
+        self.settle(instance, answer).map(Into::into)
+    }
+
+    pub(crate) async fn get(&self, id: &str) -> Result<Ticket, Error> {
+        let mut instance = self.pool.borrow().await?;
+        let (tickets, store) = instance.parts();
+        let answer = tickets.call_get(store, id).await;
+        self.settle(instance, answer).map(Into::into)
+    }
+
+    pub(crate) async fn apply(&self, id: &str, changes: &[Change], at: Option<&str>) -> Result<Ticket, Error> {
+        let mut instance = self.pool.borrow().await?;
+        let (tickets, store) = instance.parts();
+        let answer = tickets.call_apply(store, id, &wire::changes(changes), at).await;
+        self.settle(instance, answer).map(Into::into)
+    }
+
+    pub(crate) async fn touch(&self, id: &str) -> Result<Ticket, Error> {
+        let mut instance = self.pool.borrow().await?;
+        let (tickets, store) = instance.parts();
+        let answer = tickets.call_touch(store, id).await;
+        self.settle(instance, answer).map(Into::into)
+    }
+
+    pub(crate) async fn snapshot(&self, id: &str) -> Result<String, Error> {
+        let mut instance = self.pool.borrow().await?;
+        let (tickets, store) = instance.parts();
+        let answer = tickets.call_snapshot(store, id).await;
+        self.settle(instance, answer)
+    }
+
+    pub(crate) async fn rollback(&self, id: &str, snapshot: &str, at: Option<&str>) -> Result<Ticket, Error> {
+        let mut instance = self.pool.borrow().await?;
+        let (tickets, store) = instance.parts();
+        let answer = tickets.call_rollback(store, id, snapshot, at).await;
+        self.settle(instance, answer).map(Into::into)
+    }
+
+    pub(crate) async fn restore(&self, snapshot: &str) -> Result<Ticket, Error> {
+        let mut instance = self.pool.borrow().await?;
+        let (tickets, store) = instance.parts();
+        let answer = tickets.call_restore(store, snapshot).await;
+        self.settle(instance, answer).map(Into::into)
+    }
+
+    pub(crate) async fn close(&self, id: &str, at: Option<&str>) -> Result<(), Error> {
+        let mut instance = self.pool.borrow().await?;
+        let (tickets, store) = instance.parts();
+        let answer = tickets.call_close(store, id, at).await;
+        self.settle(instance, answer)
+    }
+
+    pub(crate) async fn list(&self, cursor: Option<&str>) -> Result<IdPage, Error> {
+        let mut instance = self.pool.borrow().await?;
+        let (tickets, store) = instance.parts();
+        let answer = tickets.call_list_ids(store, cursor).await;
+        self.settle(instance, answer).map(Into::into)
+    }
+
+    pub(crate) async fn merge(&self, base: &State, ours: &State, theirs: &State) -> Result<Merged, Error> {
+        let mut instance = self.pool.borrow().await?;
+        let (tickets, store) = instance.parts();
+        let answer = tickets.call_merge(store, base.into(), ours.into(), theirs.into()).await;
+        self.settle(instance, answer).map(Into::into)
+    }
+
+    /// Gives an instance back after an answer; one that trapped is thrown away.
+    fn settle<T>(&self, instance: pool::Borrowed, answer: Answer<T>) -> Result<T, Error> {
+        match answer {
+            Ok(answer) => {
+                self.pool.give_back(instance);
+                answer.map_err(Into::into)
+            }
+            Err(trap) => {
+                tracing::error!(error = %format_args!("{trap:#}"), "the engine trapped; its instance is replaced");
+                Err(bug(trap))
+            }
+        }
+    }
+}
+
+pub(crate) fn bug(error: wasmtime::Error) -> Error {
+    Error::Bug(error.into())
+}

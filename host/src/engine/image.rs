@@ -1,0 +1,117 @@
+//! The component as machine code: compiled once in a process, and kept between processes where allowed.
+//!
+//! An image is native code, so it is read only from a folder that nobody else can write, and only with the
+//! digest that was put at its end; anything else is compiled anew.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fs::{self, DirBuilder};
+use std::hash::{Hash, Hasher};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+use wasmtime::component::Component;
+use wasmtime::{Config, Engine};
+
+/// The engine as `guest/builder` made it.
+const COMPONENT: &[u8] = include_bytes!("../../../guest/dist/engine.wasm");
+const DIGEST_BYTES: usize = 32;
+
+/// A component that is ready to run.
+#[derive(Clone)]
+pub(super) struct Image {
+    pub(super) engine: Engine,
+    pub(super) component: Component,
+}
+
+/// The image of this process; `folder` is where it may be kept for the next one.
+pub(super) fn load(folder: Option<&Path>) -> wasmtime::Result<Image> {
+    static LOADED: Mutex<Option<Image>> = Mutex::new(None);
+    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(image) = &*loaded {
+        return Ok(image.clone());
+    }
+    let engine = Engine::new(&config())?;
+    let file = folder.and_then(|folder| match own_folder(folder) {
+        Ok(()) => Some(folder.join(file_name(&engine))),
+        Err(error) => {
+            tracing::warn!(folder = %folder.display(), %error, "compiled images are not kept");
+            None
+        }
+    });
+    let component = match file.as_deref().and_then(|file| read(&engine, file)) {
+        Some(component) => component,
+        None => compile(&engine, file.as_deref())?,
+    };
+    Ok(loaded.insert(Image { engine, component }).clone())
+}
+
+/// What a ticket engine needs of Wasmtime, and nothing that it does not.
+fn config() -> Config {
+    let mut config = Config::new();
+    config
+        .concurrency_support(false)
+        .wasm_memory64(false)
+        .wasm_multi_memory(false)
+        .wasm_relaxed_simd(false)
+        .cranelift_nan_canonicalization(true);
+    config
+}
+
+fn compile(engine: &Engine, file: Option<&Path>) -> wasmtime::Result<Component> {
+    let component = Component::from_binary(engine, COMPONENT)?;
+    if let Some(file) = file
+        && let Err(error) = component.serialize().map_err(io::Error::other).and_then(|image| keep(file, &image))
+    {
+        tracing::warn!(file = %file.display(), %error, "the compiled image cannot be kept");
+    }
+    Ok(component)
+}
+
+/// Makes the folder, for this user alone, or checks that it is so.
+fn own_folder(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let metadata = fs::metadata(folder)?;
+    // SAFETY: geteuid has no preconditions and cannot fail.
+    #[expect(unsafe_code, reason = "the standard library does not tell the user id")]
+    let user = unsafe { libc::geteuid() };
+    if metadata.uid() != user || metadata.mode() & 0o077 != 0 {
+        return Err(io::Error::other("the folder is not of mode 0700 and owned by this user"));
+    }
+    Ok(())
+}
+
+/// A name that differs with the component, the version of Wasmtime, its settings and the machine.
+fn file_name(engine: &Engine) -> PathBuf {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    let component = Sha256::digest(COMPONENT);
+    let component = u64::from_be_bytes(std::array::from_fn(|index| component[index]));
+    format!("engine-{component:016x}-{:016x}.image", hasher.finish()).into()
+}
+
+/// The component of an undamaged image, if there is one.
+fn read(engine: &Engine, file: &Path) -> Option<Component> {
+    let bytes = fs::read(file).ok()?;
+    let (image, digest) = bytes.split_at_checked(bytes.len().checked_sub(DIGEST_BYTES)?)?;
+    if Sha256::digest(image).as_slice() != digest {
+        return None;
+    }
+    // SAFETY: the bytes are an image that this program wrote: the folder is closed to all other users, and
+    // the digest shows that it was written to its end. Wasmtime checks its own version and settings.
+    #[expect(unsafe_code, reason = "an image is native code, which Wasmtime cannot verify")]
+    unsafe { Component::deserialize(engine, image) }.ok()
+}
+
+/// Writes an image so that a reader sees all of it or nothing.
+fn keep(file: &Path, image: &[u8]) -> io::Result<()> {
+    let unfinished = file.with_extension(format!("{}.unfinished", std::process::id()));
+    let mut out = fs::File::create(&unfinished)?;
+    out.write_all(image)?;
+    out.write_all(&Sha256::digest(image))?;
+    drop(out);
+    fs::rename(&unfinished, file)
+}

@@ -1,0 +1,123 @@
+//! The texts and records that cross into and out of the engine, converted once each way.
+
+use super::bindings::agent::tickets::key_value as kv;
+use super::bindings::exports::agent::tickets::tickets as wit;
+use crate::error::Error;
+use crate::store;
+use crate::ticket::{Change, IdPage, Merged, Side, State, Ticket};
+
+/// Changes as the engine takes them; the texts are borrowed.
+pub(super) fn changes(changes: &[Change]) -> Vec<wit::Change<'_>> {
+    changes.iter().map(Into::into).collect()
+}
+
+impl<'a> From<&'a Change> for wit::Change<'a> {
+    fn from(change: &'a Change) -> Self {
+        match change {
+            Change::Say(text) => Self::Say(text),
+            Change::Learn(text) => Self::Learn(text),
+            Change::Decide(text) => Self::Decide(text),
+        }
+    }
+}
+
+/// A store's answer as the engine takes it.
+pub(super) fn outcome(outcome: store::Outcome) -> kv::Outcome {
+    let (applied, written, current) = match outcome {
+        store::Outcome::Written { revision, expires_at_ms } => (true, Some((revision, expires_at_ms)), None),
+        store::Outcome::Removed => (true, None, None),
+        store::Outcome::Refused(current) => (false, None, current.map(Into::into)),
+    };
+    let (revision, expires_at_ms) = written.map_or((None, 0), |(revision, at)| (Some(revision.to_string()), at));
+    kv::Outcome { applied, revision, expires_at_ms, current }
+}
+
+impl From<store::Entry> for kv::Entry {
+    fn from(entry: store::Entry) -> Self {
+        let revision = entry.revision.to_string();
+        Self { fields: entry.fields, revision, expires_at_ms: entry.expires_at_ms }
+    }
+}
+
+impl From<store::Error> for kv::Error {
+    fn from(error: store::Error) -> Self {
+        let text = error.chain();
+        match error.kind() {
+            store::Kind::Invalid => Self::Invalid(text),
+            store::Kind::TooLarge(bytes_max) => Self::TooLarge(bytes_max),
+            store::Kind::Denied => Self::Denied(text),
+            store::Kind::Unavailable => Self::Unavailable(text),
+            store::Kind::Uncertain => Self::Uncertain(text),
+            store::Kind::Corrupt => Self::Corrupt(text),
+        }
+    }
+}
+
+impl From<wit::Ticket> for Ticket {
+    fn from(ticket: wit::Ticket) -> Self {
+        Self {
+            id: ticket.id,
+            facts: ticket.facts,
+            history: ticket.history,
+            last_decision: ticket.last_decision,
+            created_at: ticket.created_at,
+            updated_at: ticket.updated_at,
+            version: ticket.version,
+            revision: ticket.revision,
+            expires_at_ms: ticket.expires_at_ms,
+        }
+    }
+}
+
+impl From<wit::IdPage> for IdPage {
+    fn from(page: wit::IdPage) -> Self {
+        Self { ids: page.ids, cursor: page.cursor }
+    }
+}
+
+impl<'a> From<&'a State> for wit::StateParam<'a> {
+    fn from(state: &'a State) -> Self {
+        Self {
+            facts: &state.facts,
+            history: &state.history,
+            last_decision: &state.last_decision,
+            created_at: state.created_at,
+            updated_at: state.updated_at,
+        }
+    }
+}
+
+impl From<wit::Merged> for Merged {
+    fn from(merged: wit::Merged) -> Self {
+        let state = merged.state;
+        let aside = merged.aside.map(|side| match side {
+            wit::Side::Ours => Side::Ours,
+            wit::Side::Theirs => Side::Theirs,
+        });
+        let state = State {
+            facts: state.facts,
+            history: state.history,
+            last_decision: state.last_decision,
+            created_at: state.created_at,
+            updated_at: state.updated_at,
+        };
+        Self { state, aside }
+    }
+}
+
+impl From<wit::Error> for Error {
+    fn from(error: wit::Error) -> Self {
+        match error {
+            wit::Error::Invalid(text) => Self::Invalid(text),
+            wit::Error::TooLarge(text) => Self::TooLarge(text),
+            wit::Error::Exists(text) => Self::Exists(text),
+            wit::Error::NotFound(text) => Self::NotFound(text),
+            wit::Error::Conflict(current) => Self::Conflict(current.map(|ticket| Box::new(ticket.into()))),
+            wit::Error::Corrupt(text) => Self::Corrupt(text),
+            wit::Error::UnsupportedVersion(text) => Self::UnsupportedVersion(text),
+            wit::Error::Denied(text) => Self::Denied(text),
+            wit::Error::Unavailable(text) => Self::Unavailable(text),
+            wit::Error::Uncertain(text) => Self::Uncertain(text),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! How a write names its deadline, which is also its identity.
+
+use super::error::{Error, Kind};
+
+/// Shortest TTL: below a second an agent cannot keep a conversation, and clocks differ by more.
+pub const TTL_MS_MIN: u64 = 1_000;
+/// Longest TTL, 366 days; a deadline further ahead than that is taken for a mistake.
+pub const TTL_MS_MAX: u64 = 366 * 24 * 60 * 60 * 1_000;
+/// The jitter is at most the TTL divided by this.
+const JITTER_DIVISOR: u64 = 2_000;
+/// How far a deadline that was named before may lie ahead and still count as one of the same TTL.
+///
+/// More than hosts of one TTL differ by (jitter and the error of a measured clock offset), and far more
+/// than the writes of one ticket within a millisecond.
+const SAME_TTL_SLACK_MS: u64 = 1_000;
+
+/// Refuses a TTL that no deadline can be named for.
+pub(crate) fn check_ttl(ttl_ms: u64) -> Result<(), Error> {
+    if (TTL_MS_MIN..=TTL_MS_MAX).contains(&ttl_ms) {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Invalid, format!("ttl of {ttl_ms} ms is not between {TTL_MS_MIN} ms and {TTL_MS_MAX} ms")))
+}
+
+/// A little less than the TTL, at random, so that two hosts do not name the same deadline.
+pub(crate) fn jittered(ttl_ms: u64) -> u64 {
+    ttl_ms - fastrand::u64(0..=jitter_ms_max(ttl_ms))
+}
+
+/// The deadline of a write: `wanted_ms`, or one past the previous where that was of the same TTL.
+///
+/// So deadlines of one entry rise with every write, and the last writer's TTL counts all the same: a
+/// previous deadline that only a longer TTL explains is not kept.
+pub(crate) fn name(wanted_ms: u64, ttl_ms: u64, previous_ms: u64) -> u64 {
+    let of_this_ttl = previous_ms >= wanted_ms && previous_ms - wanted_ms <= slack_ms(ttl_ms);
+    if of_this_ttl { previous_ms.saturating_add(1) } else { wanted_ms }
+}
+
+/// How far ahead of the wanted deadline a previous one of the same TTL may lie.
+pub(crate) fn slack_ms(ttl_ms: u64) -> u64 {
+    jitter_ms_max(ttl_ms) + SAME_TTL_SLACK_MS
+}
+
+fn jitter_ms_max(ttl_ms: u64) -> u64 {
+    ttl_ms / JITTER_DIVISOR
+}
+
+/// Whether an entry with this deadline is gone: past it, to the millisecond, as Redis has it.
+pub(crate) fn is_over(expires_at_ms: u64, now_ms: u64) -> bool {
+    expires_at_ms != 0 && now_ms > expires_at_ms
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TTL_MS: u64 = 1_800_000;
+
+    #[test]
+    fn a_deadline_is_past_every_deadline_of_the_same_ttl() {
+        assert_eq!(name(5_000_000, TTL_MS, 0), 5_000_000);
+        assert_eq!(name(5_000_000, TTL_MS, 4_999_999), 5_000_000);
+        assert_eq!(name(5_000_000, TTL_MS, 5_000_000), 5_000_001);
+        assert_eq!(name(5_000_000, TTL_MS, 5_000_900), 5_000_901);
+    }
+
+    #[test]
+    fn a_longer_ttl_of_an_earlier_writer_does_not_stay() {
+        assert_eq!(name(5_000_000, TTL_MS, 9_000_000), 5_000_000);
+        assert_eq!(name(5_000_000, TTL_MS, u64::MAX), 5_000_000);
+    }
+
+    #[test]
+    fn jitter_stays_below_a_two_thousandth() {
+        for ttl_ms in [TTL_MS_MIN, TTL_MS, TTL_MS_MAX] {
+            for _ in 0..1_000 {
+                let jittered = jittered(ttl_ms);
+                assert!(jittered <= ttl_ms && jittered >= ttl_ms - ttl_ms / 2_000);
+            }
+        }
+    }
+
+    #[test]
+    fn an_entry_is_there_up_to_its_deadline_and_gone_after() {
+        assert!(!is_over(10, 10));
+        assert!(is_over(10, 11));
+        assert!(!is_over(0, u64::MAX), "no deadline");
+    }
+}

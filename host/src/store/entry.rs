@@ -1,0 +1,188 @@
+//! What is in a store: entries, their revisions, and the answers of the store's operations.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::ENTRY_BYTES_MAX;
+use super::error::{Error, Kind};
+use super::key::{Key, excerpt};
+
+/// Names and texts of one entry, each name once, in no promised order.
+pub type Fields = Vec<(String, String)>;
+
+/// Refuses what no store takes as an entry: no field, a name twice, too many bytes.
+pub(crate) fn check_fields(fields: &Fields) -> Result<(), Error> {
+    let bytes: usize = fields.iter().map(|(name, text)| name.len() + text.len()).sum();
+    if bytes > ENTRY_BYTES_MAX {
+        let limit = ENTRY_BYTES_MAX as u64;
+        return Err(Error::new(Kind::TooLarge(limit), format!("entry of {bytes} bytes is over the limit of {limit}")));
+    }
+    if fields.is_empty() {
+        return Err(Error::invalid("entry has no field"));
+    }
+    let mut names = BTreeSet::new();
+    match fields.iter().find(|(name, _)| !names.insert(name.as_str())) {
+        Some((name, _)) => Err(Error::invalid(format!("field {} is given twice", excerpt(name)))),
+        None => Ok(()),
+    }
+}
+
+/// One entry as it stood at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// All fields.
+    pub fields: Fields,
+    /// The state that they are.
+    pub revision: Revision,
+    /// Milliseconds since the epoch by the store's clock; 0 for an entry without a deadline.
+    pub expires_at_ms: u64,
+}
+
+impl Entry {
+    /// An entry with these fields and this deadline; the revision follows from both.
+    pub(crate) fn new(fields: Fields, expires_at_ms: u64) -> Self {
+        Self { revision: Revision::of(&fields, expires_at_ms), fields, expires_at_ms }
+    }
+}
+
+/// Opaque text that names one state of one entry, at no cost in fields:
+/// `deadline.created_at.updated_at.len(facts).len(history).len(last_decision)`.
+///
+/// Every store computes it alike, so a revision stays true when an entry moves from one store to another.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Revision(String);
+
+impl Revision {
+    /// A revision as a caller gave it back.
+    pub(crate) fn from_text(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The revision of an entry with these fields and this deadline.
+    pub(crate) fn of(fields: &Fields, expires_at_ms: u64) -> Self {
+        Self::of_bytes(expires_at_ms, |name| {
+            fields.iter().find(|(field, _)| field == name).map_or(&[], |(_, text)| text.as_bytes())
+        })
+    }
+
+    /// The revision of an entry whose field of a name is what `field` gives for it, empty for a missing one.
+    pub(crate) fn of_bytes<'entry>(expires_at_ms: u64, field: impl Fn(&str) -> &'entry [u8]) -> Self {
+        Self(format!(
+            "{expires_at_ms}.{}.{}.{}.{}.{}",
+            seconds(field("created_at")),
+            seconds(field("updated_at")),
+            field("facts").len(),
+            field("history").len(),
+            field("last_decision").len(),
+        ))
+    }
+
+    /// The text to give back.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The deadline that it names; 0 for none and for text that no store made.
+    pub(crate) fn deadline_ms(&self) -> u64 {
+        self.0.split('.').next().and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A time field as it may stand in a revision: whatever a foreign client wrote there, the revision stays
+/// short and printable. `?` matches no stored time.
+fn seconds(text: &[u8]) -> &str {
+    const DIGITS_MAX: usize = 20;
+    match std::str::from_utf8(text) {
+        Ok(digits) if digits.len() <= DIGITS_MAX && digits.bytes().all(|byte| byte.is_ascii_digit()) => digits,
+        Ok(_) | Err(_) => "?",
+    }
+}
+
+/// What must hold for a change to be applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing is there.
+    Absent,
+    /// Something is there, of whatever content.
+    Present,
+    /// This state is there.
+    At(Revision),
+}
+
+/// How new the answer to a read must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// At least as new as every change applied before the call.
+    Latest,
+    /// A last known copy will do: it only feeds a conditional change.
+    Recent,
+}
+
+/// The answer to a conditional change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Written or touched: the new state and its deadline.
+    Written {
+        /// The new state.
+        revision: Revision,
+        /// Its deadline, as in [`Entry`].
+        expires_at_ms: u64,
+    },
+    /// Removed, or nothing was there and nothing was wanted.
+    Removed,
+    /// The condition did not hold: what is there instead.
+    Refused(Option<Entry>),
+}
+
+/// One page of a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Keys in no promised order; may be empty, may repeat a key.
+    pub keys: Vec<Key>,
+    /// Where the next page begins; none after the last.
+    pub cursor: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(pairs: &[(&str, &str)]) -> Fields {
+        pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_revision_names_deadline_times_and_lengths() {
+        let entry = fields(&[("facts", "{}"), ("history", "[\"é\"]"), ("created_at", "17"), ("updated_at", "18")]);
+        let revision = Revision::of(&entry, 1_900);
+        assert_eq!(revision.as_str(), "1900.17.18.2.6.0");
+        assert_eq!(revision.deadline_ms(), 1_900);
+    }
+
+    #[test]
+    fn a_revision_stays_short_and_printable_whatever_the_times_are() {
+        let entry = fields(&[("created_at", "1\u{1b}[2J"), ("updated_at", &"9".repeat(21))]);
+        assert_eq!(Revision::of(&entry, 0).as_str(), "0.?.?.0.0.0");
+        for text in ["", "x", "-1.2", "99999999999999999999999.1"] {
+            assert_eq!(Revision::from_text(text.to_owned()).deadline_ms(), 0, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn entries_that_no_store_takes_are_refused() {
+        assert_eq!(check_fields(&Fields::new()).expect_err("empty").kind(), Kind::Invalid);
+        assert_eq!(check_fields(&fields(&[("a", "1"), ("a", "2")])).expect_err("twice").kind(), Kind::Invalid);
+        let most = vec![("a".to_owned(), "x".repeat(ENTRY_BYTES_MAX - 1))];
+        assert!(check_fields(&most).is_ok());
+        let more = vec![("a".to_owned(), "x".repeat(ENTRY_BYTES_MAX))];
+        let limit = ENTRY_BYTES_MAX as u64;
+        assert_eq!(check_fields(&more).expect_err("large").kind(), Kind::TooLarge(limit));
+    }
+}

@@ -1,0 +1,237 @@
+//! The store in a Redis or Valkey server, 7.0 or newer: one HASH an entry, one script an operation.
+//!
+//! The host names the deadline of each write by the server's clock, and the deadline is the identity of the
+//! write: a call whose answer was lost is sent again as it was, and the script knows what it has made already.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use redis::{RedisError, Value};
+use tokio::time::Instant;
+
+use super::deadline::{self, TTL_MS_MAX};
+use super::entry::{Condition, Entry, Fields, Freshness, Outcome, Page, Revision, check_fields};
+use super::error::{Error, Kind};
+use super::health::Health;
+use super::key::{Key, KeyNames};
+use super::open::Options;
+use super::{Store, check_limit};
+use answer::Answer;
+use call::{Call, Loss};
+use failure::{Verdict, judge};
+use link::Link;
+use scripts::{Arguments, Script};
+use target::Target;
+
+mod answer;
+mod call;
+mod failure;
+mod health;
+mod link;
+mod qualify;
+mod scripts;
+mod target;
+
+/// Fields of a call that has none.
+static NO_FIELDS: Fields = Fields::new();
+
+/// Entries in a Redis or Valkey server. A clone is another handle to the same connection.
+#[derive(Clone)]
+pub struct RedisStore {
+    link: Arc<Link>,
+    names: KeyNames,
+    call_time: Duration,
+}
+
+impl RedisStore {
+    /// Connects, and finds out whether the server will do: its version, and by a write that leaves nothing.
+    ///
+    /// # Errors
+    /// `Invalid` for a URL that is none, `Denied` for a server that is no Redis, too old or forbids what we need,
+    /// `Unavailable` for one that cannot be reached or does not serve now.
+    pub async fn open(url: &str, options: &Options) -> Result<Self, Error> {
+        let store = Self {
+            link: Arc::new(Link::new(Target::parse(url)?)),
+            names: KeyNames::new(options.namespace.as_ref()),
+            call_time: Duration::from_millis(options.call_ms),
+        };
+        store.in_time("open the store", store.qualify()).await?;
+        Ok(store)
+    }
+
+    /// Runs something that changes no entry within the time of a call.
+    async fn in_time<T>(&self, verb: &str, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let timed = tokio::time::timeout(self.call_time, work).await;
+        timed.unwrap_or_else(|_| Err(self.error(Kind::Unavailable, format!("cannot {verb}"), "did not answer in time")))
+    }
+
+    fn error(&self, kind: Kind, what: String, why: &str) -> Error {
+        Error::new(kind, format!("{what}: redis at {} {why}", self.link.target.address()))
+    }
+
+    fn call<'call>(&'call self, verb: &'static str, name: &'call str, script: &'static Script, loss: Loss) -> Call<'call> {
+        let until = Instant::now() + self.call_time;
+        Call { store: self, verb, name, script, loss, until }
+    }
+}
+
+impl fmt::Display for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.link.target.fmt(f)
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = self.to_string();
+        f.debug_struct("RedisStore").field("url", &url).field("names", &self.names).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    async fn read(&self, key: &Key, _freshness: Freshness) -> Result<Option<Entry>, Error> {
+        let name = self.names.stored(key);
+        let call = self.call("read", &name, &scripts::READ, Loss::Ask);
+        match call.run(&Arguments { name: &name, texts: Vec::new(), fields: &NO_FIELDS }).await? {
+            Answer::Entry(entry) => Ok(Some(entry)),
+            Answer::None => Ok(None),
+            Answer::Written { .. } | Answer::Removed | Answer::Refused(_) | Answer::Clock { .. } => Err(call.strange()),
+        }
+    }
+
+    async fn write(&self, key: &Key, fields: Fields, ttl_ms: u64, when: &Condition) -> Result<Outcome, Error> {
+        deadline::check_ttl(ttl_ms)?;
+        check_fields(&fields)?;
+        let name = self.names.stored(key);
+        let call = self.call("write", &name, &scripts::WRITE, Loss::of(when));
+        let (condition, base, previous_ms) = match when {
+            Condition::Absent => ("absent", "", 0),
+            Condition::Present => ("present", "", 0),
+            Condition::At(revision) => ("at", revision.as_str(), revision.deadline_ms()),
+        };
+        let arguments = |wanted_ms: u64| Arguments {
+            name: &name,
+            texts: [vec![condition.to_owned(), base.to_owned()], deadline_texts(wanted_ms, ttl_ms)].concat(),
+            fields: &fields,
+        };
+        match call.run_with_deadline(ttl_ms, previous_ms, arguments).await? {
+            Answer::Written { expires_at_ms, .. } => {
+                Ok(Outcome::Written { revision: Revision::of(&fields, expires_at_ms), expires_at_ms })
+            }
+            Answer::Refused(entry) => Ok(Outcome::Refused(entry)),
+            Answer::Entry(_) | Answer::None | Answer::Removed | Answer::Clock { .. } => Err(call.strange()),
+        }
+    }
+
+    async fn touch(&self, key: &Key, ttl_ms: u64) -> Result<Outcome, Error> {
+        deadline::check_ttl(ttl_ms)?;
+        let name = self.names.stored(key);
+        // A second touch does what the first did.
+        let call = self.call("touch", &name, &scripts::TOUCH, Loss::Settle);
+        let arguments = |wanted_ms: u64| Arguments {
+            name: &name,
+            texts: deadline_texts(wanted_ms, ttl_ms),
+            fields: &NO_FIELDS,
+        };
+        match call.run_with_deadline(ttl_ms, 0, arguments).await? {
+            Answer::Written { expires_at_ms, revision: Some(revision), .. } => {
+                Ok(Outcome::Written { revision, expires_at_ms })
+            }
+            Answer::Refused(None) => Ok(Outcome::Refused(None)),
+            Answer::Written { revision: None, .. }
+            | Answer::Refused(Some(_))
+            | Answer::Entry(_)
+            | Answer::None
+            | Answer::Removed
+            | Answer::Clock { .. } => Err(call.strange()),
+        }
+    }
+
+    async fn remove(&self, key: &Key, when: &Condition) -> Result<Outcome, Error> {
+        let name = self.names.stored(key);
+        let call = self.call("remove", &name, &scripts::REMOVE, Loss::of(when));
+        let texts = match when {
+            Condition::Absent => vec!["absent".to_owned(), String::new()],
+            Condition::Present => vec!["present".to_owned(), String::new()],
+            Condition::At(revision) => vec!["at".to_owned(), revision.to_string()],
+        };
+        match call.run(&Arguments { name: &name, texts, fields: &NO_FIELDS }).await? {
+            Answer::Removed => Ok(Outcome::Removed),
+            Answer::Refused(entry) => Ok(Outcome::Refused(entry)),
+            Answer::Entry(_) | Answer::None | Answer::Written { .. } | Answer::Clock { .. } => Err(call.strange()),
+        }
+    }
+
+    async fn scan(&self, cursor: Option<&str>, limit: u32) -> Result<Page, Error> {
+        const DIGITS_MAX: usize = 20;
+        let limit = check_limit(limit)?;
+        let cursor = match cursor {
+            None => 0,
+            Some(text) => match text.parse::<u64>() {
+                Ok(number) if text.len() <= DIGITS_MAX && !text.starts_with('+') => number,
+                Ok(_) | Err(_) => return Err(Error::invalid("cursor is none that a page of this store gave")),
+            },
+        };
+        // Namespaces and `ticket:` hold no character that MATCH takes for a pattern.
+        let pattern = format!("{}*", self.names.stored_prefix());
+        let mut command = redis::cmd("SCAN");
+        command.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(limit);
+        let what = format!("cannot list {pattern}");
+        let page = self.in_time(&format!("list {pattern}"), self.ask(&command, &what)).await?;
+        self.page(page).ok_or_else(|| self.error(Kind::Unavailable, what, "gave an answer that is none to SCAN"))
+    }
+
+    async fn health(&self) -> Result<Health, Error> {
+        self.in_time("look at the server", health::look(self)).await
+    }
+}
+
+impl RedisStore {
+    /// Asks the server something that changes nothing, once more if the connection turns out to be lost.
+    async fn ask(&self, command: &redis::Cmd, what: &str) -> Result<Value, Error> {
+        let mut attempts = 2;
+        loop {
+            let live = self.link.live().await?;
+            attempts -= 1;
+            match live.command(command).await {
+                Ok(value) => return Ok(value),
+                Err(error) => match judge(&error) {
+                    Verdict::Refused(kind) => return Err(self.refused(kind, what.to_owned(), error)),
+                    Verdict::Lost if attempts > 0 => self.link.replace(&live),
+                    Verdict::Lost | Verdict::Unknown => {
+                        self.link.replace(&live);
+                        return Err(self.refused(Kind::Unavailable, what.to_owned(), error));
+                    }
+                },
+            }
+        }
+    }
+
+    fn page(&self, value: Value) -> Option<Page> {
+        let Value::Array(parts) = value else { return None };
+        let [cursor, Value::Array(names)] = <[Value; 2]>::try_from(parts).ok()? else { return None };
+        let cursor = answer::number(Some(cursor)).ok()?;
+        let keys = names.into_iter().filter_map(|name| self.names.key(&answer::text(Some(name)).ok()?)).collect();
+        Some(Page { keys, cursor: (cursor != 0).then(|| cursor.to_string()) })
+    }
+
+    fn refused(&self, kind: Kind, what: String, error: RedisError) -> Error {
+        let why = match kind {
+            Kind::Denied => "does not permit it",
+            Kind::Corrupt => "has something else there",
+            Kind::Uncertain => "may have done it or not",
+            Kind::Unavailable | Kind::Invalid | Kind::TooLarge(_) => "does not serve now",
+        };
+        failure::error(kind, format!("{what}: redis at {} {why}", self.link.target.address()), error)
+    }
+}
+
+/// The deadline of a write as its script takes it: wanted, slack, furthest from now.
+fn deadline_texts(wanted_ms: u64, ttl_ms: u64) -> Vec<String> {
+    let slack_ms = deadline::slack_ms(ttl_ms);
+    let ahead_ms_max = TTL_MS_MAX + deadline::slack_ms(TTL_MS_MAX);
+    [wanted_ms, slack_ms, ahead_ms_max].iter().map(u64::to_string).collect()
+}

@@ -1,0 +1,59 @@
+-- What every script of one key begins with: its state, read without copying large fields.
+-- Scripts answer with strings alone (numbers and booleans change on their way), and numbers leave by %.0f.
+-- No shebang: with one, a server whose memory is full would refuse reads too.
+local key = KEYS[1]
+-- '1' where this very call was sent before and its answer was lost.
+local repeated = ARGV[1] == '1'
+
+local function number(n)
+  return string.format('%.0f', n)
+end
+
+-- 'none', 'hash', or a type that is none of ours.
+local function kind_of()
+  return redis.call('TYPE', key).ok
+end
+
+-- Milliseconds since the epoch by this server.
+local function now()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- As `seconds` in entry.rs.
+local function seconds(text)
+  if not text then return '' end
+  if #text <= 20 and not string.find(text, '%D') then return text end
+  return '?'
+end
+
+-- As `Revision::of` in entry.rs, for a deadline as PEXPIRETIME gives it (-1: none).
+local function revision(expires)
+  local times = redis.call('HMGET', key, 'created_at', 'updated_at')
+  return table.concat({
+    number(math.max(expires, 0)), seconds(times[1]), seconds(times[2]),
+    number(redis.call('HSTRLEN', key, 'facts')),
+    number(redis.call('HSTRLEN', key, 'history')),
+    number(redis.call('HSTRLEN', key, 'last_decision')),
+  }, '.')
+end
+
+-- The answer to a condition that does not hold: what is there instead.
+local function refused(kind, expires)
+  if kind == 'none' then return { 'refused' } end
+  return { 'refused', number(math.max(expires, 0)), redis.call('HGETALL', key) }
+end
+
+-- As `name` in deadline.rs: one past the previous deadline where that is of the same TTL.
+local function deadline(wanted, slack, expires)
+  if expires >= wanted and expires - wanted <= slack then return expires + 1 end
+  return wanted
+end
+
+-- The time where a deadline is none, for the caller to measure its clock anew: a deadline in the past deletes,
+-- one too far ahead never ends. The margin is for the time that the script itself takes.
+local function mistaken(wanted, ahead_max)
+  local time = now()
+  if wanted <= time + 20 or wanted > time + ahead_max then return { 'clock', number(time) } end
+  return nil, number(time)
+end

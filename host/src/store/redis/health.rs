@@ -1,0 +1,143 @@
+//! What an operator should know about a Redis server.
+
+use redis::Value;
+use tokio::time::Instant;
+
+use super::qualify::{Info, Refused, TEXT_CHARS_MAX};
+use super::{RedisStore, answer};
+use crate::store::error::Error;
+use crate::store::health::{Finding, Health, Severity};
+use crate::store::key::printable;
+
+/// Round trips that are timed: enough that one slow one does not count.
+const PINGS: usize = 5;
+
+pub(super) async fn look(store: &RedisStore) -> Result<Health, Error> {
+    let info = store.info().await?;
+    let mut facts = vec![("address", store.link.target.address())];
+    if let Some(info) = &info {
+        facts.extend(facts_of(info));
+    }
+    if let Some(user) = user(store).await {
+        facts.push(("user", user));
+    }
+    if let Some(latency_us) = latency_us(store).await? {
+        facts.push(("latency_us", latency_us.to_string()));
+    }
+    let mut findings: Vec<Finding> = store.probe().await?.iter().map(refused).collect();
+    match &info {
+        Some(info) => findings.extend(findings_of(info)),
+        None => findings.push(warning(
+            "the user may not run INFO: version, eviction and persistence are unknown; grant it `+info`",
+        )),
+    }
+    findings.extend(exposures(store));
+    findings.sort_by_key(|finding| match finding.severity {
+        Severity::Problem => 0,
+        Severity::Warning => 1,
+    });
+    Ok(Health { facts, findings })
+}
+
+fn facts_of(info: &Info) -> Vec<(&'static str, String)> {
+    let server = match (info.get("valkey_version"), info.get("redis_version")) {
+        (Some(version), _) => Some(format!("Valkey {version}")),
+        (None, Some(version)) => Some(format!("Redis {version}")),
+        (None, None) => None,
+    };
+    let copied = [
+        ("mode", "redis_mode"),
+        ("role", "role"),
+        ("connected_clients", "connected_clients"),
+        ("used_memory_bytes", "used_memory"),
+        ("maxmemory_bytes", "maxmemory"),
+        ("maxmemory_policy", "maxmemory_policy"),
+        ("aof_enabled", "aof_enabled"),
+        ("rdb_last_save_s", "rdb_last_save_time"),
+        ("rdb_last_save_status", "rdb_last_bgsave_status"),
+    ];
+    let copied = copied.into_iter().filter_map(|(name, theirs)| Some((name, info.get(theirs)?.to_owned())));
+    server.map(|server| ("server", server)).into_iter().chain(copied).collect()
+}
+
+fn findings_of(info: &Info) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if info.get("role").is_some_and(|role| role != "master") {
+        findings.push(problem("the server is a replica: it takes no tickets; name its primary in the store URL"));
+    }
+    if info.get("loading").is_some_and(|loading| loading != "0") {
+        findings.push(problem("the server is loading its data and takes no tickets yet; wait until it has"));
+    }
+    if let Some(policy) = info.get("maxmemory_policy").filter(|policy| *policy != "noeviction") {
+        findings.push(warning(format!(
+            "maxmemory-policy is {policy}: with memory full, tickets vanish before their time; set `noeviction`"
+        )));
+    }
+    // A server that saves at set times has changes to save, has saved, or tells when; one told never to has not.
+    let appends = info.get("aof_enabled").is_some_and(|enabled| enabled == "1");
+    let saves = info.get("rdb_saves").is_some_and(|saves| saves != "0");
+    if info.get("aof_enabled").is_some() && !appends && !saves {
+        findings.push(warning(
+            "the server appends to no file and has saved nothing since it started: a restart may lose all tickets; \
+             set `appendonly yes`",
+        ));
+    }
+    if info.get("rdb_last_bgsave_status").is_some_and(|status| status != "ok")
+        || info.get("aof_last_write_status").is_some_and(|status| status != "ok")
+    {
+        findings.push(problem("the server cannot save its data: a restart loses tickets; see its log and disk"));
+    }
+    findings
+}
+
+/// What others on the way, or anywhere, can do to the tickets.
+fn exposures(store: &RedisStore) -> Vec<Finding> {
+    let target = &store.link.target;
+    let mut findings = Vec::new();
+    if !target.is_loopback() && !target.is_encrypted() {
+        findings.push(warning(
+            "tickets and password cross the network in the clear: who listens reads them; use `rediss://`",
+        ));
+    }
+    if !target.is_loopback() && target.login.password().is_none() {
+        findings.push(warning(
+            "the server asks for no password: who reaches it reads and changes every ticket; set one, best an ACL user",
+        ));
+    }
+    findings
+}
+
+fn refused(refused: &Refused) -> Finding {
+    let Refused { command, words } = refused;
+    problem(format!("{command} is refused ({words}): tickets cannot be kept; permit it, or mend what the server says"))
+}
+
+async fn user(store: &RedisStore) -> Option<String> {
+    let mut command = redis::cmd("ACL");
+    command.arg("WHOAMI");
+    let name = store.ask(&command, "cannot ask who we are").await.ok()?;
+    Some(printable(&answer::text(Some(name)).ok()?, TEXT_CHARS_MAX))
+}
+
+/// The median of a few round trips; none where PING is not permitted.
+async fn latency_us(store: &RedisStore) -> Result<Option<u128>, Error> {
+    let live = store.link.live().await?;
+    let mut times_us = Vec::with_capacity(PINGS);
+    for _ in 0..PINGS {
+        let sent = Instant::now();
+        match live.command(&redis::cmd("PING")).await {
+            Ok(Value::SimpleString(_)) => times_us.push(sent.elapsed().as_micros()),
+            Ok(_) | Err(_) => return Ok(None),
+        }
+    }
+    times_us.sort_unstable();
+    Ok(times_us.get(PINGS / 2).copied())
+}
+
+fn problem(text: impl Into<String>) -> Finding {
+    Finding { severity: Severity::Problem, text: text.into() }
+}
+
+fn warning(text: impl Into<String>) -> Finding {
+    Finding { severity: Severity::Warning, text: text.into() }
+}

@@ -1,0 +1,194 @@
+//! The connection to one server: made when it is needed, by one caller at a time, and replaced when it is lost.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, ErrorKind, RedisError, Value};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::answer;
+use super::failure::{self, Verdict, judge};
+use super::target::Target;
+use crate::store::error::{Error, Kind};
+
+/// Where connections to one server come from.
+pub(super) struct Link {
+    pub(super) target: Target,
+    live: Mutex<Option<Arc<Live>>>,
+    /// Held while connecting: whoever waits for it finds the new connection.
+    connecting: tokio::sync::Mutex<()>,
+}
+
+impl Link {
+    pub(super) fn new(target: Target) -> Self {
+        Self { target, live: Mutex::default(), connecting: tokio::sync::Mutex::default() }
+    }
+
+    /// The connection, made anew where there is none or it has ended. Nothing of a call has been sent before.
+    ///
+    /// # Errors
+    /// `Unavailable` where the server cannot be reached, `Denied` where it refuses the login or is no Redis.
+    pub(super) async fn live(&self) -> Result<Arc<Live>, Error> {
+        if let Some(live) = self.current() {
+            return Ok(live);
+        }
+        let _one_at_a_time = self.connecting.lock().await;
+        if let Some(live) = self.current() {
+            return Ok(live);
+        }
+        let live = Arc::new(Live::connect(&self.target).await?);
+        *self.slot() = Some(Arc::clone(&live));
+        Ok(live)
+    }
+
+    /// Has the next caller connect anew. Calls that still wait on the old connection keep it until they end.
+    pub(super) fn replace(&self, lost: &Arc<Live>) {
+        let mut slot = self.slot();
+        if slot.as_ref().is_some_and(|live| Arc::ptr_eq(live, lost)) {
+            *slot = None;
+        }
+    }
+
+    fn current(&self) -> Option<Arc<Live>> {
+        self.slot().as_ref().filter(|live| !live.driver.0.is_finished()).map(Arc::clone)
+    }
+
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Arc<Live>>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One connection, and the server's clock as seen through it.
+pub(super) struct Live {
+    pub(super) connection: MultiplexedConnection,
+    pub(super) clock: ServerClock,
+    driver: Driver,
+}
+
+/// The task that moves the bytes of a connection: it ends when the connection does, and the other way round.
+struct Driver(JoinHandle<()>);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Live {
+    async fn connect(target: &Target) -> Result<Self, Error> {
+        let address = target.address();
+        let stream = target.stream().await.map_err(|error| {
+            Error::new(Kind::Unavailable, format!("redis at {address} cannot be reached")).caused_by(error)
+        })?;
+        // Calls keep their own time, which includes waiting for a connection.
+        let config = AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None);
+        let (connection, driver) = MultiplexedConnection::new_with_config(&target.login, stream, config)
+            .await
+            .map_err(|error| refusal(&address, error))?;
+        let driver = Driver(tokio::spawn(driver));
+        let sent = Instant::now();
+        let time = connection.clone().send_packed_command(&redis::cmd("TIME")).await.and_then(Value::extract_error);
+        let server_ms = server_ms(time.map_err(|error| refusal(&address, error))?).ok_or_else(|| no_redis(&address))?;
+        Ok(Self { connection, clock: ServerClock::measured(sent, server_ms), driver })
+    }
+
+    /// Sends a plain command.
+    pub(super) async fn command(&self, command: &redis::Cmd) -> Result<Value, RedisError> {
+        self.connection.clone().send_packed_command(command).await.and_then(Value::extract_error)
+    }
+}
+
+/// Why the first words with a server led to nothing.
+fn refusal(address: &str, error: RedisError) -> Error {
+    if error.kind() == ErrorKind::Parse {
+        return no_redis(address);
+    }
+    let (kind, why) = match judge(&error) {
+        Verdict::Refused(Kind::Denied) => (Kind::Denied, "refuses the login or the command"),
+        Verdict::Refused(kind) => (kind, "does not serve now"),
+        // Only SELECT of a database that there is not ends here, and it will not be there next time.
+        Verdict::Unknown => (Kind::Denied, "refuses the connection"),
+        Verdict::Lost => (Kind::Unavailable, "ended the connection"),
+    };
+    failure::error(kind, format!("redis at {address} {why}"), error)
+}
+
+fn no_redis(address: &str) -> Error {
+    Error::new(Kind::Denied, format!("what listens at {address} does not speak the Redis protocol"))
+}
+
+fn server_ms(time: Value) -> Option<u64> {
+    let Value::Array(parts) = time else { return None };
+    let mut parts = parts.into_iter();
+    let seconds = answer::number(parts.next()).ok()?;
+    let micros = answer::number(parts.next()).ok()?;
+    seconds.checked_mul(1_000)?.checked_add(micros / 1_000)
+}
+
+/// The server's clock, kept by our monotonic one: neither side's steps in wall time move a deadline unseen.
+#[derive(Debug)]
+pub(super) struct ServerClock(Mutex<Measure>);
+
+#[derive(Clone, Copy, Debug)]
+struct Measure {
+    at: Instant,
+    server_ms: u64,
+}
+
+impl ServerClock {
+    /// A clock whose server showed `server_ms` between `sent` and now.
+    fn measured(sent: Instant, server_ms: u64) -> Self {
+        Self(Mutex::new(Measure::between(sent, Instant::now(), server_ms)))
+    }
+
+    pub(super) fn now_ms(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).at_instant(Instant::now())
+    }
+
+    /// Takes a new measure where the old one no longer explains what the server showed between `sent` and now:
+    /// clocks drift apart by seconds a week, and a server's may be set.
+    pub(super) fn observe(&self, sent: Instant, server_ms: u64) {
+        let now = Instant::now();
+        let mut measure = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (earliest, latest) = (measure.at_instant(sent), measure.at_instant(now));
+        // One for each rounding to milliseconds.
+        if server_ms.saturating_add(1) < earliest || server_ms > latest.saturating_add(1) {
+            *measure = Measure::between(sent, now, server_ms);
+        }
+    }
+}
+
+impl Measure {
+    fn between(sent: Instant, received: Instant, server_ms: u64) -> Self {
+        Self { at: sent + (received - sent) / 2, server_ms }
+    }
+
+    fn at_instant(self, instant: Instant) -> u64 {
+        let ms = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        match instant.checked_duration_since(self.at) {
+            Some(since) => self.server_ms.saturating_add(ms(since)),
+            None => self.server_ms.saturating_sub(ms(self.at - instant)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_servers_clock_runs_on_with_ours_and_follows_when_it_is_set() {
+        let clock = ServerClock::measured(Instant::now(), 5_000);
+        tokio::time::advance(Duration::from_millis(70)).await;
+        assert_eq!(clock.now_ms(), 5_070);
+        let sent = Instant::now();
+        tokio::time::advance(Duration::from_millis(10)).await;
+        clock.observe(sent, 5_071);
+        assert_eq!(clock.now_ms(), 5_080, "an answer that the measure explains changes nothing");
+        clock.observe(sent, 9_000);
+        assert_eq!(clock.now_ms(), 9_005);
+    }
+}

@@ -1,0 +1,75 @@
+//! The scripts: one for each kind of operation, each on one key.
+
+use std::sync::LazyLock;
+
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, RedisResult, Value};
+
+use crate::store::entry::Fields;
+
+/// What the scripts of one key share is put before each of them.
+macro_rules! script {
+    ($file:literal) => {
+        LazyLock::new(|| Script::new(concat!(include_str!("entry.lua"), include_str!($file))))
+    };
+}
+
+pub(super) static READ: LazyLock<Script> = script!("read.lua");
+pub(super) static WRITE: LazyLock<Script> = script!("write.lua");
+pub(super) static TOUCH: LazyLock<Script> = script!("touch.lua");
+pub(super) static REMOVE: LazyLock<Script> = script!("remove.lua");
+pub(super) static PROBE: LazyLock<Script> = script!("probe.lua");
+
+/// The text of a script and the name by which a server that has seen it knows it.
+pub(super) struct Script {
+    text: &'static str,
+    sha1: String,
+}
+
+impl Script {
+    fn new(text: &'static str) -> Self {
+        Self { text, sha1: redis::Script::new(text).get_hash().to_owned() }
+    }
+
+    /// Runs the script by its name, and by its text where the server does not have it: it forgets them at will.
+    pub(super) async fn run(
+        &self,
+        connection: &MultiplexedConnection,
+        arguments: &Arguments<'_>,
+        repeated: bool,
+    ) -> RedisResult<Value> {
+        let mut connection = connection.clone();
+        let known = arguments.command("EVALSHA", &self.sha1, repeated);
+        match connection.send_packed_command(&known).await.and_then(Value::extract_error) {
+            Err(error) if error.code() == Some("NOSCRIPT") => {
+                let whole = arguments.command("EVAL", self.text, repeated);
+                connection.send_packed_command(&whole).await.and_then(Value::extract_error)
+            }
+            answer => answer,
+        }
+    }
+}
+
+/// What a script is called with.
+pub(super) struct Arguments<'call> {
+    /// The only key.
+    pub(super) name: &'call str,
+    /// What follows the mark of a repeated call.
+    pub(super) texts: Vec<String>,
+    /// What follows the texts: names and texts of fields.
+    pub(super) fields: &'call Fields,
+}
+
+impl Arguments<'_> {
+    fn command(&self, eval: &str, script: &str, repeated: bool) -> Cmd {
+        let mut command = redis::cmd(eval);
+        command.arg(script).arg(1).arg(self.name).arg(if repeated { "1" } else { "" });
+        for text in &self.texts {
+            command.arg(text);
+        }
+        for (name, text) in self.fields {
+            command.arg(name).arg(text);
+        }
+        command
+    }
+}

@@ -1,0 +1,173 @@
+//! Tickets for a Rust agent: the engine's operations, typed and async, over one store.
+
+use std::sync::Arc;
+
+use crate::clock::{Clock, SystemClock};
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::store::{self, SharedStore};
+use crate::ticket::{Change, IdPage, Merged, State, Ticket};
+use crate::turns::Turns;
+
+/// What an operator may set.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Time to live that every interaction gives a ticket, in milliseconds; 30 minutes unless set.
+    pub ttl_ms: u64,
+    /// Most bytes of one message; 64 KiB unless set: a long letter, with room.
+    pub message_bytes_max: u32,
+    /// Most bytes of one ticket; 1 MiB unless set: what a Redis script handles in about 3 ms.
+    pub ticket_bytes_max: u32,
+    /// Most entries of one history; 10,000 unless set.
+    pub history_entries_max: u32,
+    /// How long one operation tries again after lost races before it answers `conflict`, in milliseconds;
+    /// a second unless set: hundreds of attempts.
+    pub deadline_ms: u64,
+    /// Where compiled images of the engine are kept between processes; none unless set. Native code: the
+    /// folder is made with mode 0700, and one that others may write is not used.
+    pub image_folder: Option<std::path::PathBuf>,
+    /// The clock that dates changes; tests move it by hand.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            ttl_ms: 30 * 60 * 1_000,
+            message_bytes_max: 64 * 1024,
+            ticket_bytes_max: 1024 * 1024,
+            history_entries_max: 10_000,
+            deadline_ms: 1_000,
+            image_folder: None,
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+/// Tickets in one store. Cloning gives another handle to the same.
+///
+/// Every operation is atomic, and a dropped future leaves it done wholly or not at all. Writers of one
+/// ticket in this process take turns, first come first served; other processes and hosts are met by
+/// conditional writes.
+#[derive(Clone, Debug)]
+pub struct Tickets {
+    store: SharedStore,
+    engine: Arc<Engine>,
+    turns: Arc<Turns>,
+}
+
+impl Tickets {
+    /// Tickets in the store of a URL (`memory:`, `sqlite:PATH`, `redis://…`, `rediss://…`), with the
+    /// default settings.
+    ///
+    /// # Errors
+    /// As the store's kind says: a wrong URL is `Invalid`, a store that cannot be reached `Unavailable`, …
+    pub async fn open(url: &str) -> Result<Self, Error> {
+        let store = store::open(url, &store::Options::default()).await?;
+        Self::new(store, Settings::default())
+    }
+
+    /// Tickets in a store, with these settings.
+    ///
+    /// # Errors
+    /// `Invalid` for a TTL that no store takes, `Bug` where the engine cannot be loaded.
+    pub fn new(store: SharedStore, settings: Settings) -> Result<Self, Error> {
+        let engine = Arc::new(Engine::load(Arc::clone(&store), settings)?);
+        Ok(Self { store, engine, turns: Arc::default() })
+    }
+
+    /// The store behind these tickets.
+    #[must_use]
+    pub fn store(&self) -> &SharedStore {
+        &self.store
+    }
+
+    /// Makes a new ticket, under `id` or a fresh UUID.
+    ///
+    /// # Errors
+    /// `Exists` where there is one already.
+    pub async fn create(&self, id: Option<&str>, changes: &[Change]) -> Result<Ticket, Error> {
+        let _turn = match id {
+            Some(id) => Some(self.turns.take(id).await),
+            None => None,
+        };
+        self.engine.create(id, changes).await
+    }
+
+    /// Reads a ticket; its deadline stays.
+    ///
+    /// # Errors
+    /// `NotFound` where there is none.
+    pub async fn get(&self, id: &str) -> Result<Ticket, Error> {
+        self.engine.get(id).await
+    }
+
+    /// Applies one or more changes in one atomic write and slides the TTL.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no ticket, `Conflict` where `at` names another revision than the present.
+    pub async fn apply(&self, id: &str, changes: &[Change], at: Option<&str>) -> Result<Ticket, Error> {
+        let _turn = self.turns.take(id).await;
+        self.engine.apply(id, changes, at).await
+    }
+
+    /// Slides the TTL.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no ticket.
+    pub async fn touch(&self, id: &str) -> Result<Ticket, Error> {
+        let _turn = self.turns.take(id).await;
+        self.engine.touch(id).await
+    }
+
+    /// The whole ticket as one text to keep, for [`Tickets::rollback`] and [`Tickets::restore`].
+    ///
+    /// # Errors
+    /// `NotFound` where there is no ticket.
+    pub async fn snapshot(&self, id: &str) -> Result<String, Error> {
+        self.engine.snapshot(id).await
+    }
+
+    /// Makes a ticket what it was at a snapshot, byte for byte, and slides the TTL.
+    ///
+    /// # Errors
+    /// `Invalid` for a snapshot that is damaged, of another ticket or of another life of this one.
+    pub async fn rollback(&self, id: &str, snapshot: &str, at: Option<&str>) -> Result<Ticket, Error> {
+        let _turn = self.turns.take(id).await;
+        self.engine.rollback(id, snapshot, at).await
+    }
+
+    /// Makes the ticket of a snapshot again after it is gone.
+    ///
+    /// # Errors
+    /// `Exists` where it is there.
+    pub async fn restore(&self, snapshot: &str) -> Result<Ticket, Error> {
+        self.engine.restore(snapshot).await
+    }
+
+    /// Deletes a ticket.
+    ///
+    /// # Errors
+    /// `NotFound` where there is none, `Conflict` as in [`Tickets::apply`].
+    pub async fn close(&self, id: &str, at: Option<&str>) -> Result<(), Error> {
+        let _turn = self.turns.take(id).await;
+        self.engine.close(id, at).await
+    }
+
+    /// One page of ticket ids; `cursor` is none at first, then what the last page gave. A page may be
+    /// empty and may repeat an id.
+    ///
+    /// # Errors
+    /// `Invalid` for a cursor that no page gave.
+    pub async fn list(&self, cursor: Option<&str>) -> Result<IdPage, Error> {
+        self.engine.list(cursor).await
+    }
+
+    /// Merges two states that both came from `base`; `tickets.wit` has the rules. Asks no store.
+    ///
+    /// # Errors
+    /// `Invalid` or `TooLarge` for texts that are no state of a ticket.
+    pub async fn merge(&self, base: &State, ours: &State, theirs: &State) -> Result<Merged, Error> {
+        self.engine.merge(base, ours, theirs).await
+    }
+}
