@@ -90,7 +90,8 @@ pub(crate) async fn run(command: Command, common: Common, output: &Output) -> Re
 
 /// The tickets of the store that the options name.
 async fn open(common: Common) -> Result<Tickets, Failure> {
-    let url = match common.store {
+    // An empty variable is the usual way to unset one for a command.
+    let url = match common.store.filter(|url| !url.is_empty()) {
         Some(url) => url,
         None => home::default_store()?,
     };

@@ -179,7 +179,8 @@ Examples:
 pub(crate) const DOCTOR: &str = "\
 Exits with 0 when the store keeps tickets as promised, warnings or not; with 75 when it answers but has a
 problem, or does not serve; with 77 when it forbids; with 65 when it is no store of tickets.
-JSON is one object: {\"store\":…,\"facts\":{NAME:TEXT,…},\"findings\":[{\"severity\":\"problem\"|\"warning\",\"text\":…}]}
+JSON is one object:
+  {\"store\":…,\"facts\":{NAME:TEXT,…},\"findings\":[{\"severity\":\"problem\"|\"warning\",\"text\":…}]}
 
 Examples:
   ticket doctor

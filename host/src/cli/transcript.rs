@@ -208,7 +208,6 @@ fn plain(string: &str) -> Result<String, String> {
 }
 
 /// What is wrong with one line of JSON; that it is line 1 of itself would confuse.
-#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
 fn fault(error: serde_json::Error) -> String {
     error.to_string().replace(" at line 1 column ", " at column ")
 }

@@ -134,7 +134,20 @@ mod tests {
             assert_eq!(Key::parse(good).expect(good).as_str(), good);
         }
         let long = format!("ticket:{}", "x".repeat(129));
-        for bad in ["", "ticket:", "Ticket:a", "ticket:.a", "ticket:a b", "ticket:{a}", "ticket:a*", "ticket:a:b", "ticket:ä", "ticket:a\r\n", "ticket:a\0", &long] {
+        for bad in [
+            "",
+            "ticket:",
+            "Ticket:a",
+            "ticket:.a",
+            "ticket:a b",
+            "ticket:{a}",
+            "ticket:a*",
+            "ticket:a:b",
+            "ticket:ä",
+            "ticket:a\r\n",
+            "ticket:a\0",
+            &long,
+        ] {
             assert!(Key::parse(bad).is_err(), "{bad:?}");
         }
     }

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::SharedStore;
 use super::error::Error;
 use super::key::{Namespace, excerpt};
 use super::memory::MemoryStore;
 use super::redis::RedisStore;
 use super::sqlite::SqliteStore;
-use super::SharedStore;
 use crate::clock::{Clock, SystemClock};
 
 /// Longest time of one call of a Redis store in milliseconds, connecting included. A server that is well answers
@@ -48,7 +48,7 @@ pub async fn open(url: &str, options: &Options) -> Result<SharedStore, Error> {
             Ok(Arc::new(SqliteStore::open(path, max_page_count, options).await?))
         }
         "redis" | "rediss" => Ok(Arc::new(RedisStore::open(url, options).await?)),
-        _ => Err(Error::invalid("store URL is none of `memory:`, `sqlite:PATH`, `redis://HOST…`, `rediss://HOST…`")),
+        _ => Err(Error::invalid("store URL is none of memory:, sqlite:PATH, redis://HOST and rediss://HOST")),
     }
 }
 
@@ -87,7 +87,18 @@ mod tests {
     #[tokio::test]
     async fn urls_of_no_store_are_refused_without_their_secrets() {
         let options = Options::default();
-        for url in ["", "memory", "memory:x", "mysql://u:s3cret@h", "u:s3cret@h", "sqlite:", "sqlite::memory:", "sqlite:a?b=1", "sqlite:a?max_page_count=0", "redis:s3cret"] {
+        for url in [
+            "",
+            "memory",
+            "memory:x",
+            "mysql://u:s3cret@h",
+            "u:s3cret@h",
+            "sqlite:",
+            "sqlite::memory:",
+            "sqlite:a?b=1",
+            "sqlite:a?max_page_count=0",
+            "redis:s3cret",
+        ] {
             let error = open(url, &options).await.expect_err(url);
             assert_eq!(error.kind(), Kind::Invalid, "{url}");
             assert!(!error.chain().contains("s3cret"), "{url}: {}", error.chain());

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use redis::{RedisError, Value};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::deadline::{self, TTL_MS_MAX};
 use super::entry::{Condition, Entry, Fields, Freshness, Outcome, Page, Revision, check_fields};
@@ -71,7 +71,13 @@ impl RedisStore {
         Error::new(kind, format!("{what}: redis at {} {why}", self.link.target.address()))
     }
 
-    fn call<'call>(&'call self, verb: &'static str, name: &'call str, script: &'static Script, loss: Loss) -> Call<'call> {
+    fn call<'call>(
+        &'call self,
+        verb: &'static str,
+        name: &'call str,
+        script: &'static Script,
+        loss: Loss,
+    ) -> Call<'call> {
         let until = Instant::now() + self.call_time;
         Call { store: self, verb, name, script, loss, until }
     }
@@ -131,11 +137,8 @@ impl Store for RedisStore {
         let name = self.names.stored(key);
         // A second touch does what the first did.
         let call = self.call("touch", &name, &scripts::TOUCH, Loss::Settle);
-        let arguments = |wanted_ms: u64| Arguments {
-            name: &name,
-            texts: deadline_texts(wanted_ms, ttl_ms),
-            fields: &NO_FIELDS,
-        };
+        let arguments =
+            |wanted_ms: u64| Arguments { name: &name, texts: deadline_texts(wanted_ms, ttl_ms), fields: &NO_FIELDS };
         match call.run_with_deadline(ttl_ms, 0, arguments).await? {
             Answer::Written { expires_at_ms, revision: Some(revision), .. } => {
                 Ok(Outcome::Written { revision, expires_at_ms })
@@ -180,8 +183,8 @@ impl Store for RedisStore {
         let mut command = redis::cmd("SCAN");
         command.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(limit);
         let what = format!("cannot list {pattern}");
-        let page = self.in_time(&format!("list {pattern}"), self.ask(&command, &what)).await?;
-        self.page(page).ok_or_else(|| self.error(Kind::Unavailable, what, "gave an answer that is none to SCAN"))
+        self.page(self.ask(&command, &what).await?)
+            .ok_or_else(|| self.error(Kind::Unavailable, what, "gave an answer that is none to SCAN"))
     }
 
     async fn health(&self) -> Result<Health, Error> {
@@ -190,24 +193,28 @@ impl Store for RedisStore {
 }
 
 impl RedisStore {
-    /// Asks the server something that changes nothing, once more if the connection turns out to be lost.
+    /// Asks the server something that changes no entry, on a new connection if the first gives no answer.
     async fn ask(&self, command: &redis::Cmd, what: &str) -> Result<Value, Error> {
-        let mut attempts = 2;
-        loop {
-            let live = self.link.live().await?;
-            attempts -= 1;
-            match live.command(command).await {
-                Ok(value) => return Ok(value),
-                Err(error) => match judge(&error) {
-                    Verdict::Refused(kind) => return Err(self.refused(kind, what.to_owned(), error)),
-                    Verdict::Lost if attempts > 0 => self.link.replace(&live),
-                    Verdict::Lost | Verdict::Unknown => {
-                        self.link.replace(&live);
-                        return Err(self.refused(Kind::Unavailable, what.to_owned(), error));
-                    }
+        const ATTEMPTS: u32 = 2;
+        let until = Instant::now() + self.call_time;
+        let mut lost = self.error(Kind::Unavailable, what.to_owned(), "did not answer in time");
+        for attempt in 1..=ATTEMPTS {
+            let now = Instant::now();
+            let attempt_until = now + until.saturating_duration_since(now) / (1 + ATTEMPTS - attempt);
+            let Ok(live) = timeout_at(attempt_until, self.link.live()).await else { continue };
+            let live = live.map_err(|error| error.during(what))?;
+            match timeout_at(attempt_until, live.command(command)).await {
+                Ok(Ok(value)) => return Ok(value),
+                Ok(Err(error)) => match judge(&error) {
+                    Verdict::Refused(kind) => return Err(self.refused(kind, what.to_owned(), &error)),
+                    Verdict::Unknown => return Err(self.refused(Kind::Unavailable, what.to_owned(), &error)),
+                    Verdict::Lost => lost = self.refused(Kind::Unavailable, what.to_owned(), &error),
                 },
+                Err(_) => {}
             }
+            self.link.replace(&live);
         }
+        Err(lost)
     }
 
     fn page(&self, value: Value) -> Option<Page> {
@@ -218,7 +225,7 @@ impl RedisStore {
         Some(Page { keys, cursor: (cursor != 0).then(|| cursor.to_string()) })
     }
 
-    fn refused(&self, kind: Kind, what: String, error: RedisError) -> Error {
+    fn refused(&self, kind: Kind, what: String, error: &RedisError) -> Error {
         let why = match kind {
             Kind::Denied => "does not permit it",
             Kind::Corrupt => "has something else there",

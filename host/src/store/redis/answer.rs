@@ -3,7 +3,8 @@
 use redis::Value;
 
 use crate::store::entry::{Entry, Fields, Revision};
-use crate::store::error::Error;
+use crate::store::ENTRY_BYTES_MAX;
+use crate::store::error::{Error, Kind};
 use crate::store::key::{excerpt, printable};
 
 /// Longest name of a type that is shown, in characters; a module may choose any.
@@ -44,6 +45,10 @@ pub(super) fn parse(value: Value, name: &str) -> Result<Result<Answer, Error>, S
         "type" => {
             let kind = printable(&text(parts.next())?, TYPE_CHARS_MAX);
             return Ok(Err(Error::corrupt(format!("{name} is a {kind}, not a hash"))));
+        }
+        "large" => {
+            let kind = Kind::TooLarge(ENTRY_BYTES_MAX as u64);
+            return Ok(Err(Error::new(kind, format!("{name} has more than {ENTRY_BYTES_MAX} bytes"))));
         }
         "clock" => Answer::Clock { now_ms: number(parts.next())? },
         "written" => Answer::Written {
@@ -111,7 +116,6 @@ pub(super) fn number(value: Option<Value>) -> Result<u64, Strange> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::error::Kind;
 
     fn bulk(text: &[u8]) -> Value {
         Value::BulkString(text.to_vec())
@@ -141,8 +145,15 @@ mod tests {
     #[test]
     fn answers_of_something_else_are_strange() {
         let garbled = Value::Array(vec![bulk(b"written"), bulk(b"soon")]);
-        for value in [Value::Nil, Value::Okay, Value::Int(1), Value::Array(vec![]), garbled, Value::Array(vec![bulk(b"?")])] {
+        for value in
+            [Value::Nil, Value::Okay, Value::Int(1), Value::Array(vec![]), garbled, Value::Array(vec![bulk(b"?")])]
+        {
             assert!(parse(value.clone(), "ticket:a").is_err(), "{value:?}");
         }
+    }
+
+    #[test]
+    fn the_scripts_and_the_contract_have_one_limit() {
+        assert!(include_str!("entry.lua").contains(&format!("local bytes_max = {ENTRY_BYTES_MAX}\n")));
     }
 }

@@ -80,9 +80,12 @@ impl Call<'_> {
     pub(super) async fn run(&self, arguments: &Arguments<'_>) -> Result<Answer, Error> {
         let live = self.live().await?;
         let now = Instant::now();
-        // The other half is for settling what a dead connection swallowed.
-        let half = now + self.until.saturating_duration_since(now) / 2;
-        let mut lost = match self.attempt(&live, arguments, false, half).await {
+        let first_until = match self.loss {
+            Loss::Leave => self.until,
+            // The other half is for settling what a dead connection swallowed.
+            Loss::Ask | Loss::Settle => now + self.until.saturating_duration_since(now) / 2,
+        };
+        let mut lost = match self.attempt(&live, arguments, false, first_until).await {
             Attempt::Answered(answer) => return answer,
             Attempt::Lost(error) => error,
         };
@@ -101,7 +104,7 @@ impl Call<'_> {
                     return Err(self.lost("may have done it or not, and something else is there now"));
                 }
                 Attempt::Answered(Ok(answer)) => return Ok(answer),
-                Attempt::Answered(Err(error)) if error.kind() == Kind::Corrupt => return Err(error),
+                Attempt::Answered(Err(error)) if matches!(error.kind(), Kind::Corrupt | Kind::TooLarge(_)) => return Err(error),
                 // That the server does not serve now says nothing about the time before.
                 Attempt::Answered(Err(error)) => self.lost("may have done it or not").caused_by(error),
                 Attempt::Lost(error) => error,
@@ -142,9 +145,9 @@ impl Call<'_> {
             self.store.link.replace(live);
         }
         match verdict {
-            Verdict::Refused(kind) => Attempt::Answered(Err(self.store.refused(kind, self.what(), error))),
-            Verdict::Unknown => Attempt::Answered(Err(self.store.refused(self.loss.kind(), self.what(), error))),
-            Verdict::Lost => Attempt::Lost(self.store.refused(self.loss.kind(), self.what(), error)),
+            Verdict::Refused(kind) => Attempt::Answered(Err(self.store.refused(kind, self.what(), &error))),
+            Verdict::Unknown => Attempt::Answered(Err(self.store.refused(self.loss.kind(), self.what(), &error))),
+            Verdict::Lost => Attempt::Lost(self.store.refused(self.loss.kind(), self.what(), &error)),
         }
     }
 

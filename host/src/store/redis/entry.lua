@@ -38,10 +38,23 @@ local function revision(expires)
   }, '.')
 end
 
+-- Most bytes of an entry: ENTRY_BYTES_MAX in store.rs.
+local bytes_max = 16777216
+
+-- The answer that brings what is there. What a foreign client left beyond the limit stays where it is.
+local function entry(tag, expires)
+  local bytes = 0
+  for _, name in ipairs(redis.call('HKEYS', key)) do
+    bytes = bytes + #name + redis.call('HSTRLEN', key, name)
+    if bytes > bytes_max then return { 'large' } end
+  end
+  return { tag, number(math.max(expires, 0)), redis.call('HGETALL', key) }
+end
+
 -- The answer to a condition that does not hold: what is there instead.
 local function refused(kind, expires)
   if kind == 'none' then return { 'refused' } end
-  return { 'refused', number(math.max(expires, 0)), redis.call('HGETALL', key) }
+  return entry('refused', expires)
 end
 
 -- As `name` in deadline.rs: one past the previous deadline where that is of the same TTL.

@@ -53,11 +53,9 @@ pub(super) fn asks_for_new_connection(error: &RedisError) -> bool {
     matches!(error.code(), Some("READONLY" | "MASTERDOWN" | "NOAUTH" | "WRONGPASS"))
 }
 
-/// An error with what caused it; texts of a server are shortened and escaped.
-pub(super) fn error(kind: Kind, message: String, cause: RedisError) -> Error {
-    let own_words = cause.kind() == ErrorKind::Io;
-    let error = Error::new(kind, message);
-    if own_words { error.caused_by(cause) } else { error.caused_by(printable(&words(&cause), TEXT_CHARS_MAX)) }
+/// An error with what caused it in words; those of a server are shortened and escaped.
+pub(super) fn error(kind: Kind, message: String, cause: &RedisError) -> Error {
+    Error::new(kind, message).caused_by(printable(&words(cause), TEXT_CHARS_MAX))
 }
 
 /// What the server said, as it said it; else what redis-rs says.
@@ -100,7 +98,7 @@ mod tests {
     #[test]
     fn a_hostile_server_cannot_flood_or_colour_a_log() {
         let cause = server_error("OOM", &"\u{1b}[31mred".repeat(1_000_000));
-        let text = error(Kind::Unavailable, "redis at h:1".into(), cause).chain();
+        let text = error(Kind::Unavailable, "redis at h:1".into(), &cause).chain();
         assert!(text.len() < 1_500 && !text.contains('\u{1b}'), "{}", text.len());
     }
 }

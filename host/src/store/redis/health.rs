@@ -21,12 +21,15 @@ pub(super) async fn look(store: &RedisStore) -> Result<Health, Error> {
     if let Some(user) = user(store).await {
         facts.push(("user", user));
     }
-    if let Some(latency_us) = latency_us(store).await? {
+    if let Some(latency_us) = latency_us(store).await {
         facts.push(("latency_us", latency_us.to_string()));
     }
-    let mut findings: Vec<Finding> = store.probe().await?.iter().map(refused).collect();
+    let mut findings = refusals(store.probe().await?);
     match &info {
-        Some(info) => findings.extend(findings_of(info)),
+        Some(info) => {
+            findings.extend(findings_of(info));
+            findings.extend(persistence(store, info).await);
+        }
         None => findings.push(warning(
             "the user may not run INFO: version, eviction and persistence are unknown; grant it `+info`",
         )),
@@ -73,21 +76,33 @@ fn findings_of(info: &Info) -> Vec<Finding> {
             "maxmemory-policy is {policy}: with memory full, tickets vanish before their time; set `noeviction`"
         )));
     }
-    // A server that saves at set times has changes to save, has saved, or tells when; one told never to has not.
-    let appends = info.get("aof_enabled").is_some_and(|enabled| enabled == "1");
-    let saves = info.get("rdb_saves").is_some_and(|saves| saves != "0");
-    if info.get("aof_enabled").is_some() && !appends && !saves {
-        findings.push(warning(
-            "the server appends to no file and has saved nothing since it started: a restart may lose all tickets; \
-             set `appendonly yes`",
-        ));
-    }
     if info.get("rdb_last_bgsave_status").is_some_and(|status| status != "ok")
         || info.get("aof_last_write_status").is_some_and(|status| status != "ok")
     {
         findings.push(problem("the server cannot save its data: a restart loses tickets; see its log and disk"));
     }
     findings
+}
+
+async fn persistence(store: &RedisStore, info: &Info) -> Option<Finding> {
+    let appends = info.get("aof_enabled")? == "1";
+    let saved = info.get("rdb_saves").is_some_and(|saves| saves != "0");
+    if appends || saved || saves_at_times(store).await == Some(true) {
+        return None;
+    }
+    Some(warning(
+        "the server appends to no file and has saved nothing since it started: a restart may lose all tickets; \
+         set `appendonly yes`",
+    ))
+}
+
+/// Whether the server is set to save now and then; none where it does not tell this user.
+async fn saves_at_times(store: &RedisStore) -> Option<bool> {
+    let mut command = redis::cmd("CONFIG");
+    command.arg("GET").arg("save");
+    let Value::Array(parts) = store.ask(&command, "cannot ask for the configuration").await.ok()? else { return None };
+    let times = answer::bytes(parts.into_iter().nth(1)).ok()?;
+    Some(!times.is_empty())
 }
 
 /// What others on the way, or anywhere, can do to the tickets.
@@ -107,9 +122,22 @@ fn exposures(store: &RedisStore) -> Vec<Finding> {
     findings
 }
 
-fn refused(refused: &Refused) -> Finding {
-    let Refused { command, words } = refused;
-    problem(format!("{command} is refused ({words}): tickets cannot be kept; permit it, or mend what the server says"))
+/// One finding for all commands that were refused with the same words.
+fn refusals(refused: Vec<Refused>) -> Vec<Finding> {
+    let mut by_words: Vec<(String, Vec<String>)> = Vec::new();
+    for Refused { command, words } in refused {
+        match by_words.iter_mut().find(|(found, _)| *found == words) {
+            Some((_, commands)) => commands.push(command),
+            None => by_words.push((words, vec![command])),
+        }
+    }
+    let finding = |(words, commands): &(String, Vec<String>)| {
+        let commands = commands.join(", ");
+        problem(format!(
+            "the server refuses {commands} ({words}): tickets cannot be kept; grant that, or mend its cause"
+        ))
+    };
+    by_words.iter().map(finding).collect()
 }
 
 async fn user(store: &RedisStore) -> Option<String> {
@@ -120,18 +148,16 @@ async fn user(store: &RedisStore) -> Option<String> {
 }
 
 /// The median of a few round trips; none where PING is not permitted.
-async fn latency_us(store: &RedisStore) -> Result<Option<u128>, Error> {
-    let live = store.link.live().await?;
+async fn latency_us(store: &RedisStore) -> Option<u128> {
+    let ping = redis::cmd("PING");
     let mut times_us = Vec::with_capacity(PINGS);
     for _ in 0..PINGS {
         let sent = Instant::now();
-        match live.command(&redis::cmd("PING")).await {
-            Ok(Value::SimpleString(_)) => times_us.push(sent.elapsed().as_micros()),
-            Ok(_) | Err(_) => return Ok(None),
-        }
+        store.ask(&ping, "cannot ask for PING").await.ok()?;
+        times_us.push(sent.elapsed().as_micros());
     }
     times_us.sort_unstable();
-    Ok(times_us.get(PINGS / 2).copied())
+    times_us.get(PINGS / 2).copied()
 }
 
 fn problem(text: impl Into<String>) -> Finding {

@@ -85,11 +85,12 @@ impl Live {
         let config = AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None);
         let (connection, driver) = MultiplexedConnection::new_with_config(&target.login, stream, config)
             .await
-            .map_err(|error| refusal(&address, error))?;
+            .map_err(|error| refusal(&address, &error))?;
         let driver = Driver(tokio::spawn(driver));
         let sent = Instant::now();
         let time = connection.clone().send_packed_command(&redis::cmd("TIME")).await.and_then(Value::extract_error);
-        let server_ms = server_ms(time.map_err(|error| refusal(&address, error))?).ok_or_else(|| no_redis(&address))?;
+        let server_ms =
+            server_ms(time.map_err(|error| refusal(&address, &error))?).ok_or_else(|| no_redis(&address))?;
         Ok(Self { connection, clock: ServerClock::measured(sent, server_ms), driver })
     }
 
@@ -100,11 +101,11 @@ impl Live {
 }
 
 /// Why the first words with a server led to nothing.
-fn refusal(address: &str, error: RedisError) -> Error {
+fn refusal(address: &str, error: &RedisError) -> Error {
     if error.kind() == ErrorKind::Parse {
         return no_redis(address);
     }
-    let (kind, why) = match judge(&error) {
+    let (kind, why) = match judge(error) {
         Verdict::Refused(Kind::Denied) => (Kind::Denied, "refuses the login or the command"),
         Verdict::Refused(kind) => (kind, "does not serve now"),
         // Only SELECT of a database that there is not ends here, and it will not be there next time.

@@ -1,5 +1,5 @@
 -- Does on a key of nobody what the other scripts do, and leaves nothing.
--- The answer: the time in milliseconds, then the name and the error of each command that failed.
+-- The answer: the name and the error of each command that failed.
 local failed = {}
 local function try(command, ...)
   local answer = redis.pcall(command, key, ...)
@@ -9,14 +9,13 @@ local function try(command, ...)
   end
 end
 
-local time = now()
 -- First, so that full memory shows; the two that follow each remove the key or end it soon.
 try('HSET', 'probe', '1')
-try('PEXPIREAT', number(time + 1000))
+try('PEXPIREAT', number(now() + 1000))
 for _, command in ipairs({ 'TYPE', 'PEXPIRETIME', 'HGETALL', 'HLEN', 'HKEYS' }) do try(command) end
 try('HGET', 'probe')
 try('HMGET', 'probe', 'none')
 try('HSTRLEN', 'probe')
 try('HDEL', 'probe')
 try('DEL')
-return { number(time), unpack(failed) }
+return failed

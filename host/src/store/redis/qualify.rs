@@ -1,12 +1,9 @@
 //! Whether a server will do: what it is, how new, and whether it lets us write.
 
 use redis::Value;
-use tokio::time::Instant;
 
-use super::answer;
-use super::failure::{self, Verdict, judge_text};
-use super::scripts::{self, Arguments};
-use super::{NO_FIELDS, RedisStore};
+use super::failure::{Verdict, judge_text};
+use super::{RedisStore, answer, scripts};
 use crate::store::error::{Error, Kind};
 use crate::store::key::printable;
 
@@ -40,9 +37,13 @@ impl RedisStore {
     /// Refuses a server that is no Redis, too old, or forbids what the scripts do.
     pub(super) async fn qualify(&self) -> Result<(), Error> {
         let address = self.link.target.address();
+        self.link.live().await?;
         if let Some(info) = self.info().await? {
             let Some(version) = info.get("redis_version") else {
-                return Err(Error::new(Kind::Denied, format!("what listens at {address} is no Redis: it has no version")));
+                return Err(Error::new(
+                    Kind::Denied,
+                    format!("what listens at {address} is no Redis: it has no version"),
+                ));
             };
             let major = version.split('.').next().and_then(|digits| digits.parse::<u64>().ok());
             if major.is_none_or(|major| major < MAJOR_VERSION_MIN) {
@@ -77,28 +78,26 @@ impl RedisStore {
     pub(super) async fn probe(&self) -> Result<Vec<Refused>, Error> {
         let what = "cannot try a write";
         let name = format!("{}{}", self.names.stored_prefix(), uuid::Uuid::new_v4());
-        let arguments = Arguments { name: &name, texts: Vec::new(), fields: &NO_FIELDS };
-        let live = self.link.live().await?;
-        let sent = Instant::now();
-        let value = scripts::PROBE.run(&live.connection, &arguments, false).await.map_err(|error| {
-            let kind = match failure::judge(&error) {
-                Verdict::Refused(kind) => kind,
-                Verdict::Unknown | Verdict::Lost => Kind::Unavailable,
-            };
-            self.refused(kind, what.to_owned(), error)
-        })?;
-        let strange = |_| self.error(Kind::Denied, what.to_owned(), "gave an answer that is none of ours");
-        let Value::Array(parts) = value else { return Err(strange(answer::Strange)) };
-        let mut parts = parts.into_iter();
-        live.clock.observe(sent, answer::number(parts.next()).map_err(strange)?);
         let mut refused = Vec::new();
-        while let Some(command) = parts.next() {
-            let command = answer::text(Some(command)).map_err(strange)?;
-            let words = printable(&answer::text(parts.next()).map_err(strange)?, TEXT_CHARS_MAX);
-            refused.push(Refused { command, words });
+        for command in scripts::probes(&name) {
+            let failed = self.ask(&command, what).await?;
+            refused = parse(failed).map_err(|answer::Strange| {
+                self.error(Kind::Denied, what.to_owned(), "gave an answer that is none of ours")
+            })?;
         }
         Ok(refused)
     }
+}
+
+fn parse(failed: Value) -> Result<Vec<Refused>, answer::Strange> {
+    let Value::Array(parts) = failed else { return Err(answer::Strange) };
+    let mut refused = Vec::new();
+    let mut parts = parts.into_iter();
+    while let Some(command) = parts.next() {
+        let words = printable(&answer::text(parts.next())?, TEXT_CHARS_MAX);
+        refused.push(Refused { command: answer::text(Some(command))?, words });
+    }
+    Ok(refused)
 }
 
 #[cfg(test)]

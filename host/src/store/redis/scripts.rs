@@ -18,7 +18,7 @@ pub(super) static READ: LazyLock<Script> = script!("read.lua");
 pub(super) static WRITE: LazyLock<Script> = script!("write.lua");
 pub(super) static TOUCH: LazyLock<Script> = script!("touch.lua");
 pub(super) static REMOVE: LazyLock<Script> = script!("remove.lua");
-pub(super) static PROBE: LazyLock<Script> = script!("probe.lua");
+static PROBE: LazyLock<Script> = script!("probe.lua");
 
 /// The text of a script and the name by which a server that has seen it knows it.
 pub(super) struct Script {
@@ -48,6 +48,13 @@ impl Script {
             answer => answer,
         }
     }
+}
+
+/// The probe on a key, by its text and by its name: a user may be permitted one and not the other.
+pub(super) fn probes(name: &str) -> [Cmd; 2] {
+    let none = Fields::new();
+    let arguments = Arguments { name, texts: Vec::new(), fields: &none };
+    [arguments.command("EVAL", PROBE.text, false), arguments.command("EVALSHA", &PROBE.sha1, false)]
 }
 
 /// What a script is called with.

@@ -48,7 +48,11 @@ impl Target {
 
     /// Where the server is, for messages.
     pub(super) fn address(&self) -> String {
-        if self.host.contains(':') { format!("[{}]:{}", self.host, self.port) } else { format!("{}:{}", self.host, self.port) }
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
     }
 
     pub(super) fn is_encrypted(&self) -> bool {
@@ -136,7 +140,13 @@ mod tests {
 
     #[test]
     fn a_bad_url_is_refused_without_being_shown() {
-        for url in ["redis://", "redis://u:s3cret@h:port", "redis://u:s3cret@h/x", "redis://u:s3cret@h/?protocol=s3cret", "rediss://u:s3cret@h/#insecure"] {
+        for url in [
+            "redis://",
+            "redis://u:s3cret@h:port",
+            "redis://u:s3cret@h/x",
+            "redis://u:s3cret@h/?protocol=s3cret",
+            "rediss://u:s3cret@h/#insecure",
+        ] {
             let error = Target::parse(url).err().expect(url);
             assert_eq!(error.kind(), Kind::Invalid);
             assert!(!error.chain().contains("s3cret"), "{}", error.chain());

@@ -160,8 +160,8 @@ pub(super) fn delete_expired(connection: &Connection, now_ms: u64, count_max: u3
 }
 
 fn expired(connection: &Connection, now_ms: u64, count_max: u32) -> SqlResult<Vec<Vec<u8>>> {
-    let mut statement = connection
-        .prepare_cached("SELECT key FROM entry WHERE expires_at_ms > 0 AND expires_at_ms < ?1 LIMIT ?2")?;
+    let mut statement =
+        connection.prepare_cached("SELECT key FROM entry WHERE expires_at_ms > 0 AND expires_at_ms < ?1 LIMIT ?2")?;
     let now_ms = i64::try_from(now_ms).unwrap_or(i64::MAX);
     let names = statement.query_map(params![now_ms, count_max], |row| Ok(row.get_ref(0)?.as_bytes()?.to_vec()))?;
     names.collect()

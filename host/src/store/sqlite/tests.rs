@@ -126,7 +126,8 @@ async fn files_that_are_not_ours_are_refused_and_not_touched() {
         drop(file::open(&place.path(), None).expect("ours"));
         place.foreign().execute_batch("PRAGMA user_version = 2; PRAGMA journal_mode = delete").expect("newer");
     };
-    let cases: [(&dyn Fn(&Place), Kind); 5] = [
+    type Case<'make> = (&'make dyn Fn(&Place), Kind);
+    let cases: [Case; 5] = [
         (&text(garbage), Kind::Corrupt),
         (&text("short".into()), Kind::Corrupt),
         (&other("CREATE TABLE theirs (a)"), Kind::Invalid),
