@@ -1,0 +1,108 @@
+//! Makes the bytes of a component: compiles its crate, turns the module into a component, checks the result.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use wit_component::ComponentEncoder;
+
+use crate::record::{self, Record};
+use crate::sources::{self, Component};
+use crate::toolchain::{Standard, Toolchain};
+use crate::{TARGET, sha256};
+
+/// The profile of the root manifest that components are built with.
+const PROFILE: &str = "component";
+
+/// Builds `component` of the workspace at `root`; gives its bytes and what is known of them. Keeps nothing.
+///
+/// The profile strips the large sections (function names, debug data). What the encoder adds, names of the
+/// component's parts and its own version, is two KiB, the same everywhere, and of use to tools: it stays.
+///
+/// # Errors
+/// Where a step fails or the bytes name a folder of this machine. The compiler's messages go to stderr.
+pub fn build(root: &Path, component: &Component, toolchain: &Toolchain) -> Result<(Vec<u8>, Record)> {
+    let sources = sources::digest(root, component)?;
+    let module = compile(root, component, toolchain)?;
+    let module = fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
+    let encoder = ComponentEncoder::default().module(&module).and_then(|encoder| encoder.validate(true).encode());
+    let bytes = encoder.with_context(|| format!("turning the module of {} into a component", component.package))?;
+    let paths = record::machine_paths(root, &bytes);
+    if !paths.is_empty() {
+        bail!("the bytes of {} name folders of this machine: {}", component.name, paths.join(", "));
+    }
+    let (compiler, host) = (toolchain.version.clone(), toolchain.host.clone());
+    let record = Record { sources, component: sha256(&bytes), compiler, host };
+    Ok((bytes, record))
+}
+
+/// Compiles the crate and gives the path of its module.
+fn compile(root: &Path, component: &Component, toolchain: &Toolchain) -> Result<PathBuf> {
+    // All dependencies must be unpacked before the folders that they lie in can be listed.
+    run(cargo(root, toolchain).args(["fetch", "--quiet", "--locked", "--target", TARGET]))?;
+
+    // A folder of its own: another compiler and other flags would invalidate what the workspace has built.
+    let folder = root.join("target/components");
+    let mut command = cargo(root, toolchain);
+    command.env("CARGO_ENCODED_RUSTFLAGS", remap(root, toolchain)?.join(&OsString::from("\x1f")));
+    command.args(["rustc", "--locked", "--lib", "--crate-type", "cdylib", "--package", &component.package]);
+    command.args(["--profile", PROFILE, "--target", TARGET, "--target-dir"]).arg(&folder);
+    if let Standard::FromSource { linker } = &toolchain.standard {
+        // `-Z` flags want a nightly compiler, or this word to a stable one.
+        command.arg("-Zbuild-std=std,panic_abort").env("RUSTC_BOOTSTRAP", "1");
+        command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
+    }
+    run(&mut command)?;
+    Ok(folder.join(TARGET).join(PROFILE).join(component.package.replace('-', "_")).with_extension("wasm"))
+}
+
+/// A call of cargo that heeds the workspace alone, not what the environment says about profiles and flags.
+fn cargo(root: &Path, toolchain: &Toolchain) -> Command {
+    let mut command = Command::new(&toolchain.cargo);
+    command.current_dir(root).env("RUSTC", &toolchain.rustc);
+    for (name, _) in env::vars_os() {
+        if ["CARGO_PROFILE_", "CARGO_BUILD_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("starting {}", command.get_program().display()))?;
+    if !status.success() {
+        let arguments = command.get_args().map(|argument| argument.to_string_lossy());
+        bail!("cargo {} failed: {status}", arguments.collect::<Vec<_>>().join(" "));
+    }
+    Ok(())
+}
+
+/// Flags that give every folder of this machine a name that is the same on all machines.
+fn remap(root: &Path, toolchain: &Toolchain) -> Result<Vec<OsString>> {
+    let home = env::home_dir().context("there is no home folder")?;
+    let cargo_home = env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
+    let registries = cargo_home.join("registry/src");
+    // The last match wins, so what may contain the others comes first.
+    let mut folders = vec![(home, "/user"), (cargo_home, "/cargo"), (root.to_path_buf(), "/workspace")];
+    // Their names differ where a mirror stands in for the registry.
+    for registry in fs::read_dir(registries).into_iter().flatten() {
+        folders.push((registry?.path(), "/registry"));
+    }
+    folders.push((toolchain.library.clone(), "/rust"));
+    let mut flags = Vec::new();
+    for (folder, name) in folders {
+        let real = folder.canonicalize().unwrap_or_else(|_| folder.clone());
+        for path in [folder, real] {
+            // A folder without a parent, as some containers give for a home, is in every path.
+            if path.parent().is_some() {
+                let mut flag = OsString::from("--remap-path-prefix=");
+                flag.extend([path.as_os_str(), "=".as_ref(), name.as_ref()]);
+                flags.push(flag);
+            }
+        }
+    }
+    Ok(flags)
+}

@@ -1,0 +1,98 @@
+//! `build-components`: builds every component under `guest/` into `guest/dist`, or checks what is there.
+
+use std::env;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use component_builder::record::{self, COMMAND, Record};
+use component_builder::sources::{self, Component};
+use component_builder::toolchain::Toolchain;
+use component_builder::{build, workspace};
+
+const HELP: &str = "\
+Builds every component under guest/ into guest/dist, with a record of what it was built from.
+
+Usage: cargo run --release -p component-builder [-- --check]
+
+Options:
+      --check  Build, then compare with what guest/dist had: its record must fit the sources and the
+               bytes, which must be identical where the compiler is. The fresh build stays in guest/dist either way.
+  -h, --help   Print this help
+
+Exit status: 0 done, 1 the build failed or differs from what guest/dist had, 2 wrong usage.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = env::args_os().skip(1).collect();
+    let result = match arguments.as_slice() {
+        [] => run(false),
+        [only] if only == "--check" => run(true),
+        [only] if only == "--help" || only == "-h" => {
+            println!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            tell(&format!("wrong usage\n\n{HELP}"));
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tell(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes an error; where even stderr is gone, the exit status has to do.
+fn tell(error: &str) {
+    let _ = writeln!(io::stderr(), "error: {error}");
+}
+
+/// Builds all components; with `check`, fails where what was kept of one is not what its sources give.
+fn run(check: bool) -> Result<()> {
+    let toolchain = Toolchain::find()?;
+    let mut failures = Vec::new();
+    for component in sources::components(&workspace())? {
+        let kept = record::verified(&workspace(), &component);
+        let fresh = make(&component, &toolchain)?;
+        if check && let Err(error) = kept.and_then(|kept| compare(&component, &kept, &fresh)) {
+            failures.push(format!("{error:#}"));
+        }
+    }
+    if failures.is_empty() {
+        return Ok(());
+    }
+    bail!("{}\nthe fresh build is in guest/dist now", failures.join("\n"))
+}
+
+/// Builds one component, keeps it and says so.
+fn make(component: &Component, toolchain: &Toolchain) -> Result<Record> {
+    let begin = Instant::now();
+    let (bytes, record) = build::build(&workspace(), component, toolchain)?;
+    record.save(&workspace(), component, &bytes)?;
+    let (size, seconds) = (bytes.len().div_ceil(1024), begin.elapsed().as_secs_f64());
+    println!("built guest/dist/{}.wasm: {size} KiB by {} in {seconds:.1} s", component.name, record.compiler);
+    Ok(record)
+}
+
+/// Compares a fresh build with what was kept of the same sources, and says what could be compared.
+fn compare(component: &Component, kept: &Record, fresh: &Record) -> Result<()> {
+    let name = &component.name;
+    if (&kept.compiler, &kept.host) != (&fresh.compiler, &fresh.host) {
+        println!("{name}: same sources; bytes not compared, what was kept is by {} on {}", kept.compiler, kept.host);
+        return Ok(());
+    }
+    if kept.component != fresh.component {
+        bail!(
+            "guest/dist/{name}.wasm does not follow from its sources: {} was kept, {} came out of the same \
+             compiler; build it again and commit it: {COMMAND}",
+            kept.component,
+            fresh.component
+        );
+    }
+    println!("{name}: same sources, same bytes as were kept ({})", fresh.component);
+    Ok(())
+}
