@@ -1,0 +1,16 @@
+//! What a test author needs: private Redis servers, a fixture of each store, foreign hands, and the model.
+
+pub mod appending;
+mod error_kind;
+pub mod fixture;
+pub mod foreign;
+pub mod interposed;
+pub mod model;
+pub mod program;
+pub mod python;
+pub mod redis_server;
+pub mod seed;
+
+pub use error_kind::ErrorKind;
+pub use fixture::{Fixture, StoreKind};
+pub use redis_server::RedisServer;

@@ -1,0 +1,387 @@
+//! The model: what an agent of one process did with a dict, written from the rules and not from the engine.
+//!
+//! It holds raw texts, counts states instead of naming revisions, and counts down instead of naming deadlines.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ticket_host::Change;
+
+use crate::ErrorKind;
+use json::Node;
+
+mod json;
+mod record;
+
+pub use record::Fields;
+
+/// The limits that the model keeps.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "as in ticket_host::Settings")]
+pub struct Limits {
+    pub ttl_ms: u64,
+    pub message_bytes_max: usize,
+    pub ticket_bytes_max: usize,
+    pub history_entries_max: usize,
+}
+
+/// A call with everything named.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "as in ticket_host::Tickets")]
+pub enum Call {
+    Create {
+        id: String,
+        changes: Vec<Change>,
+    },
+    Get {
+        id: String,
+    },
+    Apply {
+        id: String,
+        changes: Vec<Change>,
+        at: Option<At>,
+    },
+    Touch {
+        id: String,
+    },
+    Snapshot {
+        id: String,
+    },
+    Rollback {
+        id: String,
+        snapshot: String,
+        at: Option<At>,
+    },
+    Restore {
+        snapshot: String,
+    },
+    Close {
+        id: String,
+        at: Option<At>,
+    },
+    List,
+    /// Time passes for everything.
+    Pass {
+        ms: u64,
+    },
+    /// The clock that dates changes is set.
+    Date {
+        now_s: u64,
+    },
+    /// A foreign program writes fields over what is there, and gives it a TTL.
+    ForeignPut {
+        id: String,
+        fields: Fields,
+    },
+    /// A foreign program replaces whatever is there.
+    ForeignReplace {
+        id: String,
+        fields: Fields,
+    },
+    /// A foreign program deletes.
+    ForeignDelete {
+        id: String,
+    },
+}
+
+/// The revision that a caller names.
+#[derive(Clone, Debug)]
+pub enum At {
+    /// That of a state.
+    State(u64),
+    /// A text that is none.
+    Text(&'static str),
+}
+
+/// What a call is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "named as what they hold")]
+pub enum Answer {
+    Ticket(View),
+    Snapshot(String),
+    Done,
+    Ids(BTreeSet<String>),
+    Refused(ErrorKind),
+    Conflict(Option<View>),
+}
+
+/// A ticket in an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View {
+    /// Its id.
+    pub id: String,
+    /// Its six fields.
+    pub fields: Fields,
+    /// The number of its state, in place of a revision.
+    pub state: u64,
+    /// How long it has, in milliseconds, in place of a deadline.
+    pub left_ms: u64,
+}
+
+/// What is under an id.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// All fields.
+    pub fields: Fields,
+    /// Milliseconds until it ends.
+    pub left_ms: u64,
+    /// The number of this state.
+    pub state: u64,
+    /// The number of this life; a foreign program's write begins another one, as far as revisions go.
+    pub life: u64,
+}
+
+/// The tickets of an agent.
+#[derive(Clone, Debug)]
+pub struct Model {
+    limits: Limits,
+    now_s: u64,
+    records: BTreeMap<String, Record>,
+    numbers: u64,
+}
+
+type Answered = Result<Answer, Answer>;
+
+impl From<ErrorKind> for Answer {
+    fn from(kind: ErrorKind) -> Self {
+        Self::Refused(kind)
+    }
+}
+
+impl Model {
+    /// A model without tickets.
+    #[must_use]
+    pub fn new(limits: Limits, now_s: u64) -> Self {
+        Self { limits, now_s, records: BTreeMap::new(), numbers: 0 }
+    }
+
+    /// What is under each id.
+    #[must_use]
+    pub fn records(&self) -> &BTreeMap<String, Record> {
+        &self.records
+    }
+
+    /// Unix seconds by the clock that dates changes.
+    #[must_use]
+    pub fn now_s(&self) -> u64 {
+        self.now_s
+    }
+
+    /// Does what a call says, and answers as a store of tickets must.
+    pub fn answer(&mut self, call: &Call) -> Answer {
+        self.answered(call).unwrap_or_else(|refusal| refusal)
+    }
+
+    fn answered(&mut self, call: &Call) -> Answered {
+        match call {
+            Call::Create { id, changes } => self.create(id, changes),
+            Call::Get { id } => Ok(Answer::Ticket(self.ticket(id)?)),
+            Call::Apply { id, changes, at } => self.apply(id, changes, at.as_ref()),
+            Call::Touch { id } => self.touch(id),
+            Call::Snapshot { id } => Ok(Answer::Snapshot(record::snapshot(id, &self.ticket(id)?.fields))),
+            Call::Rollback { id, snapshot, at } => self.rollback(id, snapshot, at.as_ref()),
+            Call::Restore { snapshot } => {
+                let (id, ticket) = self.of_snapshot(snapshot)?;
+                self.put_new(&id, ticket)
+            }
+            Call::Close { id, at } => {
+                self.may_replace(id, at.as_ref())?;
+                self.records.remove(id);
+                Ok(Answer::Done)
+            }
+            Call::List => Ok(Answer::Ids(self.records.keys().cloned().collect())),
+            Call::Pass { ms } => {
+                self.now_s += ms / 1_000;
+                self.records.retain(|_, record| record.left_ms >= *ms);
+                self.records.values_mut().for_each(|record| record.left_ms -= ms);
+                Ok(Answer::Done)
+            }
+            Call::Date { now_s } => {
+                self.now_s = *now_s;
+                Ok(Answer::Done)
+            }
+            Call::ForeignPut { id, fields } => {
+                let mut all = self.records.get(id).map_or_else(Fields::new, |record| record.fields.clone());
+                all.extend(fields.clone());
+                self.foreign(id, all)
+            }
+            Call::ForeignReplace { id, fields } => self.foreign(id, fields.clone()),
+            Call::ForeignDelete { id } => {
+                self.records.remove(id);
+                Ok(Answer::Done)
+            }
+        }
+    }
+
+    fn create(&mut self, id: &str, changes: &[Change]) -> Answered {
+        valid_id(id)?;
+        self.valid_changes(changes)?;
+        let now = self.now_s.to_string();
+        let texts = [("facts", "{}"), ("history", "[]"), ("last_decision", "{}"), ("version", "1")];
+        let times = [("created_at", now.as_str()), ("updated_at", now.as_str())];
+        let bare = texts.iter().chain(&times).map(|(name, text)| ((*name).into(), (*text).into())).collect();
+        let ticket = self.changed(&bare, changes)?;
+        self.put_new(id, ticket)
+    }
+
+    fn apply(&mut self, id: &str, changes: &[Change], at: Option<&At>) -> Answered {
+        valid_id(id)?;
+        if changes.is_empty() {
+            return Err(ErrorKind::Invalid.into());
+        }
+        self.valid_changes(changes)?;
+        let ticket = self.ticket(id)?;
+        if at.is_some_and(|at| !at.is(ticket.state)) {
+            return Err(Answer::Conflict(Some(ticket)));
+        }
+        let changed = self.changed(&ticket.fields, changes)?;
+        self.put(id, changed)
+    }
+
+    fn touch(&mut self, id: &str) -> Answered {
+        valid_id(id)?;
+        let state = self.next();
+        let record = self.records.get_mut(id).ok_or(ErrorKind::NotFound)?;
+        (record.left_ms, record.state) = (self.limits.ttl_ms, state);
+        Ok(Answer::Ticket(self.ticket(id)?))
+    }
+
+    fn rollback(&mut self, id: &str, snapshot: &str, at: Option<&At>) -> Answered {
+        valid_id(id)?;
+        let (of, ticket) = self.of_snapshot(snapshot)?;
+        if of != id {
+            return Err(ErrorKind::Invalid.into());
+        }
+        self.may_replace(id, at)?;
+        let there = self.records.get(id).ok_or(ErrorKind::NotFound)?;
+        let created_at = there.fields.get("created_at").and_then(|text| record::decimal(text));
+        if created_at.is_some_and(|created_at| created_at.to_string() != ticket["created_at"]) {
+            return Err(ErrorKind::Invalid.into());
+        }
+        self.put(id, ticket)
+    }
+
+    /// Whether rollback and close may replace what is there: a ticket at the revision that is named, or damage.
+    fn may_replace(&self, id: &str, at: Option<&At>) -> Result<(), Answer> {
+        valid_id(id)?;
+        let there = self.records.get(id).ok_or(ErrorKind::NotFound)?;
+        let differs = at.is_some_and(|at| !at.is(there.state));
+        match self.ticket(id) {
+            Ok(ticket) if differs => Err(Answer::Conflict(Some(ticket))),
+            Err(Answer::Refused(ErrorKind::Corrupt | ErrorKind::TooLarge)) if differs => Err(Answer::Conflict(None)),
+            Ok(_) | Err(Answer::Refused(ErrorKind::Corrupt | ErrorKind::TooLarge)) => Ok(()),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    fn ticket(&self, id: &str) -> Result<View, Answer> {
+        valid_id(id)?;
+        let Record { fields, left_ms, state, .. } = self.records.get(id).ok_or(ErrorKind::NotFound)?;
+        let fields = record::decoded(fields, self.limits)?;
+        Ok(View { id: id.to_owned(), fields, state: *state, left_ms: *left_ms })
+    }
+
+    fn of_snapshot(&self, text: &str) -> Result<(String, Fields), Answer> {
+        let (id, ticket) = record::of_snapshot(text).ok_or(ErrorKind::Invalid)?;
+        record::checked(&ticket, self.limits)?;
+        Ok((id, ticket))
+    }
+
+    fn put_new(&mut self, id: &str, fields: Fields) -> Answered {
+        if self.records.contains_key(id) {
+            return Err(ErrorKind::Exists.into());
+        }
+        let life = self.next();
+        self.records.insert(id.to_owned(), Record { fields: Fields::new(), left_ms: 0, state: 0, life });
+        self.put(id, fields)
+    }
+
+    fn put(&mut self, id: &str, fields: Fields) -> Answered {
+        let state = self.next();
+        let record = self.records.get_mut(id).ok_or(ErrorKind::NotFound)?;
+        *record = Record { fields, left_ms: self.limits.ttl_ms, state, life: record.life };
+        Ok(Answer::Ticket(self.ticket(id)?))
+    }
+
+    fn foreign(&mut self, id: &str, fields: Fields) -> Answered {
+        let (life, state) = (self.next(), self.next());
+        self.records.insert(id.to_owned(), Record { fields, left_ms: self.limits.ttl_ms, state, life });
+        Ok(Answer::Done)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    fn valid_changes(&self, changes: &[Change]) -> Result<(), Answer> {
+        for change in changes {
+            let (text, bytes_max) = match change {
+                Change::Say(text) => (text, self.limits.message_bytes_max),
+                Change::Learn(text) | Change::Decide(text) => (text, self.limits.ticket_bytes_max),
+            };
+            if text.len() > bytes_max {
+                return Err(ErrorKind::TooLarge.into());
+            }
+            let parsed = json::parse(text).filter(|parsed| !parsed.is_odd).ok_or(ErrorKind::Invalid)?;
+            match (change, parsed.node) {
+                (Change::Say(_), Node::String(_) | Node::Object(_)) | (Change::Learn(_), Node::Object(_)) => {}
+                (Change::Decide(_), _) => {}
+                (Change::Say(_) | Change::Learn(_), _) => return Err(ErrorKind::Invalid.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// A ticket after changes.
+    fn changed(&self, ticket: &Fields, changes: &[Change]) -> Result<Fields, Answer> {
+        let mut next = ticket.clone();
+        let mut anything = false;
+        for change in changes {
+            let (name, text) = match change {
+                Change::Say(message) => match said(&next["history"], &json::compact(message))? {
+                    Some(history) => ("history", history),
+                    None => continue,
+                },
+                Change::Learn(patch) => ("facts", json::patched(&next["facts"], patch).ok_or(ErrorKind::Corrupt)?),
+                Change::Decide(decision) => ("last_decision", json::compact(decision)),
+            };
+            next.insert(name.to_owned(), text);
+            anything = true;
+        }
+        if anything {
+            let before = record::decimal(&ticket["updated_at"]).ok_or(ErrorKind::Corrupt)?;
+            next.insert("updated_at".to_owned(), before.max(self.now_s).to_string());
+        }
+        record::checked(&next, self.limits)?;
+        Ok(next)
+    }
+}
+
+/// A history with one more message; none where it has that message already.
+fn said(history: &str, message: &str) -> Result<Option<String>, Answer> {
+    let parsed = |text| json::parse(text).map(|parsed| parsed.node).ok_or(ErrorKind::Corrupt);
+    let Node::Array { items, .. } = parsed(history)? else { return Err(ErrorKind::Corrupt.into()) };
+    if let Some(id) = json::message_id(&parsed(message)?) {
+        let known = items.iter().find(|item| json::message_id(item).as_ref() == Some(&id));
+        match known {
+            Some(known) if json::same(&known.text(), message) => return Ok(None),
+            Some(_) => return Err(ErrorKind::Invalid.into()),
+            None => {}
+        }
+    }
+    let open = history.trim_end().strip_suffix(']').ok_or(ErrorKind::Corrupt)?;
+    let comma = if items.is_empty() { "" } else { "," };
+    Ok(Some(format!("{open}{comma}{message}]")))
+}
+
+fn valid_id(id: &str) -> Result<(), Answer> {
+    let is_plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    let begins_well = id.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    if is_plain && begins_well && id.len() <= 128 { Ok(()) } else { Err(ErrorKind::Invalid.into()) }
+}
+
+impl At {
+    fn is(&self, state: u64) -> bool {
+        matches!(self, Self::State(number) if *number == state)
+    }
+}

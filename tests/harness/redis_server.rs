@@ -1,0 +1,218 @@
+//! A private `redis-server` for tests: on a free loopback port, in a folder of its own, gone with its owner.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use redis::AsyncConnectionConfig;
+use redis::aio::MultiplexedConnection;
+use tempfile::TempDir;
+
+/// How long a server may take to start; it takes some 20 ms on an idle machine.
+const START_TIME_MAX: Duration = Duration::from_secs(30);
+/// How often a port may turn out to be taken by somebody faster.
+const PORTS_TRIED_MAX: u32 = 20;
+
+/// A running `redis-server` that nobody else uses, without persistence.
+#[derive(Debug)]
+pub struct RedisServer {
+    folder: TempDir,
+    arguments: Vec<String>,
+    port: u16,
+    running: Mutex<Option<Running>>,
+}
+
+/// A server process, and a shell that ends it should this process die without having done so.
+#[derive(Debug)]
+struct Running {
+    server: Child,
+    watchdog: Child,
+}
+
+impl RedisServer {
+    /// Starts a server; `arguments` are further ones of its command line, such as `--requirepass secret`.
+    #[must_use]
+    pub fn start(arguments: &[&str]) -> Self {
+        let folder = TempDir::new().expect("a folder for redis-server");
+        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        for _ in 0..PORTS_TRIED_MAX {
+            let port = free_port();
+            if let Some(running) = Running::start(folder.path(), port, &arguments) {
+                return Self { folder, arguments, port, running: Mutex::new(Some(running)) };
+            }
+        }
+        panic!("redis-server does not start: {}", log_of(folder.path()));
+    }
+
+    /// The server that the tests of this process share; each keeps to a namespace of its own. It ends with the
+    /// last test that holds it.
+    #[must_use]
+    pub fn shared() -> Arc<Self> {
+        static SHARED: Mutex<Weak<RedisServer>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let server = Arc::new(Self::start(&[]));
+            *shared = Arc::downgrade(&server);
+            server
+        })
+    }
+
+    /// The URL of its first database, without a password.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// The same for a user; an empty name is the default user.
+    #[must_use]
+    pub fn url_of(&self, user: &str, password: &str) -> String {
+        format!("redis://{user}:{password}@127.0.0.1:{}", self.port)
+    }
+
+    /// Where it listens on loopback.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// A plain client of a URL of this server, for what foreign programs do.
+    pub async fn client_of(&self, url: &str) -> MultiplexedConnection {
+        let client = redis::Client::open(url).expect("url of the server");
+        let config = AsyncConnectionConfig::new().set_response_timeout(None);
+        client.get_multiplexed_async_connection_with_config(&config).await.expect("connection to redis-server")
+    }
+
+    /// A plain client without a password.
+    pub async fn client(&self) -> MultiplexedConnection {
+        self.client_of(&self.url()).await
+    }
+
+    /// Ends the server in order.
+    pub fn stop(&self) {
+        self.end("TERM");
+    }
+
+    /// Ends the server at once, as a crash does.
+    pub fn kill(&self) {
+        self.end("KILL");
+    }
+
+    /// Makes the server stand still, its connections open.
+    pub fn pause(&self) {
+        self.signal("STOP");
+    }
+
+    /// Makes a server that stands still go on.
+    pub fn resume(&self) {
+        self.signal("CONT");
+    }
+
+    /// Starts the server again on its port, without data; one that still runs is killed first.
+    pub fn restart(&self) {
+        self.kill();
+        let until = Instant::now() + START_TIME_MAX;
+        loop {
+            if let Some(running) = Running::start(self.folder.path(), self.port, &self.arguments) {
+                *self.running() = Some(running);
+                return;
+            }
+            assert!(Instant::now() < until, "redis-server does not start again: {}", log_of(self.folder.path()));
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        if let Some(running) = &*self.running() {
+            signal(&running.server, name);
+        }
+    }
+
+    fn end(&self, signal_name: &str) {
+        if let Some(mut running) = self.running().take() {
+            signal(&running.server, signal_name);
+            running.server.wait().expect("redis-server ends");
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Running {
+    /// Starts a server and waits until it serves; none where the port is taken.
+    fn start(folder: &Path, port: u16, arguments: &[String]) -> Option<Self> {
+        let log = log_file(folder);
+        // Of an earlier run on this folder.
+        drop(fs::remove_file(&log));
+        let server = Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .arg("--dir")
+            .arg(folder)
+            .arg("--logfile")
+            .arg(&log)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| match error.kind() {
+                ErrorKind::NotFound => panic!("redis-server is missing: apt-get install redis-server"),
+                _ => panic!("redis-server cannot be started: {error}"),
+            });
+        let mut running = Self { watchdog: watchdog(&server), server };
+        let until = Instant::now() + START_TIME_MAX;
+        // The log is this server's own; on the port somebody else might answer.
+        while !fs::read_to_string(&log).is_ok_and(|log| log.contains("Ready to accept connections")) {
+            if running.server.try_wait().expect("redis-server's state").is_some() {
+                return None;
+            }
+            assert!(Instant::now() < until, "redis-server takes too long to start: {}", log_of(folder));
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Some(running)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // The watchdog first: it must not meet another process of the same number.
+        for process in [&mut self.watchdog, &mut self.server] {
+            drop(process.kill());
+            drop(process.wait());
+        }
+    }
+}
+
+/// A shell that waits for the end of its input, which is the end of this process, and kills the server then.
+fn watchdog(server: &Child) -> Child {
+    Command::new("sh")
+        .args(["-c", "read -r _; kill -KILL \"$0\"", &server.id().to_string()])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a shell")
+}
+
+/// Sends a signal by its name; the standard library knows only one.
+fn signal(process: &Child, name: &str) {
+    let command = format!("kill -{name} {}", process.id());
+    let sent = Command::new("sh").args(["-c", &command]).status().expect("a shell");
+    assert!(sent.success(), "{command}");
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("its number").port()
+}
+
+fn log_file(folder: &Path) -> PathBuf {
+    folder.join("redis.log")
+}
+
+fn log_of(folder: &Path) -> String {
+    fs::read_to_string(log_file(folder)).unwrap_or_else(|error| format!("no log: {error}"))
+}

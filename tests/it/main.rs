@@ -1,0 +1,12 @@
+//! The integration tests, in one binary.
+
+mod command;
+mod crash;
+mod equivalence;
+mod foreign_race;
+mod interop;
+mod races;
+mod sandbox;
+mod tidy;
+mod unfit_stores;
+mod wit;

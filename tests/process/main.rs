@@ -1,0 +1,46 @@
+//! Another process for the tests: it reads an entry of a store, or appends messages to a ticket.
+//!
+//! `read URL NAMESPACE KEY` prints a line of name, tab and text for each field.
+//! `announce URL ID LIFE` appends until it is killed, and prints each message that was acknowledged.
+//! `append URL NAMESPACE ID WRITER TASKS COUNT` lets so many tasks append so many messages each.
+
+use anyhow::{Context, bail};
+use ticket_host::store::{self, Freshness, Key, Namespace, Options};
+use ticket_host::{Change, Settings, Tickets};
+use ticket_tests::appending;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["read", url, namespace, key] => {
+            let entry = open(url, namespace).await?.read(&Key::parse(key)?, Freshness::Latest).await?;
+            let mut fields = entry.context("no entry")?.fields;
+            fields.sort();
+            for (name, text) in fields {
+                println!("{name}\t{text}");
+            }
+        }
+        ["append", url, namespace, id, writer, tasks, count] => {
+            let settings = Settings { deadline_ms: appending::DEADLINE_MS, ..Settings::default() };
+            let tickets = Tickets::new(open(url, namespace).await?, settings)?;
+            appending::by_tasks(&tickets, id, writer, tasks.parse()?, count.parse()?).await;
+        }
+        ["announce", url, id, life] => {
+            let tickets = Tickets::open(url).await?;
+            for number in 0.. {
+                let message = format!("{life}-{number}");
+                tickets.apply(id, &[Change::say(&message)], None).await?;
+                println!("{message}");
+            }
+        }
+        _ => bail!("unknown arguments {arguments:?}"),
+    }
+    Ok(())
+}
+
+async fn open(url: &str, namespace: &str) -> anyhow::Result<store::SharedStore> {
+    let namespace = if namespace.is_empty() { None } else { Some(Namespace::parse(namespace)?) };
+    Ok(store::open(url, &Options { namespace, call_ms: 20_000, ..Options::default() }).await?)
+}
