@@ -176,7 +176,7 @@ impl Fixture {
     }
 
     /// Lets time pass for entries and for the dates of changes. Redis keeps its own time: there every deadline
-    /// comes nearer instead, which changes revisions; see [`moved`].
+    /// comes nearer instead, which changes revisions; see [`Fixture::moved`].
     pub async fn pass(&self, ms: u64) {
         self.clock.advance(ms);
         if let Ground::Redis { namespace, client, .. } = &self.ground {

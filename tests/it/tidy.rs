@@ -57,8 +57,6 @@ fn every_file_says_what_it_is_for_and_is_short() {
         if lines > FILE_LINES_MAX {
             faults.push(format!("{path} has {lines} lines"));
         }
-        faults
-            .extend(text.lines().filter(|line| line.chars().count() > 120).map(|line| format!("{path}: long: {line}")));
     }
     assert!(faults.is_empty(), "{faults:#?}");
 }

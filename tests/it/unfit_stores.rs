@@ -7,17 +7,18 @@ use ticket_tests::RedisServer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-/// Something that listens, and answers whatever it is sent with one text; its URL.
-async fn listener(answer: &'static [u8]) -> String {
+/// Something that listens, and gives this answer to whatever it is sent; its URL.
+async fn listener(answer: impl Fn(&[u8]) -> &'static [u8] + Clone + Send + 'static) -> String {
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = socket.local_addr().unwrap().port();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = socket.accept().await {
+            let answer = answer.clone();
             tokio::spawn(async move {
                 let mut buffer = [0; 4096];
-                while stream.read(&mut buffer).await.is_ok_and(|bytes| bytes > 0) {
+                while let Ok(bytes @ 1..) = stream.read(&mut buffer).await {
                     // The other side may have heard enough.
-                    let _ = stream.write_all(answer).await;
+                    let _ = stream.write_all(answer(&buffer[..bytes])).await;
                 }
             });
         }
@@ -33,13 +34,20 @@ async fn refusal(url: &str) -> (Kind, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_will_not_do_is_named() {
-    let old = b"$22\r\nredis_version:6.2.14\r\n\r\n";
+    let old = |request: &[u8]| -> &'static [u8] {
+        match request.windows(4).any(|word| word == b"TIME") {
+            true => b"*2\r\n$10\r\n1700000000\r\n$1\r\n0\r\n",
+            false => b"$22\r\nredis_version:6.2.14\r\n\r\n",
+        }
+    };
     let (kind, text) = refusal(&listener(old).await).await;
     assert_eq!(kind, Kind::Denied);
     assert!(text.contains("6.2.14") && text.contains("7.0"), "{text}");
 
-    for answer in [b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n" as &[u8], b"SSH-2.0-OpenSSH_9.2\r\n", b"+OK\r\n"] {
-        let (kind, text) = refusal(&listener(answer).await).await;
+    for answer in
+        [b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n" as &[u8], b"SSH-2.0-OpenSSH_9.2\r\n", b"+OK\r\n"]
+    {
+        let (kind, text) = refusal(&listener(move |_: &[u8]| answer).await).await;
         assert!(matches!(kind, Kind::Denied | Kind::Unavailable), "{kind:?} {text}");
         assert!(text.contains("127.0.0.1"), "{text}");
     }
@@ -62,7 +70,7 @@ async fn a_login_that_fails_is_denied_and_never_shown() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_without_a_needed_command_is_told_which() {
-    let server = RedisServer::start(&["--user", "app on >pw ~ticket:* +@all -hset"]);
+    let server = RedisServer::start(&["--user", "app", "on", ">pw", "~ticket:*", "+@all", "-hset"]);
     let (kind, text) = refusal(&server.url_of("app", "pw")).await;
     assert_eq!(kind, Kind::Denied, "{text}");
     assert!(text.to_lowercase().contains("hset"), "{text}");
@@ -71,8 +79,10 @@ async fn a_user_without_a_needed_command_is_told_which() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_user_that_the_readme_recommends_suffices() {
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
-    let rule = readme.lines().find_map(|line| line.strip_prefix("ACL SETUSER tickets ")).expect("the rule in the README");
-    let server = RedisServer::start(&["--user", &format!("tickets {}", rule.replace("PASSWORD", "pw"))]);
+    let rule =
+        readme.lines().find_map(|line| line.strip_prefix("ACL SETUSER tickets ")).expect("the rule in the README");
+    let rule = rule.replace("PASSWORD", "pw");
+    let server = RedisServer::start(&["--user", "tickets"].into_iter().chain(rule.split(' ')).collect::<Vec<_>>());
     let tickets = Tickets::open(&server.url_of("tickets", "pw")).await.unwrap();
     let before = tickets.create(Some("t"), &[]).await.unwrap();
     let snapshot = tickets.snapshot("t").await.unwrap();

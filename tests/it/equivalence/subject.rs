@@ -18,8 +18,8 @@ pub(super) struct Subject {
     tickets: Tickets,
     dates: ManualClock,
     limits: Limits,
-    /// By the number of the state.
-    revisions: BTreeMap<u64, String>,
+    /// Id and revision by the number of the state.
+    revisions: BTreeMap<u64, (String, String)>,
     started: Instant,
 }
 
@@ -72,7 +72,9 @@ impl Subject {
 
     /// Ends the comparison where a state of another life has by chance the revision that a call names.
     async fn watch_for_coincidence(&self, id: &str, state: u64, before: &Model) -> Result<(), End> {
-        let (Some(record), Some(named)) = (before.records().get(id), self.revisions.get(&state)) else { return Ok(()) };
+        let (Some(record), Some((_, named))) = (before.records().get(id), self.revisions.get(&state)) else {
+            return Ok(());
+        };
         if record.state != state && state < record.life {
             let entry = self.fixture.entry(&key(id)).await;
             if entry.is_some_and(|entry| entry.revision.as_str() == named) {
@@ -86,7 +88,7 @@ impl Subject {
         let tickets = &self.tickets;
         let at = |at: &Option<At>| {
             at.as_ref().map(|at| match at {
-                At::State(state) => self.revisions[state].clone(),
+                At::State(state) => self.revisions[state].1.clone(),
                 At::Text(text) => (*text).to_owned(),
             })
         };
@@ -120,8 +122,9 @@ impl Subject {
             Call::Pass { ms } => {
                 self.fixture.pass(*ms).await;
                 self.dates.advance(*ms);
-                let moved = |(&state, text): (&u64, &String)| (state, self.fixture.moved(text, *ms));
-                self.revisions = self.revisions.iter().map(moved).collect();
+                for (_, revision) in self.revisions.values_mut() {
+                    *revision = self.fixture.moved(revision, *ms);
+                }
                 Actual::Done
             }
             Call::Date { now_s } => {
@@ -184,16 +187,16 @@ impl Subject {
             return differs("id or fields");
         }
         match self.revisions.get(&view.state) {
-            Some(revision) if *revision == ticket.revision => {}
-            Some(revision) => return differs(&format!("state {} was at revision {revision}", view.state)),
+            Some((_, revision)) if *revision == ticket.revision => {}
+            Some((_, revision)) => return differs(&format!("state {} was at revision {revision}", view.state)),
             None => {
-                let other = self.revisions.iter().find(|(_, revision)| **revision == ticket.revision);
-                if let Some((&state, _)) = other
-                    && before.records().get(&view.id).is_some_and(|record| state >= record.life)
-                {
+                let life = before.records().get(&view.id).map_or(u64::MAX, |record| record.life);
+                let shown = (ticket.id.clone(), ticket.revision.clone());
+                let other = self.revisions.range(life..).find(|(_, known)| **known == shown);
+                if let Some((state, _)) = other {
                     return differs(&format!("the revision was that of state {state} of this life"));
                 }
-                self.revisions.insert(view.state, ticket.revision.clone());
+                self.revisions.insert(view.state, shown);
             }
         }
         self.has_left(ticket.expires_at_ms, view.left_ms).await

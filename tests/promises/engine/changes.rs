@@ -79,8 +79,8 @@ async fn e05_say_appends_learn_merges_decide_replaces(fixture: Fixture) {
 }
 
 async fn e06_json_that_is_not_touched_keeps_every_byte(fixture: Fixture) {
-    let facts = "{\"big\": 123456789012345678901234567890, \"real\": 1.0, \"e\": 1E+2,\n \"h\\u00e9\": \"\\ud800 \\/\", \
-                 \"z\": {\"b\": 1, \"a\": [ 2 ]}, \"a\": -0}";
+    let facts = "{\"big\": 123456789012345678901234567890, \"real\": 1.0, \"e\": 1E+2,\n \
+                 \"h\\u00e9\": \"\\ud800 \\/\", \"z\": {\"b\": 1, \"a\": [ 2 ]}, \"a\": -0}";
     let history = "[\"h\\u00e9llo\", {\"n\": 1.0, \"\\ud83d\": [ ]} ]";
     let decision = " {\"order\": {\"z\":1, \"a\":2}, \"price\": 0.10} ";
     let now_s = fixture.clock_s();

@@ -2,8 +2,8 @@
 
 use redis::Value;
 
-use crate::store::entry::{Entry, Fields, Revision};
 use crate::store::ENTRY_BYTES_MAX;
+use crate::store::entry::{Entry, Fields, Revision};
 use crate::store::error::{Error, Kind};
 use crate::store::key::{excerpt, printable};
 

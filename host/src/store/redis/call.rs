@@ -104,7 +104,9 @@ impl Call<'_> {
                     return Err(self.lost("may have done it or not, and something else is there now"));
                 }
                 Attempt::Answered(Ok(answer)) => return Ok(answer),
-                Attempt::Answered(Err(error)) if matches!(error.kind(), Kind::Corrupt | Kind::TooLarge(_)) => return Err(error),
+                Attempt::Answered(Err(error)) if matches!(error.kind(), Kind::Corrupt | Kind::TooLarge(_)) => {
+                    return Err(error);
+                }
                 // That the server does not serve now says nothing about the time before.
                 Attempt::Answered(Err(error)) => self.lost("may have done it or not").caused_by(error),
                 Attempt::Lost(error) => error,
