@@ -12,9 +12,9 @@
 //! | P5 | `At(r)` is applied only if `r` is the state there; of any number of writers at one revision, exactly one is applied. |
 //! | P6 | `Present` is applied to whatever is there, also to what `read` calls corrupt, and never where nothing is. |
 //! | P7 | A change that is not applied changes nothing and brings the entry that is there, or none. |
-//! | P8 | Every applied write and touch gives a revision that this life of the entry never had before. |
+//! | P8 | Every applied write and touch of one TTL gives a revision that this life of the entry never had before. |
 //! | P9 | Revision and deadline of an outcome are those that the next read shows. |
-//! | P10 | A write or touch sets the deadline to its TTL from now, up to a two-thousandth of the TTL less; the last writer's TTL counts. |
+//! | P10 | A write or touch sets the deadline to its TTL from now, up to a two-thousandth of the TTL less, or 250 ms more where writes follow quickly; the last writer's TTL counts. |
 //! | P11 | After its deadline an entry is absent to `read`, to conditions and to `touch`; up to it, it is there. |
 //! | P12 | Reading and listing change nothing, deadlines included. |
 //! | P13 | Touch moves the deadline, keeps the fields, and does nothing where nothing is. |

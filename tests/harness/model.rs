@@ -239,6 +239,7 @@ impl Model {
 
     fn touch(&mut self, id: &str) -> Answered {
         valid_id(id)?;
+        self.ticket(id)?;
         let state = self.next();
         let record = self.records.get_mut(id).ok_or(ErrorKind::NotFound)?;
         (record.left_ms, record.state) = (self.limits.ttl_ms, state);

@@ -79,6 +79,8 @@ impl<P: Port> Engine<P> {
 
     /// See `tickets.touch`.
     pub fn touch(&self, id: String) -> Result<Ticket, Error> {
+        // Looked at first, so that damage is left alone; and after, so that content and revision are of one state.
+        let Ticket { id, .. } = self.get(id)?;
         let id = TicketId::parse(id)?;
         if !self.port.touch(&id.key(), self.settings.ttl_ms)?.applied {
             return Err(not_found(&id));

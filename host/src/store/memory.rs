@@ -76,7 +76,7 @@ impl Store for MemoryStore {
             return Ok(Outcome::Refused(there.map(Slot::entry)));
         }
         let previous_ms = there.map_or(0, |slot| slot.expires_at_ms);
-        let expires_at_ms = deadline::name(now_ms.saturating_add(deadline::jittered(ttl_ms)), ttl_ms, previous_ms);
+        let expires_at_ms = deadline::name(now_ms, ttl_ms, previous_ms);
         let slot = Slot { expires_at_ms, texts: Texts::new(&fields) };
         match entries.slots.get_mut(&*name) {
             Some(old) => *old = slot,
@@ -92,8 +92,7 @@ impl Store for MemoryStore {
         entries.sweep(now_ms);
         match entries.slots.get_mut(&*self.names.stored(key)) {
             Some(slot) if !deadline::is_over(slot.expires_at_ms, now_ms) => {
-                let wanted_ms = now_ms.saturating_add(deadline::jittered(ttl_ms));
-                slot.expires_at_ms = deadline::name(wanted_ms, ttl_ms, slot.expires_at_ms);
+                slot.expires_at_ms = deadline::name(now_ms, ttl_ms, slot.expires_at_ms);
                 Ok(Outcome::Written { revision: slot.revision(), expires_at_ms: slot.expires_at_ms })
             }
             Some(_) | None => Ok(Outcome::Refused(None)),

@@ -290,6 +290,5 @@ fn current(there: Option<&Rows>, call: &Call) -> Result<Option<Entry>, Error> {
 }
 
 fn name_deadline(now_ms: u64, ttl_ms: u64, there: Option<&Rows>) -> u64 {
-    let wanted_ms = now_ms.saturating_add(deadline::jittered(ttl_ms));
-    deadline::name(wanted_ms, ttl_ms, there.map_or(0, Rows::expires_at_ms))
+    deadline::name(now_ms, ttl_ms, there.map_or(0, Rows::expires_at_ms))
 }

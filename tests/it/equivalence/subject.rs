@@ -208,8 +208,8 @@ impl Subject {
         let slack_ms = self.fixture.clock_slack_ms();
         let went_on_ms = if slack_ms == 0 { 0 } else { u64::try_from(self.started.elapsed().as_millis()).unwrap_or(0) };
         let jitter_ms = self.limits.ttl_ms / JITTER_DIVISOR;
-        // Deadlines of changes in the same millisecond are named one past another.
-        let named_ms = 100;
+        // Deadlines of changes that follow quickly are named past one another: up to 250 ms more, then 1 ms each.
+        let named_ms = 500;
         let is_near =
             actual_ms <= left_ms + slack_ms + named_ms && actual_ms + jitter_ms + slack_ms + went_on_ms >= left_ms;
         if is_near { Ok(()) } else { Err(End::Differs(format!("{actual_ms} ms are left, not {left_ms}"))) }

@@ -63,6 +63,7 @@ async fn e21_a_newer_version_is_never_overwritten(fixture: Fixture) {
     for newer in [six, seven, strange] {
         fixture.foreign_delete(&the_key()).await;
         fixture.foreign_write(&the_key(), &newer).await;
+        let seen = fixture.seen(&the_key()).await;
         let unsupported = ErrorKind::UnsupportedVersion;
         assert_eq!(refusal(tickets.get(ID).await), unsupported);
         assert_eq!(refusal(tickets.snapshot(ID).await), unsupported);
@@ -73,6 +74,7 @@ async fn e21_a_newer_version_is_never_overwritten(fixture: Fixture) {
         assert_eq!(refusal(tickets.touch(ID).await), unsupported);
         assert_eq!(refusal(tickets.create(Some(ID), &[]).await), ErrorKind::Exists);
         assert_eq!(refusal(tickets.restore(&snapshot).await), ErrorKind::Exists);
+        assert_eq!(fixture.seen(&the_key()).await, seen, "the deadline stays too");
         let entry = fixture.entry(&the_key()).await.expect("entry");
         assert_eq!(sorted(entry.fields), sorted(newer));
     }
@@ -123,8 +125,8 @@ async fn e22_damage_is_named_and_not_overwritten(fixture: Fixture) {
         }
         assert_eq!(refusal(tickets.create(Some(ID), &[]).await), ErrorKind::Exists);
         assert_eq!(refusal(tickets.restore(&snapshot).await), ErrorKind::Exists);
-        assert_eq!(fixture.seen(&the_key()).await, seen, "{damaged:?}");
         assert_eq!(refusal(tickets.touch(ID).await), ErrorKind::Corrupt);
+        assert_eq!(fixture.seen(&the_key()).await, seen, "{damaged:?}");
         assert_eq!(sorted(fixture.entry(&the_key()).await.expect("entry").fields), sorted(damaged));
     }
     for &damage in fixture.damages() {

@@ -64,10 +64,9 @@ impl Call<'_> {
         previous_ms: u64,
         arguments: impl Fn(u64) -> Arguments<'args>,
     ) -> Result<Answer, Error> {
-        let jittered_ms = deadline::jittered(ttl_ms);
         for _ in 0..2 {
             let now_ms = self.live().await?.clock.now_ms();
-            let wanted_ms = deadline::name(now_ms.saturating_add(jittered_ms), ttl_ms, previous_ms);
+            let wanted_ms = deadline::name(now_ms, ttl_ms, previous_ms);
             match self.run(&arguments(wanted_ms)).await? {
                 Answer::Clock { .. } => {}
                 answer => return Ok(answer),

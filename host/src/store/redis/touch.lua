@@ -6,5 +6,7 @@ if kind ~= 'hash' then return { 'type', kind } end
 local mistake, time = mistaken(wanted, ahead_max)
 if mistake then return mistake end
 wanted = deadline(wanted, slack, redis.call('PEXPIRETIME', key))
+-- Before the change, so that a command that is forbidden here leaves nothing changed.
+local state = revision(wanted)
 redis.call('PEXPIREAT', key, number(wanted))
-return { 'written', number(wanted), time, revision(wanted) }
+return { 'written', number(wanted), time, state }

@@ -13,13 +13,14 @@ local function set_fields()
   end
 end
 
-local function drop_other_fields()
-  if redis.call('HLEN', key) == count then return end
-  local given = {}
+-- The names that are there and not given.
+local function other_names()
+  local given, others = {}, {}
   for i = first, #ARGV, 2 do given[ARGV[i]] = true end
   for _, name in ipairs(redis.call('HKEYS', key)) do
-    if not given[name] then redis.call('HDEL', key, name) end
+    if not given[name] then others[#others + 1] = name end
   end
+  return others
 end
 
 local function is_written()
@@ -53,12 +54,14 @@ if mistake then return mistake end
 if kind == 'hash' then
   -- What forbids a write shows at the first one, so that one changes nothing: with memory full or on a replica it
   -- fails, and later ones would not. The deadline comes before the fields: where it may not be set, they stay.
+  local others = other_names()
+  if #others > 0 then redis.call('HDEL', key, 'no field of a ticket') end
   local created_at = redis.call('HGET', key, 'created_at')
   if created_at then redis.call('HSET', key, 'created_at', created_at) end
   wanted = condition == 'present' and deadline(wanted, slack, expires) or wanted
   redis.call('PEXPIREAT', key, number(wanted))
   set_fields()
-  drop_other_fields()
+  for _, name in ipairs(others) do redis.call('HDEL', key, name) end
 else
   if kind ~= 'none' then
     -- This must fail, and says by its error whether a HSET after the DEL would succeed.
