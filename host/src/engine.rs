@@ -14,6 +14,12 @@ use crate::store::{self, SharedStore};
 use crate::ticket::{Change, IdPage, Merged, State, Ticket};
 use crate::tickets::Settings;
 
+/// Most bytes of one ticket that an operator may allow: a merge holds some twelve copies of one, and an
+/// instance may have 64 MiB.
+const TICKET_BYTES_MAX: u32 = 4 * 1024 * 1024;
+/// Most bytes that one call takes in: a snapshot of the largest ticket, twice.
+const INPUT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// The engine over one store.
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -27,12 +33,17 @@ impl Engine {
             let (ttl_ms, min, max) = (settings.ttl_ms, store::TTL_MS_MIN, store::TTL_MS_MAX);
             return Err(Error::Invalid(format!("ttl of {ttl_ms} ms is not between {min} ms and {max} ms")));
         }
+        if settings.ticket_bytes_max > TICKET_BYTES_MAX {
+            let bytes = settings.ticket_bytes_max;
+            return Err(Error::Invalid(format!("ticket limit of {bytes} bytes is over {TICKET_BYTES_MAX}")));
+        }
         let image = image::load(settings.image_folder.as_deref()).map_err(bug)?;
         let pool = Pool::new(&image, store, Arc::new(settings)).map_err(bug)?;
         Ok(Self { pool })
     }
 
     pub(crate) async fn create(&self, id: Option<&str>, changes: &[Change]) -> Result<Ticket, Error> {
+        bounded(changes.iter().map(Change::text).chain(id))?;
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
         let answer = tickets.call_create(store, id, &wire::changes(changes)).await;
@@ -40,6 +51,7 @@ impl Engine {
     }
 
     pub(crate) async fn get(&self, id: &str) -> Result<Ticket, Error> {
+        bounded([id])?;
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
         let answer = tickets.call_get(store, id).await;
@@ -47,6 +59,7 @@ impl Engine {
     }
 
     pub(crate) async fn apply(&self, id: &str, changes: &[Change], at: Option<&str>) -> Result<Ticket, Error> {
+        bounded(changes.iter().map(Change::text).chain([id]).chain(at))?;
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
         let answer = tickets.call_apply(store, id, &wire::changes(changes), at).await;
@@ -54,6 +67,7 @@ impl Engine {
     }
 
     pub(crate) async fn touch(&self, id: &str) -> Result<Ticket, Error> {
+        bounded([id])?;
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
         let answer = tickets.call_touch(store, id).await;
@@ -61,6 +75,7 @@ impl Engine {
     }
 
     pub(crate) async fn snapshot(&self, id: &str) -> Result<String, Error> {
+        bounded([id])?;
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
         let answer = tickets.call_snapshot(store, id).await;
@@ -68,6 +83,7 @@ impl Engine {
     }
 
     pub(crate) async fn rollback(&self, id: &str, snapshot: &str, at: Option<&str>) -> Result<Ticket, Error> {
+        bounded([id, snapshot].into_iter().chain(at))?;
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
         let answer = tickets.call_rollback(store, id, snapshot, at).await;
@@ -75,6 +91,7 @@ impl Engine {
     }
 
     pub(crate) async fn restore(&self, snapshot: &str) -> Result<Ticket, Error> {
+        bounded([snapshot])?;
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
         let answer = tickets.call_restore(store, snapshot).await;
@@ -82,6 +99,7 @@ impl Engine {
     }
 
     pub(crate) async fn close(&self, id: &str, at: Option<&str>) -> Result<(), Error> {
+        bounded([id].into_iter().chain(at))?;
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
         let answer = tickets.call_close(store, id, at).await;
@@ -89,6 +107,7 @@ impl Engine {
     }
 
     pub(crate) async fn list(&self, cursor: Option<&str>) -> Result<IdPage, Error> {
+        bounded(cursor)?;
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
         let answer = tickets.call_list_ids(store, cursor).await;
@@ -96,6 +115,7 @@ impl Engine {
     }
 
     pub(crate) async fn merge(&self, base: &State, ours: &State, theirs: &State) -> Result<Merged, Error> {
+        bounded([base, ours, theirs].into_iter().flat_map(State::texts))?;
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
         let answer = tickets.call_merge(store, base.into(), ours.into(), theirs.into()).await;
@@ -115,6 +135,17 @@ impl Engine {
             }
         }
     }
+}
+
+/// Refuses more than an instance has the memory to take in, before it takes in anything.
+fn bounded<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<(), Error> {
+    let bytes: usize = texts.into_iter().map(str::len).sum();
+    if bytes > INPUT_BYTES_MAX {
+        return Err(Error::TooLarge(format!(
+            "a call with {bytes} bytes of text is over the limit of {INPUT_BYTES_MAX}"
+        )));
+    }
+    Ok(())
 }
 
 pub(crate) fn bug(error: wasmtime::Error) -> Error {

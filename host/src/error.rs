@@ -18,7 +18,7 @@ pub enum Error {
     /// There is no ticket of this id: never created, expired or closed.
     #[error("{0}")]
     NotFound(String),
-    /// Somebody else was first: the ticket as it is now, none where it is gone.
+    /// Somebody else was first: the ticket as it is now, none where it is gone or damaged.
     #[error("{}", conflict(.0.as_deref()))]
     Conflict(Option<Box<Ticket>>),
     /// What is stored is not a ticket; only `rollback` and `close` replace it.
@@ -46,7 +46,7 @@ fn conflict(current: Option<&Ticket>) -> String {
         Some(ticket) => {
             format!("ticket `{}` was changed by somebody else and is now at revision {}", ticket.id, ticket.revision)
         }
-        None => "the ticket was removed or replaced by somebody else".into(),
+        None => "the ticket was removed or damaged by somebody else".into(),
     }
 }
 

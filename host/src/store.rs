@@ -12,7 +12,7 @@
 //! | P5 | `At(r)` is applied only if `r` is the state there; of any number of writers at one revision, exactly one is applied. |
 //! | P6 | `Present` is applied to whatever is there, also to what `read` calls corrupt, and never where nothing is. |
 //! | P7 | A change that is not applied changes nothing and brings the entry that is there, or none. |
-//! | P8 | Every applied write and touch of one TTL gives a revision that this life of the entry never had before. |
+//! | P8 | Every applied write and touch of one TTL, up to a thousand a second, gives a revision that this life of the entry never had before. |
 //! | P9 | Revision and deadline of an outcome are those that the next read shows. |
 //! | P10 | A write or touch sets the deadline to its TTL from now, up to a two-thousandth of the TTL less, or 250 ms more where writes follow quickly; the last writer's TTL counts. |
 //! | P11 | After its deadline an entry is absent to `read`, to conditions and to `touch`; up to it, it is there. |
@@ -56,8 +56,8 @@ pub type SharedStore = Arc<dyn Store>;
 
 /// Most bytes of one entry that any store takes: names and texts together.
 ///
-/// Sixteen tickets of the default limit (1 MiB): room for an operator who raises it, and still far below
-/// what one Redis value or one SQLite row holds.
+/// Four times what a ticket may be at most: room for what a foreign client added, to be seen and named, and
+/// still far below what one Redis value or one SQLite row holds.
 pub const ENTRY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A key-value store with deadlines and conditional changes; `Display` names it without secrets.

@@ -64,6 +64,13 @@ pub enum Change {
 }
 
 impl Change {
+    /// The JSON text of any change.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::Say(text) | Self::Learn(text) | Self::Decide(text) => text,
+        }
+    }
+
     /// Appends a plain text as a message.
     #[must_use]
     pub fn say(text: &str) -> Self {
@@ -105,6 +112,12 @@ pub struct State {
     pub created_at: u64,
     /// When this state was made.
     pub updated_at: u64,
+}
+
+impl State {
+    pub(crate) fn texts(&self) -> [&str; 3] {
+        [&self.facts, &self.history, &self.last_decision]
+    }
 }
 
 /// One of the two states that a merge was given.

@@ -16,7 +16,8 @@ pub struct Settings {
     pub ttl_ms: u64,
     /// Most bytes of one message; 64 KiB unless set: a long letter, with room.
     pub message_bytes_max: u32,
-    /// Most bytes of one ticket; 1 MiB unless set: what a Redis script handles in about 3 ms.
+    /// Most bytes of one ticket; 1 MiB unless set: what a Redis script handles in about 3 ms. At most 4 MiB,
+    /// which an instance of the engine has the memory to merge.
     pub ticket_bytes_max: u32,
     /// Most entries of one history; 10,000 unless set.
     pub history_entries_max: u32,
@@ -47,8 +48,8 @@ impl Default for Settings {
 /// Tickets in one store. Cloning gives another handle to the same.
 ///
 /// Every operation is atomic, and a dropped future leaves it done wholly or not at all. Writers of one
-/// ticket in this process take turns, first come first served; other processes and hosts are met by
-/// conditional writes.
+/// ticket in this process take turns, first come first served; what makes a ticket under a fresh id or from a
+/// snapshot needs none. Other processes and hosts are met by conditional writes.
 #[derive(Clone, Debug)]
 pub struct Tickets {
     store: SharedStore,

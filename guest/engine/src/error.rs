@@ -60,7 +60,7 @@ impl fmt::Display for Error {
             Self::Conflict(Some(ticket)) => {
                 write!(f, "ticket `{}` was changed by somebody else and is at revision {}", ticket.id, ticket.revision)
             }
-            Self::Conflict(None) => f.write_str("ticket was removed by somebody else"),
+            Self::Conflict(None) => f.write_str("ticket was removed or damaged by somebody else"),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The ticket engine: what a ticket is and every operation on it, over a lent key-value port.
 //!
-//! Plain Rust that also runs natively; only [`component`] knows that it becomes a WebAssembly component.
-//! Data flows one way: `component` → [`operations`] → ([`state`], [`record`], [`snapshot`], [`merge`]) →
-//! [`json`], and [`operations`] → [`port`]. Nothing here does I/O, reads a clock or keeps state between calls.
+//! Plain Rust that also runs natively; only `component` knows that it becomes a WebAssembly component.
+//! Data flows one way: `component` → `operations` → (`state`, `record`, `snapshot`, `merge`) →
+//! `json`, and `operations` → `port`. Nothing here does I/O, reads a clock or keeps state between calls.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[cfg(target_arch = "wasm32")]

@@ -30,7 +30,7 @@ pub struct Merged {
 /// Merges `ours` and `theirs`, which both came from `base`; `tickets.wit` has the rules.
 ///
 /// # Errors
-/// `Corrupt` where one of the states is none, `TooLarge` where one or the result is over a limit.
+/// `Invalid` where one of the states is none, `TooLarge` where one or the result is over a limit.
 pub fn merge(base: &State, ours: &State, theirs: &State, settings: &Settings) -> Result<Merged, Error> {
     for (name, state) in [("base", base), ("ours", ours), ("theirs", theirs)] {
         state.check(settings).map_err(|error| match error {

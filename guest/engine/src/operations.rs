@@ -102,7 +102,7 @@ impl<P: Port> Engine<P> {
         if of != id {
             return Err(Error::Invalid(format!("snapshot is of ticket `{of}`, not of `{id}`")));
         }
-        let same_life = |entry: &Entry| match record::created_at(&entry.fields) {
+        let same_life = |created_at: Option<u64>| match created_at {
             Some(created_at) if created_at != state.created_at => Err(Error::Invalid(format!(
                 "snapshot is of another life of ticket `{id}`: created at {}, not at {created_at}",
                 state.created_at
@@ -174,12 +174,13 @@ impl<P: Port> Engine<P> {
         }
     }
 
-    /// Replaces or removes whatever is there, even damage, until nobody was faster.
+    /// Replaces or removes whatever is there, even damage, until nobody was faster; `present` is for what cannot
+    /// even be read, and so has no revision.
     fn replace(
         &self,
         id: &TicketId,
         at: Option<String>,
-        check: impl Fn(&Entry) -> Result<(), Error>,
+        check: impl Fn(Option<u64>) -> Result<(), Error>,
         change: impl Fn(&str, &Condition) -> Result<Outcome, KeyValueError>,
     ) -> Result<Outcome, Error> {
         let key = id.key();
@@ -188,9 +189,9 @@ impl<P: Port> Engine<P> {
         loop {
             let when = match read {
                 Ok(Some(entry)) => {
-                    let allowed = check(&entry);
-                    let when = self.condition(id, entry, at.as_deref())?;
-                    allowed.map(|()| when)?
+                    let (when, created_at) = self.condition(id, entry, at.as_deref())?;
+                    check(created_at)?;
+                    when
                 }
                 Ok(None) => return Err(not_found(id)),
                 Err(error @ (KeyValueError::Corrupt(_) | KeyValueError::TooLarge(_))) if at.is_some() => {
@@ -208,18 +209,20 @@ impl<P: Port> Engine<P> {
         }
     }
 
-    /// The condition to replace an entry: its revision, or `present` for damage, which may have none.
-    fn condition(&self, id: &TicketId, entry: Entry, at: Option<&str>) -> Result<Condition, Error> {
+    /// The condition to replace what was read, and when its life began, as far as damage lets it be known.
+    fn condition(&self, id: &TicketId, entry: Entry, at: Option<&str>) -> Result<(Condition, Option<u64>), Error> {
         let revision = entry.revision.clone();
-        match self.decode(id, Some(entry)) {
-            Ok(ticket) => self.expect(&ticket, at).map(|()| Condition::At(revision)),
-            Err(Error::Corrupt(_) | Error::TooLarge(_)) => match at {
-                Some(at) if at != revision => Err(Error::Conflict(None)),
-                Some(_) => Ok(Condition::At(revision)),
-                None => Ok(Condition::Present),
-            },
-            Err(error) => Err(error),
-        }
+        let damaged_created_at = record::created_at(&entry.fields);
+        let created_at = match self.decode(id, Some(entry)) {
+            Ok(ticket) => {
+                self.expect(&ticket, at)?;
+                Some(ticket.state.created_at)
+            }
+            Err(Error::Corrupt(_) | Error::TooLarge(_)) if at.is_none_or(|at| at == revision) => damaged_created_at,
+            Err(Error::Corrupt(_) | Error::TooLarge(_)) => return Err(Error::Conflict(None)),
+            Err(error) => return Err(error),
+        };
+        Ok((Condition::At(revision), created_at))
     }
 
     /// What to go on with after somebody else was first; `conflict` where the caller named a revision or
@@ -257,7 +260,12 @@ impl<P: Port> Engine<P> {
         Err(Error::Exists(format!("there is a ticket `{id}` already")))
     }
 
+    /// Changes that are sound by themselves, and no more than a history holds messages.
     fn checked(&self, changes: Vec<Change>) -> Result<Vec<Change>, Error> {
+        let changes_max = self.settings.history_entries_max as usize;
+        if changes.len() > changes_max {
+            return Err(Error::TooLarge(format!("{} changes at once, the limit is {changes_max}", changes.len())));
+        }
         changes.into_iter().map(|change| change.checked(&self.settings)).collect()
     }
 

@@ -204,10 +204,12 @@ fn damage_is_left_alone_by_all_but_rollback_and_close() {
     assert!(matches!(engine.apply("t".into(), say("\"x\""), None), Err(Error::Corrupt(_))));
     assert!(matches!(engine.snapshot("t".into()), Err(Error::Corrupt(_))));
     assert_eq!(fake.entries.borrow()["ticket:t"].fields, damaged);
+    let revision = fake.entries.borrow()["ticket:t"].revision.clone();
     engine.rollback("t".into(), &before, None).unwrap();
-    assert_eq!(fake.conditions.borrow().last(), Some(&Condition::Present));
+    assert_eq!(fake.conditions.borrow().last(), Some(&Condition::At(revision)));
     *fake.broken.borrow_mut() = Some(KeyValueError::Corrupt("a list".into()));
     engine.close("t".into(), None).unwrap();
+    assert_eq!(fake.conditions.borrow().last(), Some(&Condition::Present));
     assert!(fake.entries.borrow().is_empty());
 }
 
@@ -256,6 +258,10 @@ fn an_old_record_is_shown_as_new_and_written_so_with_the_next_change() {
     engine.apply("t".into(), say("\"x\""), None).unwrap();
     assert_eq!(fake.entries.borrow()["ticket:t"].fields.len(), 6);
     assert_eq!(engine.rollback("t".into(), &before, None).unwrap().state, seen.state);
+    engine.close("t".into(), None).unwrap();
+    let later = engine.create(Some("t".into()), vec![]).and_then(|_| engine.snapshot("t".into())).unwrap();
+    fake.put("ticket:t", old);
+    assert!(matches!(engine.rollback("t".into(), &later, None), Err(Error::Invalid(_))), "another life");
 }
 
 #[test]

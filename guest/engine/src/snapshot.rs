@@ -17,9 +17,9 @@ use crate::ticket_id::TicketId;
 /// Number of the form above; another form gets another number.
 const FORMAT: u32 = 1;
 /// Room in a snapshot for what is not the six texts: names, id, digest.
-const FRAME_BYTES_MAX: usize = 1_024;
-/// A byte of text takes at most this many as a JSON string (`\u00XX`).
-const ESCAPED_BYTES_MAX: usize = 6;
+const FRAME_BYTES_MAX: u64 = 1_024;
+/// A byte of JSON takes at most this many in a JSON string: it has no control characters but white space.
+const ESCAPED_BYTES_MAX: u64 = 2;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,6 +28,12 @@ struct Form {
     id: String,
     fields: [String; 6],
     sha256: String,
+}
+
+/// What every format begins with.
+#[derive(Deserialize)]
+struct Head {
+    ticket_snapshot: u32,
 }
 
 /// The snapshot of a ticket.
@@ -41,18 +47,16 @@ pub(crate) fn write(id: &TicketId, state: State) -> Result<String, Error> {
 
 /// The ticket of a snapshot: undamaged, of a schema this engine knows, within the limits.
 pub(crate) fn read(snapshot: &str, settings: &Settings) -> Result<(TicketId, State), Error> {
-    let bytes_max = settings.ticket_bytes_max as usize * ESCAPED_BYTES_MAX + FRAME_BYTES_MAX;
-    if snapshot.len() > bytes_max {
+    let bytes_max = u64::from(settings.ticket_bytes_max) * ESCAPED_BYTES_MAX + FRAME_BYTES_MAX;
+    if snapshot.len() as u64 > bytes_max {
         return Err(Error::TooLarge(format!("snapshot has {} bytes, the limit is {bytes_max}", snapshot.len())));
     }
-    let form: Form = serde_json::from_str(snapshot)
-        .map_err(|error| Error::Invalid(format!("snapshot is cut or was edited: {error}")))?;
-    if form.ticket_snapshot != FORMAT {
-        return Err(Error::Invalid(format!(
-            "snapshot has format {}, this engine reads {FORMAT}",
-            form.ticket_snapshot
-        )));
+    let damaged = |error| Error::Invalid(format!("snapshot is cut or was edited: {error}"));
+    let Head { ticket_snapshot: format } = serde_json::from_str(snapshot).map_err(damaged)?;
+    if format != FORMAT {
+        return Err(Error::Invalid(format!("snapshot has format {format}, this engine reads {FORMAT}")));
     }
+    let form: Form = serde_json::from_str(snapshot).map_err(damaged)?;
     if digest(&form.id, &form.fields) != form.sha256 {
         return Err(Error::Invalid("snapshot was edited: its digest does not fit its text".into()));
     }

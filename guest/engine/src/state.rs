@@ -100,7 +100,11 @@ impl State {
         if changed {
             next.updated_at = now_s.max(self.updated_at);
         }
-        next.check(settings)?;
+        // This state was sound, so it is the changes that are not.
+        next.check(settings).map_err(|error| match error {
+            Error::Corrupt(text) => Error::Invalid(format!("with these changes, {text}")),
+            other => other,
+        })?;
         Ok((next, changed))
     }
 
@@ -199,6 +203,18 @@ mod tests {
         }
         assert!(matches!(checked(Change::Decide("nope".into())), Err(Error::Invalid(_))));
         assert!(checked(Change::Decide("null".into())).is_ok());
+    }
+
+    #[test]
+    fn a_message_may_nest_as_deep_as_its_history_may() {
+        let settings = Settings { message_bytes_max: 1_000, ..SETTINGS };
+        let said = |depth: usize| {
+            let text = format!("{{\"a\":{}{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1));
+            let message = Change::Say(text).checked(&settings).unwrap();
+            State::new(0).with(&[message], 0, &settings)
+        };
+        assert!(said(63).is_ok());
+        assert!(matches!(said(64), Err(Error::Invalid(_))));
     }
 
     #[test]

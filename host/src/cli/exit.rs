@@ -96,7 +96,7 @@ fn hint(failure: &Failure) -> Option<&'static str> {
         Error::UnsupportedVersion(_) => Some("a newer `ticket` wrote it; use that one"),
         Error::Denied(_) => Some("whoever runs the store can allow it"),
         Error::Unavailable(_) => Some("nothing was written; see that the store runs, or try later"),
-        Error::Uncertain(_) => Some("`ticket show` tells whether it was done"),
+        Error::Uncertain(_) => Some("`ticket show` in a moment tells whether it was done"),
         Error::Bug(_) => Some("with TICKET_LOG=debug it says more, which belongs into a report"),
         Error::Invalid(_) | Error::TooLarge(_) => None,
     }

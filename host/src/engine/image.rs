@@ -4,9 +4,10 @@
 //! digest that was put at its end; anything else is compiled anew.
 
 use std::collections::hash_map::DefaultHasher;
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::hash::{Hash, Hasher};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -71,15 +72,24 @@ fn compile(engine: &Engine, file: Option<&Path>) -> wasmtime::Result<Component> 
 
 /// Makes the folder, for this user alone, or checks that it is so.
 fn own_folder(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let metadata = fs::metadata(folder)?;
+    own(&fs::symlink_metadata(folder)?, "the folder is not of mode 0700 and owned by this user")
+}
+
+/// Opens a file that this user alone may write, and follows no link to it: it is checked as it is open, so that
+/// nobody can put another in its place in between.
+fn own_file(file: &Path) -> io::Result<fs::File> {
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(file)?;
+    own(&file.metadata()?, "the file is not of mode 0600 and owned by this user")?;
+    Ok(file)
+}
+
+fn own(metadata: &fs::Metadata, otherwise: &'static str) -> io::Result<()> {
     // SAFETY: geteuid has no preconditions and cannot fail.
     #[expect(unsafe_code, reason = "the standard library does not tell the user id")]
     let user = unsafe { libc::geteuid() };
     if metadata.uid() != user || metadata.mode() & 0o077 != 0 {
-        return Err(io::Error::other("the folder is not of mode 0700 and owned by this user"));
+        return Err(io::Error::other(otherwise));
     }
     Ok(())
 }
@@ -95,7 +105,8 @@ fn file_name(engine: &Engine) -> PathBuf {
 
 /// The component of an undamaged image, if there is one.
 fn read(engine: &Engine, file: &Path) -> Option<Component> {
-    let bytes = fs::read(file).ok()?;
+    let mut bytes = Vec::new();
+    own_file(file).and_then(|mut file| file.read_to_end(&mut bytes)).ok()?;
     let (image, digest) = bytes.split_at_checked(bytes.len().checked_sub(DIGEST_BYTES)?)?;
     if Sha256::digest(image).as_slice() != digest {
         return None;
@@ -109,7 +120,7 @@ fn read(engine: &Engine, file: &Path) -> Option<Component> {
 /// Writes an image so that a reader sees all of it or nothing.
 fn keep(file: &Path, image: &[u8]) -> io::Result<()> {
     let unfinished = file.with_extension(format!("{}.unfinished", std::process::id()));
-    let mut out = fs::File::create(&unfinished)?;
+    let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
     out.write_all(image)?;
     out.write_all(&Sha256::digest(image))?;
     drop(out);

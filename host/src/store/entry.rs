@@ -96,7 +96,7 @@ impl fmt::Display for Revision {
 }
 
 /// A time field as it may stand in a revision: whatever a foreign client wrote there, the revision stays
-/// short and printable. `?` matches no stored time.
+/// short and printable. A time that is none becomes `?`.
 fn seconds(text: &[u8]) -> &str {
     const DIGITS_MAX: usize = 20;
     match std::str::from_utf8(text) {

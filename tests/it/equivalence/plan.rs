@@ -62,7 +62,7 @@ pub(super) enum Deed {
     Delete,
 }
 
-/// Sequences of one to a hundred operations, fifty on average. most of which begin with a ticket.
+/// Sequences of one to a hundred operations, fifty on average, most of which begin with a ticket.
 pub(super) fn sequences() -> impl Strategy<Value = Vec<Operation>> {
     let first = vec(change(), 0..3).prop_map(|changes| Operation::Create(0, changes));
     (proptest::option::weighted(0.9, first), vec(operation(), 1..100))

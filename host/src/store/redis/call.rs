@@ -104,7 +104,7 @@ impl Call<'_> {
                 }
                 Attempt::Answered(Ok(answer)) => return Ok(answer),
                 Attempt::Answered(Err(error)) if matches!(error.kind(), Kind::Corrupt | Kind::TooLarge(_)) => {
-                    return Err(error);
+                    return Err(self.lost("may have done it or not").caused_by(error));
                 }
                 // That the server does not serve now says nothing about the time before.
                 Attempt::Answered(Err(error)) => self.lost("may have done it or not").caused_by(error),
