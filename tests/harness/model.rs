@@ -254,7 +254,9 @@ impl Model {
         }
         self.may_replace(id, at)?;
         let there = self.records.get(id).ok_or(ErrorKind::NotFound)?;
-        let created_at = there.fields.get("created_at").and_then(|text| record::decimal(text));
+        // As the ticket shows it, migrated; of damage, as far as it can be read.
+        let shown = self.ticket(id).map_or_else(|_| there.fields.clone(), |view| view.fields);
+        let created_at = shown.get("created_at").and_then(|text| record::decimal(text));
         if created_at.is_some_and(|created_at| created_at.to_string() != ticket["created_at"]) {
             return Err(ErrorKind::Invalid.into());
         }

@@ -115,3 +115,25 @@ async fn many_callers_of_many_tickets_are_all_served() {
     }
     assert_eq!(said, 1_000);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_an_instance_can_take_in_is_refused_before_it_does() {
+    let tickets = Tickets::open("memory:").await.unwrap();
+    let ticket = tickets.create(Some("t"), &[]).await.unwrap();
+    let huge = "x".repeat(70_000_000);
+    for refused in [
+        tickets.apply("t", &[Change::say(&huge)], None).await,
+        tickets.apply("t", &[Change::say("x")], Some(&huge)).await,
+        tickets.rollback("t", &huge, None).await,
+        tickets.restore(&huge).await,
+        tickets.create(Some(&huge), &[]).await,
+    ] {
+        assert!(matches!(refused, Err(Error::TooLarge(_))), "{refused:?}");
+    }
+    let many = vec![Change::say("x"); 10_001];
+    assert!(matches!(tickets.apply("t", &many, None).await, Err(Error::TooLarge(_))));
+    assert!(matches!(tickets.get(&huge[..10_000_000]).await, Err(Error::Invalid(_))));
+    assert_eq!(tickets.get("t").await.unwrap(), ticket);
+    let raised = Settings { ticket_bytes_max: u32::MAX, ..Settings::default() };
+    assert!(matches!(Tickets::new(tickets.store().clone(), raised), Err(Error::Invalid(_))));
+}
