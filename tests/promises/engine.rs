@@ -8,7 +8,7 @@
 //! | E4 | `apply` makes all its changes in their order in one write, or none of them. |
 //! | E5 | `say` appends, `learn` is a merge patch (RFC 7396), `decide` replaces; what is written is compact. |
 //! | E6 | JSON that an operation does not touch keeps every byte. |
-//! | E7 | A ticket is stored as exactly six fields under one key, with a time to live of at most the TTL. |
+//! | E7 | A ticket is stored as exactly six fields under one key, with a time to live of at most the TTL and a quarter of a second. |
 //! | E8 | `updated_at` never runs back, and `created_at` never changes. |
 //! | E9 | A message id is stored once: the same message is skipped, another is `invalid`; a rollback frees the id. |
 //! | E10 | With `at`, another revision is a `conflict` that brings the current ticket; the current one is applied. |
