@@ -47,7 +47,7 @@ impl Engine {
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
         let answer = tickets.call_create(store, id, &wire::changes(changes)).await;
-        self.settle(instance, answer).map(Into::into)
+        self.settle_ticket(instance, answer)
     }
 
     pub(crate) async fn get(&self, id: &str) -> Result<Ticket, Error> {
@@ -55,7 +55,7 @@ impl Engine {
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
         let answer = tickets.call_get(store, id).await;
-        self.settle(instance, answer).map(Into::into)
+        self.settle_ticket(instance, answer)
     }
 
     pub(crate) async fn apply(&self, id: &str, changes: &[Change], at: Option<&str>) -> Result<Ticket, Error> {
@@ -63,7 +63,7 @@ impl Engine {
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
         let answer = tickets.call_apply(store, id, &wire::changes(changes), at).await;
-        self.settle(instance, answer).map(Into::into)
+        self.settle_ticket(instance, answer)
     }
 
     pub(crate) async fn touch(&self, id: &str) -> Result<Ticket, Error> {
@@ -71,7 +71,7 @@ impl Engine {
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
         let answer = tickets.call_touch(store, id).await;
-        self.settle(instance, answer).map(Into::into)
+        self.settle_ticket(instance, answer)
     }
 
     pub(crate) async fn snapshot(&self, id: &str) -> Result<String, Error> {
@@ -87,7 +87,7 @@ impl Engine {
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
         let answer = tickets.call_rollback(store, id, snapshot, at).await;
-        self.settle(instance, answer).map(Into::into)
+        self.settle_ticket(instance, answer)
     }
 
     pub(crate) async fn restore(&self, snapshot: &str) -> Result<Ticket, Error> {
@@ -95,7 +95,7 @@ impl Engine {
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
         let answer = tickets.call_restore(store, snapshot).await;
-        self.settle(instance, answer).map(Into::into)
+        self.settle_ticket(instance, answer)
     }
 
     pub(crate) async fn close(&self, id: &str, at: Option<&str>) -> Result<(), Error> {
@@ -111,7 +111,8 @@ impl Engine {
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
         let answer = tickets.call_list_ids(store, cursor).await;
-        self.settle(instance, answer).map(Into::into)
+        let served_by = instance.served_by();
+        self.settle(instance, answer).map(|page| wire::page(page, served_by))
     }
 
     pub(crate) async fn merge(&self, base: &State, ours: &State, theirs: &State) -> Result<Merged, Error> {
@@ -120,6 +121,11 @@ impl Engine {
         let (tickets, store) = instance.parts();
         let answer = tickets.call_merge(store, base.into(), ours.into(), theirs.into()).await;
         self.settle(instance, answer).map(Into::into)
+    }
+
+    fn settle_ticket(&self, instance: pool::Borrowed, answer: Answer<wire::Wired>) -> Result<Ticket, Error> {
+        let served_by = instance.served_by();
+        self.settle(instance, answer).map(|ticket| wire::ticket(ticket, served_by))
     }
 
     /// Gives an instance back after an answer; one that trapped is thrown away.

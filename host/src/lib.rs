@@ -25,11 +25,12 @@
 pub mod clock;
 mod engine;
 mod error;
+mod operation;
 pub mod store;
 mod ticket;
 mod tickets;
 mod turns;
 
 pub use error::Error;
-pub use ticket::{Change, IdPage, Merged, Side, State, Ticket};
-pub use tickets::{Settings, Tickets};
+pub use ticket::{Change, IdPage, Merged, ServedBy, Side, State, Ticket};
+pub use tickets::{Settings, Tickets, merge};

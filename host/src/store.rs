@@ -34,21 +34,28 @@ use async_trait::async_trait;
 mod deadline;
 mod entry;
 mod error;
+mod fallback;
 mod health;
 mod key;
 mod memory;
 mod open;
+mod primary;
 mod redis;
 mod sqlite;
 
 pub use deadline::{TTL_MS_MAX, TTL_MS_MIN};
 pub use entry::{Condition, Entry, Fields, Freshness, Outcome, Page, Revision};
 pub use error::{Error, Kind};
+pub use fallback::{
+    Branch, Branches, Event, Fallback, FallbackStore, Left, Merge, Parts, Place, Reconciliation, Status,
+};
 pub use health::{Finding, Health, Severity};
 pub use key::{Key, Namespace};
 pub use memory::MemoryStore;
+pub(crate) use open::is_remote;
 pub use open::{Options, open};
-pub use redis::RedisStore;
+pub use primary::{Answer, Cause, Expiry, Failure, Origin, Primary, Unfit};
+pub use redis::{Connector, RedisStore, Stream};
 pub use sqlite::SqliteStore;
 
 /// A store behind the trait; cloning it gives another handle to the same entries.

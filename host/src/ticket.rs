@@ -25,6 +25,18 @@ pub struct Ticket {
     pub revision: String,
     /// Milliseconds since the Unix epoch after which the ticket is gone; 0 for no deadline.
     pub expires_at_ms: u64,
+    /// Who answered: the store, or the fallback while it is away. For operators; not in the ticket object.
+    pub served_by: ServedBy,
+}
+
+/// Who answered an operation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ServedBy {
+    /// The store that was named.
+    #[default]
+    Store,
+    /// What stands in for it while it is away, or until it has been told.
+    Fallback,
 }
 
 impl Ticket {
@@ -97,6 +109,8 @@ pub struct IdPage {
     pub ids: Vec<String>,
     /// Where the next page begins; none after the last.
     pub cursor: Option<String>,
+    /// Who answered: a page of the fallback has the tickets that this host knows, and perhaps not all.
+    pub served_by: ServedBy,
 }
 
 /// The mergeable part of a ticket: stored texts and its two times in Unix seconds.

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use crate::clock::{Clock, SystemClock};
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::store::{self, SharedStore};
+use crate::store::{self, Fallback, FallbackStore, MemoryStore, Merge, Parts, Primary, RedisStore, SharedStore};
 use crate::ticket::{Change, IdPage, Merged, State, Ticket};
 use crate::turns::Turns;
+
+/// Time of one operation: a hundred round trips to a server that is near, and too short for a person to notice.
+const DEADLINE_MS: u64 = 150;
 
 /// What an operator may set.
 #[derive(Clone, Debug)]
@@ -21,8 +24,8 @@ pub struct Settings {
     pub ticket_bytes_max: u32,
     /// Most entries of one history; 10,000 unless set.
     pub history_entries_max: u32,
-    /// How long one operation tries again after lost races before it answers `conflict`, in milliseconds;
-    /// a second unless set: hundreds of attempts.
+    /// How long one operation may take, in milliseconds; 150 unless set. So long it waits for a store with a
+    /// fallback, and so long it tries again after lost races before it answers `conflict`.
     pub deadline_ms: u64,
     /// Where compiled images of the engine are kept between processes; none unless set. Native code: the
     /// folder is made with mode 0700, and one that others may write is not used.
@@ -38,11 +41,24 @@ impl Default for Settings {
             message_bytes_max: 64 * 1024,
             ticket_bytes_max: 1024 * 1024,
             history_entries_max: 10_000,
-            deadline_ms: 1_000,
+            deadline_ms: DEADLINE_MS,
             image_folder: None,
             clock: Arc::new(SystemClock),
         }
     }
+}
+
+/// The engine's merge for a fallback, by an instance of its own over nothing.
+///
+/// # Errors
+/// As [`Tickets::new`].
+pub fn merge(settings: &Settings) -> Result<Merge, Error> {
+    let nothing = Arc::new(MemoryStore::new(Arc::clone(&settings.clock)));
+    let engine = Arc::new(Engine::load(nothing, settings.clone())?);
+    Ok(Arc::new(move |base: State, ours: State, theirs: State| {
+        let engine = Arc::clone(&engine);
+        Box::pin(async move { engine.merge(&base, &ours, &theirs).await })
+    }))
 }
 
 /// Tickets in one store. Cloning gives another handle to the same.
@@ -55,17 +71,50 @@ pub struct Tickets {
     store: SharedStore,
     engine: Arc<Engine>,
     turns: Arc<Turns>,
+    fallback: Option<FallbackStore>,
 }
 
 impl Tickets {
     /// Tickets in the store of a URL (`memory:`, `sqlite:PATH`, `redis://…`, `rediss://…`), with the
-    /// default settings.
+    /// default settings. A Redis server that is away is no error: the memory of this process stands in for it.
     ///
     /// # Errors
-    /// As the store's kind says: a wrong URL is `Invalid`, a store that cannot be reached `Unavailable`, …
+    /// As the store's kind says: a wrong URL is `Invalid`, what is no Redis is `Denied`, …
     pub async fn open(url: &str) -> Result<Self, Error> {
-        let store = store::open(url, &store::Options::default()).await?;
-        Self::new(store, Settings::default())
+        Self::open_with(url, &store::Options::default(), Some(Fallback::default()), Settings::default()).await
+    }
+
+    /// The same with options and settings of one's own; without a fallback a Redis server that is away is
+    /// `Unavailable`. A fallback is for Redis alone: the other stores are never away.
+    ///
+    /// # Errors
+    /// As [`Tickets::open`], and `Invalid` for settings that [`Tickets::new`] does not take.
+    pub async fn open_with(
+        url: &str,
+        options: &store::Options,
+        fallback: Option<Fallback>,
+        settings: Settings,
+    ) -> Result<Self, Error> {
+        let Some(fallback) = fallback.filter(|_| store::is_remote(url)) else {
+            return Self::new(store::open(url, options).await?, settings);
+        };
+        let primary = Arc::new(RedisStore::unconnected(url, None, options)?);
+        let clock = Arc::clone(&options.clock);
+        Self::over(
+            primary,
+            Parts { fallback, merge: merge(&settings)?, clock, call_ms: settings.deadline_ms },
+            settings,
+        )
+        .await
+    }
+
+    /// Tickets in a primary and its fallback.
+    ///
+    /// # Errors
+    /// As [`FallbackStore::open`] and [`Tickets::new`].
+    pub async fn over(primary: Arc<dyn Primary>, parts: Parts, settings: Settings) -> Result<Self, Error> {
+        let fallback = FallbackStore::open(primary, parts).await?;
+        Ok(Self { fallback: Some(fallback.clone()), ..Self::new(Arc::new(fallback), settings)? })
     }
 
     /// Tickets in a store, with these settings.
@@ -74,7 +123,13 @@ impl Tickets {
     /// `Invalid` for a TTL that no store takes, `Bug` where the engine cannot be loaded.
     pub fn new(store: SharedStore, settings: Settings) -> Result<Self, Error> {
         let engine = Arc::new(Engine::load(Arc::clone(&store), settings)?);
-        Ok(Self { store, engine, turns: Arc::default() })
+        Ok(Self { store, engine, turns: Arc::default(), fallback: None })
+    }
+
+    /// What stands in for the store: its state, its events, what it keeps aside; none where nothing does.
+    #[must_use]
+    pub fn fallback(&self) -> Option<&FallbackStore> {
+        self.fallback.as_ref()
     }
 
     /// The store behind these tickets.

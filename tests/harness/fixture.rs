@@ -1,17 +1,22 @@
 //! One store of each kind, empty and of its own, with its time and its other handles.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use redis::aio::MultiplexedConnection;
 use tempfile::TempDir;
 use ticket_host::clock::{Clock, ManualClock, SystemClock};
-use ticket_host::store::{Freshness, Key, MemoryStore, Namespace, Options, RedisStore, SharedStore, SqliteStore};
-use ticket_host::{Settings, Tickets};
+use ticket_host::store::{
+    FallbackStore, Freshness, Key, MemoryStore, Namespace, Options, Parts, RedisStore, SharedStore, SqliteStore,
+};
+use ticket_host::{Settings, Tickets, merge};
 
-use crate::RedisServer;
+use crate::flaky::{Flaky, Mood};
+use crate::{RedisServer, seed};
 
 /// How long a call to Redis may take here: a busy machine is no outage.
 const CALL_MS: u64 = 20_000;
@@ -25,11 +30,17 @@ pub enum StoreKind {
     Sqlite,
     /// In a server.
     Redis,
+    /// In a server, with a fallback that has nothing to do.
+    Healthy,
+    /// In a fallback whose primary was never there.
+    Down,
+    /// In a primary that comes and goes, and its fallback.
+    Flapping,
 }
 
 impl StoreKind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Memory, Self::Sqlite, Self::Redis];
+    pub const ALL: [Self; 6] = [Self::Memory, Self::Sqlite, Self::Redis, Self::Healthy, Self::Down, Self::Flapping];
 
     /// Its name in tables.
     #[must_use]
@@ -38,6 +49,9 @@ impl StoreKind {
             Self::Memory => "memory",
             Self::Sqlite => "sqlite",
             Self::Redis => "redis",
+            Self::Healthy => "healthy",
+            Self::Down => "down",
+            Self::Flapping => "flapping",
         }
     }
 }
@@ -46,6 +60,17 @@ impl fmt::Display for StoreKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
+}
+
+/// Where the entries of a fixture are in the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Home {
+    /// In this process.
+    Memory,
+    /// In a file.
+    Sqlite,
+    /// In a server.
+    Redis,
 }
 
 /// One empty store that no other test sees.
@@ -62,9 +87,9 @@ pub struct Fixture {
 
 /// Where the entries are.
 pub(crate) enum Ground {
-    Memory { store: MemoryStore },
+    Memory { spaces: Spaces },
     Sqlite { folder: TempDir },
-    Redis { server: Arc<RedisServer>, namespace: String, client: MultiplexedConnection },
+    Redis { server: Arc<RedisServer>, namespace: String, client: MultiplexedConnection, with_fallback: bool },
 }
 
 impl fmt::Debug for Ground {
@@ -83,45 +108,59 @@ impl Fixture {
         let clock = ManualClock::at(SystemClock.now_ms());
         match kind {
             StoreKind::Memory => {
-                let store = MemoryStore::new(Arc::new(clock.clone()));
-                let ground = Ground::Memory { store: store.clone() };
-                Self { name: kind.name(), store: Arc::new(store), clock, ground }
+                let plain = MemoryStore::new(Arc::new(clock.clone()));
+                Self::inside(kind, clock, Spaces::new(Box::new(move |name| Making::Made(memory(&plain, name))))).await
+            }
+            StoreKind::Down | StoreKind::Flapping => {
+                let mood = if kind == StoreKind::Down { Mood::Down } else { Mood::Flapping };
+                let of_store = clock.clone();
+                let make = move |_: Option<&str>| Making::Waiting(Box::pin(behind(mood, of_store.clone())));
+                Self::inside(kind, clock, Spaces::new(Box::new(make))).await
             }
             StoreKind::Sqlite => {
                 let folder = TempDir::new().expect("a folder for the file");
                 let store = sqlite(folder.path(), &clock, None).await;
                 Self { name: kind.name(), store, clock, ground: Ground::Sqlite { folder } }
             }
-            StoreKind::Redis => Self::on(RedisServer::shared(), clock).await,
+            StoreKind::Redis | StoreKind::Healthy => Self::on(RedisServer::shared(), clock, kind).await,
         }
     }
 
+    /// A store in this process.
+    async fn inside(kind: StoreKind, clock: ManualClock, spaces: Spaces) -> Self {
+        let store = spaces.get(None).await;
+        Self { name: kind.name(), store, clock, ground: Ground::Memory { spaces } }
+    }
+
     /// An empty namespace of a server.
-    async fn on(server: Arc<RedisServer>, clock: ManualClock) -> Self {
+    async fn on(server: Arc<RedisServer>, clock: ManualClock, kind: StoreKind) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let namespace = format!("test-{}-a", NUMBER.fetch_add(1, Ordering::Relaxed));
         let client = server.client().await;
-        let store = redis(&server, Some(&namespace)).await;
-        let ground = Ground::Redis { server, namespace, client };
-        Self { name: StoreKind::Redis.name(), store, clock, ground }
+        let with_fallback = kind == StoreKind::Healthy;
+        let store = redis(&server, Some(&namespace), with_fallback).await;
+        let ground = Ground::Redis { server, namespace, client, with_fallback };
+        Self { name: kind.name(), store, clock, ground }
     }
 
-    /// Which kind it is.
+    /// Where its entries are in the end: in memory, in a file, or in a server.
     #[must_use]
-    pub fn kind(&self) -> StoreKind {
+    pub fn home(&self) -> Home {
         match &self.ground {
-            Ground::Memory { .. } => StoreKind::Memory,
-            Ground::Sqlite { .. } => StoreKind::Sqlite,
-            Ground::Redis { .. } => StoreKind::Redis,
+            Ground::Memory { .. } => Home::Memory,
+            Ground::Sqlite { .. } => Home::Sqlite,
+            Ground::Redis { .. } => Home::Redis,
         }
     }
 
     /// A second handle to the same entries: a clone, a connection of its own to the file or to the server.
     pub async fn second(&self) -> SharedStore {
         match &self.ground {
-            Ground::Memory { store } => Arc::new(store.clone()),
+            Ground::Memory { .. } => Arc::clone(&self.store),
             Ground::Sqlite { folder } => sqlite(folder.path(), &self.clock, None).await,
-            Ground::Redis { server, namespace, .. } => redis(server, Some(namespace)).await,
+            Ground::Redis { server, namespace, with_fallback, .. } => {
+                redis(server, Some(namespace), *with_fallback).await
+            }
         }
     }
 
@@ -129,12 +168,9 @@ impl Fixture {
     /// [`Fixture::own_namespace`] gives names for it.
     pub async fn in_namespace(&self, namespace: Option<&str>) -> SharedStore {
         match &self.ground {
-            Ground::Memory { store } => match namespace {
-                Some(name) => Arc::new(store.in_namespace(&Namespace::parse(name).expect("namespace"))),
-                None => Arc::new(store.clone()),
-            },
+            Ground::Memory { spaces } => spaces.get(namespace).await,
             Ground::Sqlite { folder } => sqlite(folder.path(), &self.clock, namespace).await,
-            Ground::Redis { server, .. } => redis(server, namespace).await,
+            Ground::Redis { server, with_fallback, .. } => redis(server, namespace, *with_fallback).await,
         }
     }
 
@@ -261,9 +297,59 @@ async fn sqlite(folder: &Path, clock: &ManualClock, namespace: Option<&str>) -> 
     Arc::new(SqliteStore::open(file(folder), None, &options).await.expect("sqlite store"))
 }
 
-async fn redis(server: &RedisServer, namespace: Option<&str>) -> SharedStore {
+async fn redis(server: &RedisServer, namespace: Option<&str>, with_fallback: bool) -> SharedStore {
     let options = Options { namespace: parsed(namespace), call_ms: CALL_MS, ..Options::default() };
+    if with_fallback {
+        let primary = Arc::new(RedisStore::unconnected(&server.url(), None, &options).expect("url"));
+        let parts = Parts { call_ms: CALL_MS, ..Parts::new(merge(&Settings::default()).expect("engine")) };
+        return Arc::new(FallbackStore::open(primary, parts).await.expect("store with fallback"));
+    }
     Arc::new(RedisStore::open(&server.url(), &options).await.expect("redis store"))
+}
+
+fn memory(plain: &MemoryStore, namespace: Option<&str>) -> SharedStore {
+    match parsed(namespace) {
+        Some(namespace) => Arc::new(plain.in_namespace(&namespace)),
+        None => Arc::new(plain.clone()),
+    }
+}
+
+async fn behind(mood: Mood, clock: ManualClock) -> SharedStore {
+    let primary = Flaky::new(mood, clock.clone(), seed::rng("flaky"));
+    let merge = merge(&Settings::default()).expect("engine");
+    let parts = Parts { clock: Arc::new(clock), ..Parts::new(merge) };
+    Arc::new(FallbackStore::open(primary, parts).await.expect("store with fallback"))
+}
+
+/// The namespaces of a store in this process, each made once.
+pub(crate) struct Spaces {
+    make: Box<dyn Fn(Option<&str>) -> Making + Send + Sync>,
+    made: tokio::sync::Mutex<BTreeMap<Option<String>, SharedStore>>,
+}
+
+enum Making {
+    Made(SharedStore),
+    Waiting(Pin<Box<dyn Future<Output = SharedStore> + Send>>),
+}
+
+impl Spaces {
+    fn new(make: Box<dyn Fn(Option<&str>) -> Making + Send + Sync>) -> Self {
+        Self { make, made: tokio::sync::Mutex::default() }
+    }
+
+    async fn get(&self, namespace: Option<&str>) -> SharedStore {
+        let mut made = self.made.lock().await;
+        let name = namespace.map(str::to_owned);
+        if let Some(store) = made.get(&name) {
+            return Arc::clone(store);
+        }
+        let store = match (self.make)(namespace) {
+            Making::Made(store) => store,
+            Making::Waiting(store) => store.await,
+        };
+        made.insert(name, Arc::clone(&store));
+        store
+    }
 }
 
 fn parsed(namespace: Option<&str>) -> Option<Namespace> {

@@ -3,6 +3,7 @@
 pub mod appending;
 mod error_kind;
 pub mod fixture;
+pub mod flaky;
 pub mod foreign;
 pub mod interposed;
 pub mod model;
@@ -12,5 +13,5 @@ pub mod redis_server;
 pub mod seed;
 
 pub use error_kind::ErrorKind;
-pub use fixture::{Fixture, StoreKind};
+pub use fixture::{Fixture, Home, StoreKind};
 pub use redis_server::RedisServer;

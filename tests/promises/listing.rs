@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ticket_host::store::{Condition, Key, Kind, SharedStore};
-use ticket_tests::{Fixture, StoreKind};
+use ticket_tests::{Fixture, Home};
 
 use crate::promise::promises;
 use crate::steps::{
@@ -103,7 +103,7 @@ async fn p16_namespaces_never_see_each_other(fixture: Fixture) {
     for name in ["x", "x1", "x.ticket", "X"] {
         stores.push(fixture.in_namespace(Some(&fixture.own_namespace(name))).await);
     }
-    if fixture.kind() == StoreKind::Redis {
+    if fixture.home() == Home::Redis {
         // Elsewhere the fixture's own store is the one without a namespace.
         stores.push(fixture.in_namespace(None).await);
     }

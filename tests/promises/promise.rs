@@ -26,7 +26,7 @@ impl Promise {
     pub(crate) fn exemption(&self, kind: StoreKind) -> Option<&'static str> {
         const UNREACHABLE: &str = "no foreign hand reaches the memory of a process";
         match (self.number().as_str(), kind) {
-            ("P18" | "E24", StoreKind::Memory) => Some(UNREACHABLE),
+            ("P18" | "E24", StoreKind::Memory | StoreKind::Down | StoreKind::Flapping) => Some(UNREACHABLE),
             _ => None,
         }
     }

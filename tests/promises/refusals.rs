@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 use ticket_host::store::{Condition, ENTRY_BYTES_MAX, Fields, Freshness, Kind, TTL_MS_MAX, TTL_MS_MIN};
 use ticket_tests::foreign::Damage;
-use ticket_tests::{Fixture, StoreKind};
+use ticket_tests::{Fixture, Home};
 
 use crate::promise::promises;
 use crate::refusals_of_redis;
@@ -101,13 +101,13 @@ async fn p19_after_a_refusal_nothing_was_written(fixture: Fixture) {
         failed(store.touch(&key, TTL_MS_MAX + 1).await);
     }
     assert_eq!(fixture.seen(&key).await, seen);
-    match fixture.kind() {
-        StoreKind::Memory => {}
-        StoreKind::Sqlite => {
+    match fixture.home() {
+        Home::Memory => {}
+        Home::Sqlite => {
             a_locked_file(&fixture).await;
             a_full_file(&fixture).await;
         }
-        StoreKind::Redis => refusals_of_redis::check().await,
+        Home::Redis => refusals_of_redis::check().await,
     }
 }
 

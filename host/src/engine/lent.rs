@@ -10,7 +10,9 @@ use wasmtime::ResourceLimiter;
 
 use super::bindings::agent::tickets::{environment, key_value as wit};
 use super::wire;
+use crate::operation;
 use crate::store::{Error, Key, Kind, Revision, SharedStore};
+use crate::ticket::ServedBy;
 use crate::tickets::Settings;
 
 /// Most memory of one instance. A merge of three tickets of 1 MiB takes about 16 MiB.
@@ -28,17 +30,34 @@ pub(super) struct Lent {
     settings: Arc<Settings>,
     /// When the time of the present call is up.
     deadline: Instant,
+    /// Who served the present call: the fallback, if it served any store call of it.
+    served_by: ServedBy,
     memory_bytes: usize,
 }
 
 impl Lent {
     pub(super) fn new(store: SharedStore, settings: Arc<Settings>) -> Self {
-        Self { store, settings, deadline: Instant::now(), memory_bytes: 0 }
+        Self { store, settings, deadline: Instant::now(), served_by: ServedBy::Store, memory_bytes: 0 }
     }
 
     /// Begins a call whose time is up at `deadline`.
     pub(super) fn begin_call(&mut self, deadline: Instant) {
         self.deadline = deadline;
+        self.served_by = ServedBy::Store;
+    }
+
+    /// Who served the present call so far.
+    pub(super) fn served_by(&self) -> ServedBy {
+        self.served_by
+    }
+
+    /// Waits for a store call within the time of the present call.
+    async fn ask<T>(&mut self, call: impl Future<Output = T>) -> T {
+        let (answer, served_by) = operation::during(self.deadline, call).await;
+        if served_by == ServedBy::Fallback {
+            self.served_by = served_by;
+        }
+        answer
     }
 
     /// How large the instance's memory has grown.
@@ -49,7 +68,8 @@ impl Lent {
 
 impl wit::Host for Lent {
     async fn read(&mut self, key: String, freshness: wit::Freshness) -> Result<wit::Lookup, wit::Error> {
-        let entry = self.store.read(&Key::parse(&key)?, freshness.into()).await?;
+        let (store, key) = (Arc::clone(&self.store), Key::parse(&key)?);
+        let entry = self.ask(store.read(&key, freshness.into())).await?;
         Ok(wit::Lookup { entry: entry.map(Into::into) })
     }
 
@@ -60,16 +80,18 @@ impl wit::Host for Lent {
         ttl_ms: u64,
         when: wit::Condition,
     ) -> Result<wit::Outcome, wit::Error> {
-        let key = Key::parse(&key)?;
-        Ok(wire::outcome(self.store.write(&key, fields, ttl_ms, &when.into()).await?))
+        let (store, key, when) = (Arc::clone(&self.store), Key::parse(&key)?, when.into());
+        Ok(wire::outcome(self.ask(store.write(&key, fields, ttl_ms, &when)).await?))
     }
 
     async fn touch(&mut self, key: String, ttl_ms: u64) -> Result<wit::Outcome, wit::Error> {
-        Ok(wire::outcome(self.store.touch(&Key::parse(&key)?, ttl_ms).await?))
+        let (store, key) = (Arc::clone(&self.store), Key::parse(&key)?);
+        Ok(wire::outcome(self.ask(store.touch(&key, ttl_ms)).await?))
     }
 
     async fn remove(&mut self, key: String, when: wit::Condition) -> Result<wit::Outcome, wit::Error> {
-        Ok(wire::outcome(self.store.remove(&Key::parse(&key)?, &when.into()).await?))
+        let (store, key, when) = (Arc::clone(&self.store), Key::parse(&key)?, when.into());
+        Ok(wire::outcome(self.ask(store.remove(&key, &when)).await?))
     }
 
     async fn scan(&mut self, cursor: Option<String>, limit: u32) -> Result<wit::Page, wit::Error> {
@@ -77,7 +99,8 @@ impl wit::Host for Lent {
             let text = format!("limit of {limit} keys a page is not between 1 and {PAGE_KEYS_MAX}");
             return Err(Error::new(Kind::Invalid, text).into());
         }
-        let page = self.store.scan(cursor.as_deref(), limit).await?;
+        let store = Arc::clone(&self.store);
+        let page = self.ask(store.scan(cursor.as_deref(), limit)).await?;
         let keys = page.keys.iter().map(ToString::to_string).collect();
         Ok(wit::Page { keys, cursor: page.cursor })
     }

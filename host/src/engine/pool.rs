@@ -15,6 +15,7 @@ use super::image::Image;
 use super::lent::Lent;
 use crate::error::Error;
 use crate::store::SharedStore;
+use crate::ticket::ServedBy;
 use crate::tickets::Settings;
 
 /// Most calls that are in the engine at once; further callers wait in line. A call spends its time in the
@@ -51,6 +52,11 @@ impl Borrowed {
     /// The engine's functions and the store to call them with.
     pub(super) fn parts(&mut self) -> (&wit::Guest, &mut Store<Lent>) {
         (self.instance.guest.agent_tickets_tickets(), &mut self.instance.store)
+    }
+
+    /// Who served the call so far.
+    pub(super) fn served_by(&self) -> ServedBy {
+        self.instance.store.data().served_by()
     }
 }
 

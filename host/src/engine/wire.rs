@@ -4,7 +4,10 @@ use super::bindings::agent::tickets::key_value as kv;
 use super::bindings::exports::agent::tickets::tickets as wit;
 use crate::error::Error;
 use crate::store;
-use crate::ticket::{Change, IdPage, Merged, Side, State, Ticket};
+use crate::ticket::{Change, IdPage, Merged, ServedBy, Side, State, Ticket};
+
+/// A ticket as the engine gives it.
+pub(super) type Wired = wit::Ticket;
 
 /// Changes as the engine takes them; the texts are borrowed.
 pub(super) fn changes(changes: &[Change]) -> Vec<wit::Change<'_>> {
@@ -53,26 +56,25 @@ impl From<store::Error> for kv::Error {
     }
 }
 
-impl From<wit::Ticket> for Ticket {
-    fn from(ticket: wit::Ticket) -> Self {
-        Self {
-            id: ticket.id,
-            facts: ticket.facts,
-            history: ticket.history,
-            last_decision: ticket.last_decision,
-            created_at: ticket.created_at,
-            updated_at: ticket.updated_at,
-            version: ticket.version,
-            revision: ticket.revision,
-            expires_at_ms: ticket.expires_at_ms,
-        }
+/// A ticket of the engine, and who served it.
+pub(super) fn ticket(ticket: wit::Ticket, served_by: ServedBy) -> Ticket {
+    Ticket {
+        id: ticket.id,
+        facts: ticket.facts,
+        history: ticket.history,
+        last_decision: ticket.last_decision,
+        created_at: ticket.created_at,
+        updated_at: ticket.updated_at,
+        version: ticket.version,
+        revision: ticket.revision,
+        expires_at_ms: ticket.expires_at_ms,
+        served_by,
     }
 }
 
-impl From<wit::IdPage> for IdPage {
-    fn from(page: wit::IdPage) -> Self {
-        Self { ids: page.ids, cursor: page.cursor }
-    }
+/// A page of the engine, and who served it.
+pub(super) fn page(page: wit::IdPage, served_by: ServedBy) -> IdPage {
+    IdPage { ids: page.ids, cursor: page.cursor, served_by }
 }
 
 impl<'a> From<&'a State> for wit::StateParam<'a> {
@@ -112,7 +114,9 @@ impl From<wit::Error> for Error {
             wit::Error::TooLarge(text) => Self::TooLarge(text),
             wit::Error::Exists(text) => Self::Exists(text),
             wit::Error::NotFound(text) => Self::NotFound(text),
-            wit::Error::Conflict(current) => Self::Conflict(current.map(|ticket| Box::new(ticket.into()))),
+            wit::Error::Conflict(current) => {
+                Self::Conflict(current.map(|current| Box::new(ticket(current, ServedBy::Store))))
+            }
             wit::Error::Corrupt(text) => Self::Corrupt(text),
             wit::Error::UnsupportedVersion(text) => Self::UnsupportedVersion(text),
             wit::Error::Denied(text) => Self::Denied(text),

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::ENTRY_BYTES_MAX;
 use super::error::{Error, Kind};
 use super::key::{Key, excerpt};
@@ -27,8 +29,9 @@ pub(crate) fn check_fields(fields: &Fields) -> Result<(), Error> {
     }
 }
 
-/// One entry as it stood at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One entry as it stood at one moment. It is kept as its fields and its deadline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(Fields, u64)", into = "(Fields, u64)")]
 pub struct Entry {
     /// All fields.
     pub fields: Fields,
@@ -45,11 +48,23 @@ impl Entry {
     }
 }
 
+impl From<(Fields, u64)> for Entry {
+    fn from((fields, expires_at_ms): (Fields, u64)) -> Self {
+        Self::new(fields, expires_at_ms)
+    }
+}
+
+impl From<Entry> for (Fields, u64) {
+    fn from(entry: Entry) -> Self {
+        (entry.fields, entry.expires_at_ms)
+    }
+}
+
 /// Opaque text that names one state of one entry, at no cost in fields:
 /// `deadline.created_at.updated_at.len(facts).len(history).len(last_decision)`.
 ///
 /// Every store computes it alike, so a revision stays true when an entry moves from one store to another.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Revision(String);
 
 impl Revision {

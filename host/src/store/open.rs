@@ -52,6 +52,11 @@ pub async fn open(url: &str, options: &Options) -> Result<SharedStore, Error> {
     }
 }
 
+/// Whether the store of a URL is behind a network, and so can be away.
+pub(crate) fn is_remote(url: &str) -> bool {
+    matches!(url.split_once(':'), Some(("redis" | "rediss", _)))
+}
+
 fn memory(options: &Options) -> MemoryStore {
     let store = MemoryStore::new(Arc::clone(&options.clock));
     match &options.namespace {

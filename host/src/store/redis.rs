@@ -25,11 +25,14 @@ use link::Link;
 use scripts::{Arguments, Script};
 use target::Target;
 
+pub use target::{Connector, Stream};
+
 mod answer;
 mod call;
 mod failure;
 mod health;
 mod link;
+mod primary;
 mod qualify;
 mod scripts;
 mod target;
@@ -52,13 +55,23 @@ impl RedisStore {
     /// `Invalid` for a URL that is none, `Denied` for a server that is no Redis, too old or forbids what we need,
     /// `Unavailable` for one that cannot be reached or does not serve now.
     pub async fn open(url: &str, options: &Options) -> Result<Self, Error> {
-        let store = Self {
-            link: Arc::new(Link::new(Target::parse(url)?)),
+        let store = Self::unconnected(url, None, options)?;
+        store.in_time("open the store", async { store.qualify_server().await.map_err(|unfit| unfit.error) }).await?;
+        Ok(store)
+    }
+
+    /// The store of a URL, without a connection yet; `connector` opens its streams in place of TCP and TLS.
+    ///
+    /// # Errors
+    /// `Invalid` for a URL that is none, `Denied` where the system's certificates cannot be read.
+    pub fn unconnected(url: &str, connector: Option<Box<dyn Connector>>, options: &Options) -> Result<Self, Error> {
+        let target = Target::parse(url)?;
+        let connector = connector.unwrap_or_else(|| target.connector());
+        Ok(Self {
+            link: Arc::new(Link::new(target, connector)),
             names: KeyNames::new(options.namespace.as_ref()),
             call_time: Duration::from_millis(options.call_ms),
-        };
-        store.in_time("open the store", store.qualify()).await?;
-        Ok(store)
+        })
     }
 
     /// Runs something that changes no entry within the time of a call.
@@ -113,14 +126,10 @@ impl Store for RedisStore {
         check_fields(&fields)?;
         let name = self.names.stored(key);
         let call = self.call("write", &name, &scripts::WRITE, Loss::of(when));
-        let (condition, base, previous_ms) = match when {
-            Condition::Absent => ("absent", "", 0),
-            Condition::Present => ("present", "", 0),
-            Condition::At(revision) => ("at", revision.as_str(), revision.deadline_ms()),
-        };
+        let previous_ms = if let Condition::At(revision) = when { revision.deadline_ms() } else { 0 };
         let arguments = |wanted_ms: u64| Arguments {
             name: &name,
-            texts: [vec![condition.to_owned(), base.to_owned()], deadline_texts(wanted_ms, ttl_ms)].concat(),
+            texts: [condition_texts(when), deadline_texts(wanted_ms, ttl_ms)].concat(),
             fields: &fields,
         };
         match call.run_with_deadline(ttl_ms, previous_ms, arguments).await? {
@@ -137,8 +146,10 @@ impl Store for RedisStore {
         let name = self.names.stored(key);
         // A second touch does what the first did.
         let call = self.call("touch", &name, &scripts::TOUCH, Loss::Settle);
-        let arguments =
-            |wanted_ms: u64| Arguments { name: &name, texts: deadline_texts(wanted_ms, ttl_ms), fields: &NO_FIELDS };
+        let arguments = |wanted_ms: u64| {
+            let texts = [deadline_texts(wanted_ms, ttl_ms), vec![String::new()]].concat();
+            Arguments { name: &name, texts, fields: &NO_FIELDS }
+        };
         match call.run_with_deadline(ttl_ms, 0, arguments).await? {
             Answer::Written { expires_at_ms, revision: Some(revision), .. } => {
                 Ok(Outcome::Written { revision, expires_at_ms })
@@ -156,12 +167,7 @@ impl Store for RedisStore {
     async fn remove(&self, key: &Key, when: &Condition) -> Result<Outcome, Error> {
         let name = self.names.stored(key);
         let call = self.call("remove", &name, &scripts::REMOVE, Loss::of(when));
-        let texts = match when {
-            Condition::Absent => vec!["absent".to_owned(), String::new()],
-            Condition::Present => vec!["present".to_owned(), String::new()],
-            Condition::At(revision) => vec!["at".to_owned(), revision.to_string()],
-        };
-        match call.run(&Arguments { name: &name, texts, fields: &NO_FIELDS }).await? {
+        match call.run(&Arguments { name: &name, texts: condition_texts(when), fields: &NO_FIELDS }).await? {
             Answer::Removed => Ok(Outcome::Removed),
             Answer::Refused(entry) => Ok(Outcome::Refused(entry)),
             Answer::Entry(_) | Answer::None | Answer::Written { .. } | Answer::Clock { .. } => Err(call.strange()),
@@ -169,6 +175,19 @@ impl Store for RedisStore {
     }
 
     async fn scan(&self, cursor: Option<&str>, limit: u32) -> Result<Page, Error> {
+        let (command, what) = self.scan_command(cursor, limit)?;
+        self.page(self.ask(&command, &what).await?)
+            .ok_or_else(|| self.error(Kind::Unavailable, what, "gave an answer that is none to SCAN"))
+    }
+
+    async fn health(&self) -> Result<Health, Error> {
+        self.in_time("look at the server", health::look(self)).await
+    }
+}
+
+impl RedisStore {
+    /// The command for a page, and what it is called in errors.
+    fn scan_command(&self, cursor: Option<&str>, limit: u32) -> Result<(redis::Cmd, String), Error> {
         const DIGITS_MAX: usize = 20;
         let limit = check_limit(limit)?;
         let cursor = match cursor {
@@ -182,17 +201,9 @@ impl Store for RedisStore {
         let pattern = format!("{}*", self.names.stored_prefix());
         let mut command = redis::cmd("SCAN");
         command.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(limit);
-        let what = format!("cannot list {pattern}");
-        self.page(self.ask(&command, &what).await?)
-            .ok_or_else(|| self.error(Kind::Unavailable, what, "gave an answer that is none to SCAN"))
+        Ok((command, format!("cannot list {pattern}")))
     }
 
-    async fn health(&self) -> Result<Health, Error> {
-        self.in_time("look at the server", health::look(self)).await
-    }
-}
-
-impl RedisStore {
     /// Asks the server something that changes no entry, on a new connection if the first gives no answer.
     async fn ask(&self, command: &redis::Cmd, what: &str) -> Result<Value, Error> {
         const ATTEMPTS: u32 = 2;
@@ -234,6 +245,16 @@ impl RedisStore {
         };
         failure::error(kind, format!("{what}: redis at {} {why}", self.link.target.address()), error)
     }
+}
+
+/// A condition as the scripts take it: its name and the revision.
+fn condition_texts(when: &Condition) -> Vec<String> {
+    let (name, revision) = match when {
+        Condition::Absent => ("absent", ""),
+        Condition::Present => ("present", ""),
+        Condition::At(revision) => ("at", revision.as_str()),
+    };
+    vec![name.to_owned(), revision.to_owned()]
 }
 
 /// The deadline of a write as its script takes it: wanted, slack, furthest from now.

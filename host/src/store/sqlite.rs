@@ -23,6 +23,7 @@ use super::{Store, check_limit};
 use crate::clock::Clock;
 use rows::Rows;
 
+pub(super) mod database;
 mod error;
 mod file;
 mod health;
@@ -220,7 +221,7 @@ struct Call {
 
 impl Worker {
     fn open(path: Arc<Path>, max_page_count: Option<u32>, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let connection = file::open(&path, max_page_count)?;
+        let connection = file::open(&path, max_page_count, &file::TICKETS)?;
         let worker = Self { connection, clock, path, changes_until_drop: CHANGES_BETWEEN_DROPS };
         worker.drop_expired();
         Ok(worker)

@@ -7,7 +7,7 @@ use ticket_host::clock::ManualClock;
 use ticket_host::store::{Condition, Key};
 use ticket_host::{Error, Settings, Ticket, Tickets};
 use ticket_tests::model::{Answer, At, Call, Fields, Limits, Model, View};
-use ticket_tests::{ErrorKind, Fixture, StoreKind};
+use ticket_tests::{ErrorKind, Fixture, Home, StoreKind};
 
 /// Time to live that foreign programs give is that of the tickets, so that the model has one.
 const JITTER_DIVISOR: u64 = 2_000;
@@ -150,7 +150,7 @@ impl Subject {
     /// A plain Redis client gives only what it changed; through a store a whole entry is written.
     async fn foreign_put(&self, id: &str, fields: &Fields) {
         let mut all = Fields::new();
-        if self.fixture.kind() != StoreKind::Redis
+        if self.fixture.home() != Home::Redis
             && let Some(entry) = self.fixture.entry(&key(id)).await
         {
             all.extend(entry.fields);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ticket_host::{Change, Ticket, Tickets};
-use ticket_tests::{ErrorKind, Fixture, StoreKind};
+use ticket_tests::{ErrorKind, Fixture, Home};
 
 use super::{ID, decide, learn, record_of, refusal, say, the_key};
 use crate::promise::promises;
@@ -97,7 +97,7 @@ async fn stored_as(fixture: &Fixture, ticket: &Ticket) {
     if let Some(names) = fixture.names().await {
         assert_eq!(names, [fixture.stored_name(&the_key())], "no key beside it");
     }
-    if fixture.kind() == StoreKind::Redis {
+    if fixture.home() == Home::Redis {
         let mut command = redis::cmd("HGETALL");
         let hash = fixture.redis(command.arg(fixture.stored_name(&the_key()))).await;
         let hash: Vec<(String, String)> = redis::from_redis_value(hash).expect("a hash");

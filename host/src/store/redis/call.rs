@@ -38,7 +38,7 @@ impl Loss {
     }
 
     /// What it is called when no answer can be had.
-    fn kind(self) -> Kind {
+    pub(super) fn kind(self) -> Kind {
         match self {
             Self::Ask => Kind::Unavailable,
             Self::Settle | Self::Leave => Kind::Uncertain,

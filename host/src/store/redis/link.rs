@@ -4,25 +4,30 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ErrorKind, RedisError, Value};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::answer;
 use super::failure::{self, Verdict, judge};
-use super::target::Target;
+use super::target::{Connector, Target};
 use crate::store::error::{Error, Kind};
+use crate::store::primary::Unfit;
 
 /// Where connections to one server come from.
 pub(super) struct Link {
     pub(super) target: Target,
+    connector: Box<dyn Connector>,
     live: Mutex<Option<Arc<Live>>>,
+    /// The server's clock as the last connection measured it.
+    clock: Mutex<Option<Arc<ServerClock>>>,
     /// Held while connecting: whoever waits for it finds the new connection.
     connecting: tokio::sync::Mutex<()>,
 }
 
 impl Link {
-    pub(super) fn new(target: Target) -> Self {
-        Self { target, live: Mutex::default(), connecting: tokio::sync::Mutex::default() }
+    pub(super) fn new(target: Target, connector: Box<dyn Connector>) -> Self {
+        Self { target, connector, live: Mutex::default(), clock: Mutex::default(), connecting: Default::default() }
     }
 
     /// The connection, made anew where there is none or it has ended. Nothing of a call has been sent before.
@@ -30,6 +35,11 @@ impl Link {
     /// # Errors
     /// `Unavailable` where the server cannot be reached, `Denied` where it refuses the login or is no Redis.
     pub(super) async fn live(&self) -> Result<Arc<Live>, Error> {
+        self.fit().await.map_err(|unfit| unfit.error)
+    }
+
+    /// The same, and whether waiting may help where there is none.
+    pub(super) async fn fit(&self) -> Result<Arc<Live>, Unfit> {
         if let Some(live) = self.current() {
             return Ok(live);
         }
@@ -37,9 +47,30 @@ impl Link {
         if let Some(live) = self.current() {
             return Ok(live);
         }
-        let live = Arc::new(Live::connect(&self.target).await?);
+        let live = Arc::new(Live::connect(&self.target, &*self.connector).await?);
         *self.slot() = Some(Arc::clone(&live));
+        *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&live.clock));
         Ok(live)
+    }
+
+    /// The server's time, which goes on when the connection has ended; none before the first connection.
+    pub(super) fn now_ms(&self) -> Option<u64> {
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|clock| clock.now_ms())
+    }
+
+    /// Lets go of the connection, if there is one.
+    pub(super) fn drop_live(&self) {
+        *self.slot() = None;
+    }
+
+    /// Ends when the present connection has ended, at once where there is none.
+    pub(super) async fn ended(&self) {
+        // Not the connection itself: whoever waits for its end must not keep it alive.
+        let ended = self.current().map(|live| live.ended.clone());
+        if let Some(mut ended) = ended {
+            // An error says that the driver is gone, which is what is waited for.
+            let _ = ended.changed().await;
+        }
     }
 
     /// Has the next caller connect anew. Calls that still wait on the old connection keep it until they end.
@@ -50,7 +81,8 @@ impl Link {
         }
     }
 
-    fn current(&self) -> Option<Arc<Live>> {
+    /// The connection, if there is one that has not ended.
+    pub(super) fn current(&self) -> Option<Arc<Live>> {
         self.slot().as_ref().filter(|live| !live.driver.0.is_finished()).map(Arc::clone)
     }
 
@@ -62,7 +94,9 @@ impl Link {
 /// One connection, and the server's clock as seen through it.
 pub(super) struct Live {
     pub(super) connection: MultiplexedConnection,
-    pub(super) clock: ServerClock,
+    pub(super) clock: Arc<ServerClock>,
+    /// Closed when the driver has ended.
+    ended: watch::Receiver<()>,
     driver: Driver,
 }
 
@@ -76,22 +110,41 @@ impl Drop for Driver {
 }
 
 impl Live {
-    async fn connect(target: &Target) -> Result<Self, Error> {
+    async fn connect(target: &Target, connector: &dyn Connector) -> Result<Self, Unfit> {
         let address = target.address();
-        let stream = target.stream().await.map_err(|error| {
-            Error::new(Kind::Unavailable, format!("redis at {address} cannot be reached")).caused_by(error)
+        let stream = connector.connect().await.map_err(|error| {
+            let text = format!("redis at {address} cannot be reached");
+            Unfit { error: Error::new(Kind::Unavailable, text).caused_by(error), permanent: false }
         })?;
         // Calls keep their own time, which includes waiting for a connection.
         let config = AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None);
         let (connection, driver) = MultiplexedConnection::new_with_config(&target.login, stream, config)
             .await
             .map_err(|error| refusal(&address, &error))?;
-        let driver = Driver(tokio::spawn(driver));
+        let (running, ended) = watch::channel(());
+        let driver = Driver(tokio::spawn(async move {
+            driver.await;
+            drop(running);
+        }));
+        let clock = Arc::new(ServerClock::measured(Instant::now(), 0));
+        let live = Self { connection, clock, ended, driver };
+        let (sent, time) = live.time().await.map_err(|error| refusal(&address, &error))?;
+        live.clock.set(sent, server_ms(time).ok_or_else(|| no_redis(&address))?);
+        Ok(live)
+    }
+
+    async fn time(&self) -> Result<(Instant, Value), RedisError> {
         let sent = Instant::now();
-        let time = connection.clone().send_packed_command(&redis::cmd("TIME")).await.and_then(Value::extract_error);
-        let server_ms =
-            server_ms(time.map_err(|error| refusal(&address, &error))?).ok_or_else(|| no_redis(&address))?;
-        Ok(Self { connection, clock: ServerClock::measured(sent, server_ms), driver })
+        Ok((sent, self.command(&redis::cmd("TIME")).await?))
+    }
+
+    /// Asks the server for its time.
+    pub(super) async fn measure(&self) -> Result<(), RedisError> {
+        let (sent, time) = self.time().await?;
+        if let Some(server_ms) = server_ms(time) {
+            self.clock.observe(sent, server_ms);
+        }
+        Ok(())
     }
 
     /// Sends a plain command.
@@ -101,22 +154,23 @@ impl Live {
 }
 
 /// Why the first words with a server led to nothing.
-fn refusal(address: &str, error: &RedisError) -> Error {
+fn refusal(address: &str, error: &RedisError) -> Unfit {
     if error.kind() == ErrorKind::Parse {
         return no_redis(address);
     }
-    let (kind, why) = match judge(error) {
-        Verdict::Refused(Kind::Denied) => (Kind::Denied, "refuses the login or the command"),
-        Verdict::Refused(kind) => (kind, "does not serve now"),
+    let (kind, why, permanent) = match judge(error) {
+        Verdict::Refused(Kind::Denied) => (Kind::Denied, "refuses the login or the command", false),
+        Verdict::Refused(kind) => (kind, "does not serve now", false),
         // Only SELECT of a database that there is not ends here, and it will not be there next time.
-        Verdict::Unknown => (Kind::Denied, "refuses the connection"),
-        Verdict::Lost => (Kind::Unavailable, "ended the connection"),
+        Verdict::Unknown => (Kind::Denied, "refuses the connection", true),
+        Verdict::Lost => (Kind::Unavailable, "ended the connection", false),
     };
-    failure::error(kind, format!("redis at {address} {why}"), error)
+    Unfit { error: failure::error(kind, format!("redis at {address} {why}"), error), permanent }
 }
 
-fn no_redis(address: &str) -> Error {
-    Error::new(Kind::Denied, format!("what listens at {address} does not speak the Redis protocol"))
+fn no_redis(address: &str) -> Unfit {
+    let text = format!("what listens at {address} does not speak the Redis protocol");
+    Unfit { error: Error::new(Kind::Denied, text), permanent: true }
 }
 
 fn server_ms(time: Value) -> Option<u64> {
@@ -141,6 +195,10 @@ impl ServerClock {
     /// A clock whose server showed `server_ms` between `sent` and now.
     fn measured(sent: Instant, server_ms: u64) -> Self {
         Self(Mutex::new(Measure::between(sent, Instant::now(), server_ms)))
+    }
+
+    fn set(&self, sent: Instant, server_ms: u64) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Measure::between(sent, Instant::now(), server_ms);
     }
 
     pub(super) fn now_ms(&self) -> u64 {

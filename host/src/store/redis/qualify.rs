@@ -6,6 +6,7 @@ use super::failure::{Verdict, judge_text};
 use super::{RedisStore, answer, scripts};
 use crate::store::error::{Error, Kind};
 use crate::store::key::printable;
+use crate::store::primary::{Origin, Unfit};
 
 /// The oldest version that has PEXPIRETIME.
 const MAJOR_VERSION_MIN: u64 = 7;
@@ -34,30 +35,34 @@ pub(super) struct Refused {
 }
 
 impl RedisStore {
-    /// Refuses a server that is no Redis, too old, or forbids what the scripts do.
-    pub(super) async fn qualify(&self) -> Result<(), Error> {
+    /// Refuses a server that is no Redis, too old, or forbids what the scripts do; which data set it serves.
+    pub(super) async fn qualify_server(&self) -> Result<Origin, Unfit> {
+        let now = |error| Unfit { error, permanent: false };
+        let never = |error| Unfit { error, permanent: true };
         let address = self.link.target.address();
-        self.link.live().await?;
-        if let Some(info) = self.info().await? {
+        self.link.fit().await?;
+        let info = self.info().await.map_err(now)?;
+        if let Some(info) = &info {
             let Some(version) = info.get("redis_version") else {
-                return Err(Error::new(
-                    Kind::Denied,
-                    format!("what listens at {address} is no Redis: it has no version"),
-                ));
+                let text = format!("what listens at {address} is no Redis: it has no version");
+                return Err(never(Error::new(Kind::Denied, text)));
             };
             let major = version.split('.').next().and_then(|digits| digits.parse::<u64>().ok());
             if major.is_none_or(|major| major < MAJOR_VERSION_MIN) {
                 let text = format!("redis {version} at {address} is too old: {MAJOR_VERSION_MIN}.0 or newer is needed");
-                return Err(Error::new(Kind::Denied, text));
+                return Err(never(Error::new(Kind::Denied, text)));
             }
         }
-        let Some(Refused { command, words }) = self.probe().await?.into_iter().next() else { return Ok(()) };
+        let Some(Refused { command, words }) = self.probe().await.map_err(now)?.into_iter().next() else {
+            let part = |name| info.as_ref().and_then(|info| info.get(name)).unwrap_or_default();
+            return Ok(Origin(format!("{} {}", part("run_id"), part("master_replid"))));
+        };
         let kind = match judge_text(&words) {
             Verdict::Refused(kind) => kind,
             Verdict::Unknown | Verdict::Lost => Kind::Unavailable,
         };
         let what = format!("cannot write {}*", self.names.stored_prefix());
-        Err(self.error(kind, what, &format!("refuses {command}")).caused_by(words))
+        Err(now(self.error(kind, what, &format!("refuses {command}")).caused_by(words)))
     }
 
     /// What the server says of itself; none where it does not tell this user.

@@ -5,6 +5,7 @@ use std::io;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use redis::{ConnectionAddr, ConnectionInfo, RedisConnectionInfo};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
@@ -19,6 +20,13 @@ pub(super) struct Target {
     pub(super) port: u16,
     pub(super) login: RedisConnectionInfo,
     tls: Option<(TlsConnector, ServerName<'static>)>,
+}
+
+/// Opens streams to a server: by TCP or TLS as its URL says, or as the program that embeds this does it.
+#[async_trait]
+pub trait Connector: fmt::Debug + Send + Sync + 'static {
+    /// A new stream to the server.
+    async fn connect(&self) -> io::Result<Box<dyn Stream>>;
 }
 
 impl Target {
@@ -67,8 +75,28 @@ impl Target {
         }
     }
 
-    /// Connects; with TLS where the URL asks for it.
-    pub(super) async fn stream(&self) -> io::Result<Box<dyn Stream>> {
+    /// What connects to the server as the URL says.
+    pub(super) fn connector(&self) -> Box<dyn Connector> {
+        Box::new(Network { host: self.host.clone(), port: self.port, tls: self.tls.clone() })
+    }
+}
+
+/// TCP, with TLS where the URL asks for it.
+struct Network {
+    host: String,
+    port: u16,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Network({}, {})", self.host, self.port)
+    }
+}
+
+#[async_trait]
+impl Connector for Network {
+    async fn connect(&self) -> io::Result<Box<dyn Stream>> {
         let tcp = TcpStream::connect((self.host.as_str(), self.port)).await?;
         // A small write must not wait for the answer to the one before.
         tcp.set_nodelay(true)?;
@@ -87,7 +115,7 @@ impl fmt::Display for Target {
 }
 
 /// What a connection runs over.
-pub(super) trait Stream: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {}
+pub trait Stream: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {}
 impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Stream for S {}
 
 /// TLS with the system's roots (or those of `SSL_CERT_FILE`), read once and not at every connection.

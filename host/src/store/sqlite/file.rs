@@ -15,24 +15,34 @@ use crate::store::error::{Error, Kind};
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Pause between attempts where SQLite does not wait by itself.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
-/// `tket`, by which `file` and we know that a database is a ticket store.
-const APPLICATION_ID: i32 = 0x746b_6574;
-/// The schema below; a higher number is of a newer program.
-const SCHEMA_VERSION: i32 = 1;
-/// The stored form as tables: an entry is a hash of texts with a deadline.
-const SCHEMA: &str = "
+/// Whose a database is, and what it holds.
+pub(in crate::store) struct Schema {
+    /// By which `file` and we know it.
+    pub(in crate::store) application_id: i32,
+    /// Of `sql`; a higher number is of a newer program.
+    pub(in crate::store) version: i32,
+    /// What makes it.
+    pub(in crate::store) sql: &'static str,
+}
+
+/// The stored form as tables: an entry is a hash of texts with a deadline. Known as `tket`.
+pub(super) const TICKETS: Schema = Schema {
+    application_id: 0x746b_6574,
+    version: 1,
+    sql: "
     CREATE TABLE entry (key TEXT PRIMARY KEY, expires_at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     CREATE INDEX entry_expires_at_ms ON entry (expires_at_ms);
     CREATE TABLE field (key TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (key, name))
         STRICT, WITHOUT ROWID;
-";
+",
+};
 /// Statements that stay prepared; more than there are.
 const STATEMENTS_KEPT: usize = 32;
 
 /// Opens the file, and makes it (mode 0600, in a folder of mode 0700) where there is none.
 ///
 /// What is there and not ours, or of a newer program, is refused and not touched.
-pub(super) fn open(path: &Path, max_page_count: Option<u32>) -> Result<Connection, Error> {
+pub(super) fn open(path: &Path, max_page_count: Option<u32>, schema: &Schema) -> Result<Connection, Error> {
     let what = format!("cannot open sqlite file {}", path.display());
     create(path).map_err(|error| {
         let kind = match error.kind() {
@@ -43,7 +53,7 @@ pub(super) fn open(path: &Path, max_page_count: Option<u32>) -> Result<Connectio
     })?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(|e| error::of(&what, e))?;
-    prepare(&mut connection, max_page_count, &what)?;
+    prepare(&mut connection, max_page_count, schema, &what)?;
     Ok(connection)
 }
 
@@ -61,12 +71,12 @@ fn create(path: &Path) -> io::Result<()> {
     }
 }
 
-fn prepare(connection: &mut Connection, max_page_count: Option<u32>, what: &str) -> Result<(), Error> {
+fn prepare(connection: &mut Connection, max_page_count: Option<u32>, schema: &Schema, what: &str) -> Result<(), Error> {
     connection.busy_timeout(BUSY_TIMEOUT).map_err(|e| error::of(what, e))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-    if patiently(what, || is_fresh(connection, what))? {
+    if patiently(what, || is_fresh(connection, schema, what))? {
         patiently(what, || Ok(connection.pragma_update(None, "journal_mode", "wal")?))?;
-        patiently(what, || fill(connection, what))?;
+        patiently(what, || fill(connection, schema, what))?;
     }
     if connection.is_readonly("main").map_err(|e| error::of(what, e))? {
         return Err(Error::new(Kind::Denied, format!("{what}: it is read-only")));
@@ -111,17 +121,18 @@ fn patiently<T>(what: &str, mut attempt: impl FnMut() -> Result<T, Obstacle>) ->
 }
 
 /// Whether nothing is in the file yet. Refuses what is there and not ours.
-fn is_fresh(connection: &Connection, what: &str) -> Result<bool, Obstacle> {
+fn is_fresh(connection: &Connection, schema: &Schema, what: &str) -> Result<bool, Obstacle> {
     // One statement, for another process may make the schema at this moment.
     let sql = "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
                FROM pragma_application_id, pragma_user_version";
     let identity = connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let (application_id, version, objects): (i32, i32, i64) = identity;
+    let ours = application_id == schema.application_id;
     match (application_id, version) {
-        (APPLICATION_ID, SCHEMA_VERSION) => Ok(false),
-        (APPLICATION_ID, _) => Err(Obstacle::Ours(Error::new(
+        (_, version) if ours && version == schema.version => Ok(false),
+        (_, version) if ours => Err(Obstacle::Ours(Error::new(
             Kind::Denied,
-            format!("{what}: its schema is version {version}, this program knows version {SCHEMA_VERSION}"),
+            format!("{what}: its schema is version {version}, this program knows version {}", schema.version),
         ))),
         (0, 0) if objects == 0 => Ok(true),
         (_, _) => Err(Obstacle::Ours(Error::invalid(format!("{what}: it is a database of another application")))),
@@ -129,12 +140,12 @@ fn is_fresh(connection: &Connection, what: &str) -> Result<bool, Obstacle> {
 }
 
 /// Makes the schema, unless another process was first.
-fn fill(connection: &mut Connection, what: &str) -> Result<(), Obstacle> {
+fn fill(connection: &mut Connection, schema: &Schema, what: &str) -> Result<(), Obstacle> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if is_fresh(&transaction, what)? {
-        transaction.execute_batch(SCHEMA)?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    if is_fresh(&transaction, schema, what)? {
+        transaction.execute_batch(schema.sql)?;
+        transaction.pragma_update(None, "application_id", schema.application_id)?;
+        transaction.pragma_update(None, "user_version", schema.version)?;
         transaction.commit()?;
     }
     Ok(())

@@ -1,0 +1,316 @@
+//! The store that stands in for a primary while that is away, and brings everything back when it returns.
+//!
+//! Calls go to the primary while the breaker is closed. What it refuses, or does not answer in time, is done on this
+//! host's own record of the ticket, and the supervisor brings it home. Nobody who calls waits for more than the
+//! time of one operation, and nobody touches the network while the breaker is open.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, broadcast, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+
+use super::error::{Error, Kind};
+use super::key::{Key, PREFIX};
+use super::primary::{Failure, Primary};
+use crate::clock::{Clock, SystemClock};
+use crate::ticket::{Merged, State};
+use crate::turns::Turns;
+use breaker::Breaker;
+use pacer::Pacer;
+use shadow::{FileShadow, MemoryShadow, Shadow};
+use status::Board;
+
+mod branches;
+mod breaker;
+mod calls;
+mod changes;
+mod lineage;
+mod pacer;
+mod reconcile;
+mod record;
+mod settle;
+mod shadow;
+mod status;
+mod supervisor;
+
+pub use branches::{Branch, Branches};
+pub use status::{Event, Reconciliation, Status};
+
+/// Most bytes of tickets that are remembered: some hundred thousand usual ones.
+const BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Merges two states that came from one: base, ours, theirs. The engine's own function.
+pub type Merge = Arc<
+    dyn Fn(State, State, State) -> Pin<Box<dyn Future<Output = Result<Merged, crate::Error>> + Send>> + Send + Sync,
+>;
+
+/// What stands in for a store that is away.
+#[derive(Clone, Debug)]
+pub struct Fallback {
+    /// Where changes are kept that the store has not been told of.
+    pub place: Place,
+    /// A file for states that find no place in their ticket; in memory unless set.
+    pub branches: Option<PathBuf>,
+    /// Most bytes of tickets that are remembered; 256 MiB unless set.
+    pub bytes_max: usize,
+    /// A ticket that is brought home before others.
+    pub first: Option<Key>,
+}
+
+/// Where a fallback keeps what it knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In this process, gone with it.
+    Memory,
+    /// In a SQLite file, which other processes may use at once.
+    File(PathBuf),
+}
+
+impl Default for Fallback {
+    fn default() -> Self {
+        Self { place: Place::Memory, branches: None, bytes_max: BYTES_MAX, first: None }
+    }
+}
+
+/// What a fallback needs besides its primary.
+pub struct Parts {
+    /// Where and how much it remembers.
+    pub fallback: Fallback,
+    /// How states are merged.
+    pub merge: Merge,
+    /// The time, before the primary was ever heard.
+    pub clock: Arc<dyn Clock>,
+    /// How long one operation may wait for the primary, in milliseconds.
+    pub call_ms: u64,
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts")
+            .field("fallback", &self.fallback)
+            .field("call_ms", &self.call_ms)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Parts {
+    /// The usual parts with a merge: in memory, 150 ms.
+    #[must_use]
+    pub fn new(merge: Merge) -> Self {
+        Self { fallback: Fallback::default(), merge, clock: Arc::new(SystemClock), call_ms: 150 }
+    }
+}
+
+/// A store with a fallback. A clone is another handle to the same.
+#[derive(Clone)]
+pub struct FallbackStore {
+    inner: Arc<Inner>,
+    _supervisor: Arc<Supervisor>,
+}
+
+/// What handles and the supervisor share.
+pub(crate) struct Inner {
+    primary: Arc<dyn Primary>,
+    shadow: Shadow,
+    branches: Branches,
+    merge: Merge,
+    clock: Arc<dyn Clock>,
+    call_time: Duration,
+    first: Option<Key>,
+    turns: Turns,
+    breaker: Mutex<Breaker>,
+    began: Instant,
+    board: Board,
+    /// Wakes the supervisor: the breaker opened, or something is to be brought home.
+    wake: Notify,
+    /// Counts the supervisor's rounds.
+    rounds: watch::Sender<u64>,
+}
+
+/// The supervisor's task; it ends with the last handle.
+struct Supervisor {
+    task: JoinHandle<()>,
+    inner: Arc<Inner>,
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        self.task.abort();
+        let lost = self.inner.shadow.lost_with_process();
+        if !lost.is_empty() {
+            tracing::error!(store = %self.inner.primary, tickets = ?lost, "changes that the store has not are lost");
+        }
+    }
+}
+
+/// What a fallback still holds when it is left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Ids of the tickets that the store has not been told of.
+    pub unsaved: Vec<String>,
+    /// Whether they are kept for the next process.
+    pub kept: bool,
+}
+
+impl FallbackStore {
+    /// A fallback around a primary. Tries to reach the primary once; where that is away the fallback serves.
+    ///
+    /// # Errors
+    /// Where the primary is none that waiting can mend (no Redis, too old), or the fallback's file cannot be used.
+    pub async fn open(primary: Arc<dyn Primary>, parts: Parts) -> Result<Self, Error> {
+        let Parts { fallback, merge, clock, call_ms } = parts;
+        let shadow = match fallback.place {
+            Place::Memory => Shadow::Memory(MemoryShadow::new(fallback.bytes_max)),
+            Place::File(path) => Shadow::File(FileShadow::open(path, fallback.bytes_max).await?),
+        };
+        let branches = match fallback.branches {
+            None => Branches::in_memory(),
+            Some(path) => Branches::in_file(path).await?,
+        };
+        let inner = Arc::new(Inner {
+            board: Board::new(primary.to_string()),
+            primary,
+            shadow,
+            branches,
+            merge,
+            clock,
+            call_time: Duration::from_millis(call_ms),
+            first: fallback.first,
+            turns: Turns::default(),
+            breaker: Mutex::new(Breaker::new()),
+            began: Instant::now(),
+            wake: Notify::new(),
+            rounds: watch::Sender::new(0),
+        });
+        let mut pacer = Pacer::default();
+        pacer.began(Instant::now());
+        match inner.attempt().await {
+            Ok(()) => pacer.succeeded(Instant::now()),
+            Err(unfit) if unfit.permanent => return Err(unfit.error),
+            Err(unfit) => inner.board.away(&unfit.error.chain()),
+        }
+        let task = tokio::spawn(supervisor::supervise(Arc::clone(&inner), pacer));
+        let supervisor = Arc::new(Supervisor { task, inner: Arc::clone(&inner) });
+        Ok(Self { inner, _supervisor: supervisor })
+    }
+
+    /// How it is.
+    ///
+    /// # Errors
+    /// Where the fallback's file cannot be read.
+    pub async fn status(&self) -> Result<Status, Error> {
+        let unsaved = self.inner.shadow.unsaved().await?.len() as u64;
+        Ok(self.inner.board.status(self.inner.link().is_some(), unsaved))
+    }
+
+    /// What happens from now on. A listener that lags behind loses the oldest.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.inner.board.events()
+    }
+
+    /// States that found no place in their tickets.
+    #[must_use]
+    pub fn branches(&self) -> &Branches {
+        &self.inner.branches
+    }
+
+    /// Waits until everything is with the store, or `within` has passed; what is left.
+    ///
+    /// # Errors
+    /// Where the fallback's file cannot be read.
+    pub async fn leave(&self, within: Duration) -> Result<Left, Error> {
+        let inner = &self.inner;
+        let _ = timeout(within, self.brought_home(None)).await;
+        let keys = inner.shadow.unsaved().await?;
+        let id = |key: &Key| key.as_str().strip_prefix(PREFIX).unwrap_or_default().to_owned();
+        Ok(Left { unsaved: keys.iter().map(id).collect(), kept: inner.shadow.is_durable() })
+    }
+
+    /// Waits until a ticket, or every one, is with the store; for ever while it is away.
+    pub(crate) async fn brought_home(&self, key: Option<&Key>) {
+        let mut rounds = self.inner.rounds.subscribe();
+        loop {
+            let home = match self.inner.shadow.unsaved().await {
+                Ok(keys) => key.map_or(keys.is_empty(), |key| !keys.contains(key)),
+                Err(_) => false,
+            };
+            if home {
+                return;
+            }
+            self.inner.wake.notify_one();
+            if rounds.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The link that calls may use; none while the fallback serves.
+    fn link(&self) -> Option<u64> {
+        self.breaker().link()
+    }
+
+    /// The time of deadlines: the primary's where it was ever heard.
+    fn now_ms(&self) -> u64 {
+        self.primary.now_ms().unwrap_or_else(|| self.clock.now_ms())
+    }
+
+    /// Notes how a call over a link ended.
+    fn note(&self, link: u64, failure: Option<&Failure>) {
+        let now_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let opened = self.breaker().note(link, failure.map(|failure| failure.cause), now_ms);
+        let Some(failure) = failure else { return };
+        if opened {
+            self.opened(&failure.error.chain());
+        } else {
+            self.board.failed(&failure.error.chain());
+        }
+    }
+
+    /// The link has ended by itself.
+    fn lost(&self, why: &str) {
+        let Some(link) = self.link() else { return };
+        let opened = self.breaker().note(link, Some(super::primary::Cause::Link), 0);
+        if opened {
+            self.opened(&format!("{}: {why}", self.primary));
+        }
+    }
+
+    fn opened(&self, error: &str) {
+        self.primary.disconnect();
+        self.board.away(error);
+        self.wake.notify_one();
+    }
+
+    /// The error of a call about a ticket of which nothing is known while the primary is away.
+    fn away(&self) -> Error {
+        let text = format!("{} is away, and its fallback does not know this ticket", self.primary);
+        match self.board.last_error() {
+            Some(error) => Error::new(Kind::Unavailable, text).caused_by(error),
+            None => Error::new(Kind::Unavailable, text),
+        }
+    }
+}
+
+impl fmt::Display for FallbackStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.primary.fmt(f)
+    }
+}
+
+impl fmt::Debug for FallbackStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FallbackStore").field("primary", &self.inner.primary).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,214 @@
+//! The fallback's side of the store contract: where each call goes, and what follows from its answer.
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use super::changes::Wanted;
+use super::record::Record;
+use super::shadow::{Fate, Known};
+use super::{FallbackStore, Inner};
+use crate::operation;
+use crate::store::deadline::check_ttl;
+use crate::store::entry::{Condition, Entry, Fields, Freshness, Outcome, Page, check_fields};
+use crate::store::error::{Error, Kind};
+use crate::store::health::{Finding, Health, Severity};
+use crate::store::key::Key;
+use crate::store::primary::{Cause, Failure};
+use crate::store::{Store, check_limit};
+
+/// What the cursor of a page begins with that the primary gave, and one that the fallback gave.
+const OF_PRIMARY: char = 'p';
+const OF_FALLBACK: char = 'f';
+
+#[async_trait]
+impl Store for FallbackStore {
+    async fn read(&self, key: &Key, freshness: Freshness) -> Result<Option<Entry>, Error> {
+        let inner = &self.inner;
+        let now_ms = inner.now_ms();
+        let known = inner.shadow.get(key, now_ms).await?;
+        if let Some(Known { record, .. }) = &known {
+            let unsaved = record.unsaved.is_some();
+            if unsaved {
+                operation::served_by_fallback();
+            }
+            let copy = record.alive(now_ms);
+            // That there is nothing is never said from a copy while the primary can be asked.
+            let suffices = freshness == Freshness::Recent && copy.is_some() && inner.link().is_some();
+            if unsaved || suffices {
+                return Ok(copy.cloned());
+            }
+        }
+        let Some((link, until)) = inner.route() else { return inner.read_here(known, now_ms) };
+        let answer = inner.primary.read(key, until).await;
+        inner.note(link, answer.as_ref().err());
+        match answer {
+            Ok(shown) => {
+                inner.heard(key, known.map(|known| known.stamp), shown.clone()).await?;
+                Ok(shown)
+            }
+            Err(Failure { error, cause: Cause::Data }) => {
+                inner.forget(key).await?;
+                Err(error)
+            }
+            Err(_) => inner.read_here(known, now_ms),
+        }
+    }
+
+    async fn write(&self, key: &Key, fields: Fields, ttl_ms: u64, when: &Condition) -> Result<Outcome, Error> {
+        check_ttl(ttl_ms)?;
+        check_fields(&fields)?;
+        self.inner.change(key, Wanted::Write { fields, ttl_ms }, when).await
+    }
+
+    async fn touch(&self, key: &Key, ttl_ms: u64) -> Result<Outcome, Error> {
+        check_ttl(ttl_ms)?;
+        match self.inner.change(key, Wanted::Touch { ttl_ms }, &Condition::Present).await? {
+            Outcome::Refused(_) => Ok(Outcome::Refused(None)),
+            outcome => Ok(outcome),
+        }
+    }
+
+    async fn remove(&self, key: &Key, when: &Condition) -> Result<Outcome, Error> {
+        self.inner.change(key, Wanted::Remove, when).await
+    }
+
+    async fn scan(&self, cursor: Option<&str>, limit: u32) -> Result<Page, Error> {
+        let keys_max = check_limit(limit)?;
+        let inner = &self.inner;
+        let cursor = Cursor::parse(cursor)?;
+        let Some((link, until)) = inner.route() else { return inner.page_here(&cursor, keys_max).await };
+        // A listing that began on the other side begins anew here; it may repeat keys.
+        let from = if let Cursor::Primary(from) = &cursor { Some(from.as_str()) } else { None };
+        let answer = inner.primary.scan(from, limit, until).await;
+        inner.note(link, answer.as_ref().err());
+        match answer {
+            Ok(page) => inner.with_unsaved(page, from.is_none()).await,
+            Err(Failure { error, cause: Cause::Data }) => Err(error),
+            Err(_) => inner.page_here(&cursor, keys_max).await,
+        }
+    }
+
+    async fn health(&self) -> Result<Health, Error> {
+        let status = self.status().await?;
+        let branches = self.branches().count().await?;
+        let mut facts = vec![
+            ("breaker", if status.store_serves { "closed" } else { "open" }.to_owned()),
+            ("unsaved_tickets", status.unsaved.to_string()),
+            ("branches", branches.to_string()),
+        ];
+        facts.extend(status.last_error.clone().map(|error| ("last_error", error)));
+        facts.extend(status.last_reconciliation.map(|last| {
+            let (tickets, branches) = (last.tickets, last.branches);
+            ("last_reconciliation", format!("{tickets} tickets, {branches} branches, at {} ms", last.at_ms))
+        }));
+        let mut findings = Vec::new();
+        if status.store_serves {
+            let health = self.inner.primary.health().await?;
+            facts.splice(0..0, health.facts);
+            findings.extend(health.findings);
+        } else {
+            let why = status.last_error.unwrap_or_default();
+            let text =
+                format!("the store is away and its fallback serves ({why}); mend that, and it is back by itself");
+            findings.push(Finding { severity: Severity::Problem, text });
+        }
+        if branches > 0 {
+            let text = format!("{branches} branches wait to be looked at: see `ticket branches list`");
+            findings.push(Finding { severity: Severity::Warning, text });
+        }
+        Ok(Health { facts, findings })
+    }
+}
+
+/// Where a page begins.
+enum Cursor {
+    Start,
+    Primary(String),
+    Fallback(Key),
+}
+
+impl Cursor {
+    fn parse(text: Option<&str>) -> Result<Self, Error> {
+        let Some(text) = text else { return Ok(Self::Start) };
+        let mut chars = text.chars();
+        match chars.next() {
+            Some(OF_PRIMARY) => Ok(Self::Primary(chars.as_str().to_owned())),
+            Some(OF_FALLBACK) => Ok(Self::Fallback(Key::parse(chars.as_str())?)),
+            _ => Err(Error::invalid("cursor is none that a page of this store gave")),
+        }
+    }
+}
+
+impl Inner {
+    /// The link to ask over, and until when; none where the fallback serves.
+    pub(super) fn route(&self) -> Option<(u64, Instant)> {
+        let link = self.link()?;
+        let now = Instant::now();
+        let until = (now + self.call_time).min(operation::until().unwrap_or(now + self.call_time));
+        // An operation whose time is up goes on here.
+        (until > now).then_some((link, until))
+    }
+
+    /// What the fallback knows of an entry.
+    fn read_here(&self, known: Option<Known>, now_ms: u64) -> Result<Option<Entry>, Error> {
+        operation::served_by_fallback();
+        match known {
+            Some(known) => Ok(known.record.alive(now_ms).cloned()),
+            None => Err(self.away()),
+        }
+    }
+
+    /// The primary has shown what it has. Not news where the record was changed since the question.
+    pub(super) async fn heard(&self, key: &Key, stamp: Option<u64>, shown: Option<Entry>) -> Result<(), Error> {
+        let now_ms = self.now_ms();
+        self.shadow
+            .update(key, now_ms, move |known| {
+                if known.map(|known| known.stamp) != stamp {
+                    return (Fate::Keep, ());
+                }
+                (Fate::Put(Record::heard(known.map(|known| known.record.clone()), shown, now_ms)), ())
+            })
+            .await
+    }
+
+    /// What is there cannot be read: nothing is known of it.
+    pub(super) async fn forget(&self, key: &Key) -> Result<(), Error> {
+        let forget = |known: Option<&Known>| match known {
+            Some(known) if known.record.unsaved.is_none() => (Fate::Forget, ()),
+            Some(_) | None => (Fate::Keep, ()),
+        };
+        self.shadow.update(key, self.now_ms(), forget).await
+    }
+
+    /// A page of what the fallback knows.
+    async fn page_here(&self, cursor: &Cursor, keys_max: usize) -> Result<Page, Error> {
+        operation::served_by_fallback();
+        let from = if let Cursor::Fallback(from) = cursor { Some(from) } else { None };
+        let (keys, more) = self.shadow.page(from, keys_max, self.now_ms()).await?;
+        let cursor = keys.last().filter(|_| more).map(|last| format!("{OF_FALLBACK}{last}"));
+        Ok(Page { keys, cursor })
+    }
+
+    /// A page of the primary without what was closed here, and the first with what was made here.
+    async fn with_unsaved(&self, page: Page, first: bool) -> Result<Page, Error> {
+        let Page { mut keys, cursor } = page;
+        let now_ms = self.now_ms();
+        for key in self.shadow.unsaved().await? {
+            let alive = self.shadow.get(&key, now_ms).await?.is_some_and(|known| known.record.alive(now_ms).is_some());
+            match (alive, keys.contains(&key)) {
+                (true, false) if first => keys.push(key),
+                (false, true) => keys.retain(|listed| *listed != key),
+                (_, _) => {}
+            }
+        }
+        Ok(Page { keys, cursor: cursor.map(|cursor| format!("{OF_PRIMARY}{cursor}")) })
+    }
+
+    /// The error where a change finds no record that its condition could be held against.
+    pub(super) fn unknown(&self, failure: Option<Failure>) -> Error {
+        match failure {
+            Some(Failure { error, .. }) if error.kind() == Kind::Uncertain => error,
+            Some(_) | None => self.away(),
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! One change: sent to the primary where that serves, else made here and kept until it can be brought home.
+
+use super::Inner;
+use super::record::{Change, Made, Own, Record, life};
+use super::shadow::{Fate, Known};
+use crate::operation;
+use crate::store::entry::{Condition, Entry, Fields, Outcome, Revision};
+use crate::store::error::{Error, Kind};
+use crate::store::key::Key;
+use crate::store::primary::{Answer, Cause, Expiry, Failure};
+
+/// Most sendings of one change: each answer that calls for another brings what is there by now.
+const SENDINGS_MAX: u32 = 8;
+
+/// What a caller wants.
+#[derive(Clone, Debug)]
+pub(super) enum Wanted {
+    Write { fields: Fields, ttl_ms: u64 },
+    Touch { ttl_ms: u64 },
+    Remove,
+}
+
+impl Wanted {
+    /// The deadline of a change of an entry that ended at `previous_ms` before.
+    fn expiry(&self, now_ms: u64, previous_ms: u64) -> Expiry {
+        match self {
+            Self::Write { ttl_ms, .. } | Self::Touch { ttl_ms } => Expiry::name(now_ms, *ttl_ms, previous_ms),
+            Self::Remove => Expiry::named(0),
+        }
+    }
+}
+
+/// How a sending ended that the primary did not answer for good.
+enum Unanswered {
+    /// It did not make the change.
+    Refused(Failure),
+    /// It may have made it, or may still, by this deadline.
+    Uncertain(Failure, Expiry),
+}
+
+impl Inner {
+    /// Makes a change, if `when` holds.
+    pub(super) async fn change(&self, key: &Key, wanted: Wanted, when: &Condition) -> Result<Outcome, Error> {
+        let _turn = self.turns.take(key.as_str()).await;
+        let now_ms = self.now_ms();
+        let known = self.shadow.get(key, now_ms).await?;
+        if known.as_ref().is_some_and(|known| known.record.unsaved.is_some()) || self.route().is_none() {
+            return self.change_here(key, wanted, when, None).await;
+        }
+        match self.send_change(key, &wanted, when, known).await? {
+            Ok(outcome) => Ok(outcome),
+            Err(unanswered) => self.change_here(key, wanted, when, Some(unanswered)).await,
+        }
+    }
+
+    /// Sends a change until its answer is for good. The inner error is that there was none.
+    async fn send_change(
+        &self,
+        key: &Key,
+        wanted: &Wanted,
+        when: &Condition,
+        known: Option<Known>,
+    ) -> Result<Result<Outcome, Unanswered>, Error> {
+        let mut copy = known.as_ref().and_then(|known| known.record.alive(self.now_ms()).cloned());
+        let mut stamp = known.map(|known| known.stamp);
+        for _ in 0..SENDINGS_MAX {
+            let Some((link, until)) = self.route() else {
+                let failure = Failure { error: self.away(), cause: Cause::Time };
+                return Ok(Err(Unanswered::Refused(failure)));
+            };
+            // An unconditional change may land late and hit what it has not seen: what is known is named.
+            let named = match (when, &copy) {
+                (Condition::Present, Some(copy)) => Condition::At(copy.revision.clone()),
+                (when, _) => when.clone(),
+            };
+            let previous_ms = if let Condition::At(revision) = &named { revision.deadline_ms() } else { 0 };
+            let expiry = wanted.expiry(self.now_ms(), previous_ms);
+            let answer = match wanted {
+                Wanted::Write { fields, .. } => self.primary.write(key, fields, expiry, &named, false, until).await,
+                Wanted::Touch { .. } => {
+                    let from = if let Condition::At(revision) = &named { Some(revision) } else { None };
+                    self.primary.touch(key, expiry, from, until).await
+                }
+                Wanted::Remove => self.primary.remove(key, &named, false, until).await,
+            };
+            self.note(link, answer.as_ref().err());
+            match answer {
+                Ok(Answer::Clock(_)) => {}
+                Ok(Answer::Refused(shown)) => {
+                    self.heard(key, stamp, shown.clone()).await?;
+                    if *when != Condition::Present || shown.is_none() {
+                        return Ok(Ok(Outcome::Refused(shown)));
+                    }
+                    copy = shown;
+                    stamp = self.shadow.get(key, self.now_ms()).await?.map(|known| known.stamp);
+                }
+                Ok(Answer::Written { revision, expires_at_ms, now_ms }) => {
+                    let made = self.made(wanted, copy.as_ref(), &revision, expires_at_ms);
+                    let own = Own { at_ms: now_ms, made: Made::State(revision.clone()) };
+                    self.acknowledged(key, made, own).await?;
+                    return Ok(Ok(Outcome::Written { revision, expires_at_ms }));
+                }
+                Ok(Answer::Removed) => {
+                    self.removed(key, copy.as_ref()).await?;
+                    return Ok(Ok(Outcome::Removed));
+                }
+                // Damage: only an unconditional change may replace it, and only where it can be answered for.
+                Err(Failure { cause: Cause::Data, .. }) if *when == Condition::Present && copy.take().is_some() => {
+                    self.forget(key).await?;
+                    stamp = None;
+                }
+                Err(Failure { error, cause: Cause::Data }) => {
+                    self.forget(key).await?;
+                    return Err(error);
+                }
+                Err(failure) if failure.error.kind() == Kind::Uncertain => {
+                    if named == Condition::Present && !matches!(wanted, Wanted::Touch { .. }) {
+                        return Err(failure.error);
+                    }
+                    return Ok(Err(Unanswered::Uncertain(failure, expiry)));
+                }
+                Err(failure) => return Ok(Err(Unanswered::Refused(failure))),
+            }
+        }
+        Err(Error::new(Kind::Unavailable, format!("cannot change {key}: {} is too unsteady for it", self.primary)))
+    }
+
+    /// The entry that an acknowledged change made, where all of it is known.
+    fn made(&self, wanted: &Wanted, copy: Option<&Entry>, revision: &Revision, expires_at_ms: u64) -> Option<Entry> {
+        let fields = match (wanted, copy) {
+            (Wanted::Write { fields, .. }, _) => fields.clone(),
+            (Wanted::Touch { .. }, Some(copy)) => copy.fields.clone(),
+            (Wanted::Touch { .. } | Wanted::Remove, _) => return None,
+        };
+        Some(Entry::new(fields, expires_at_ms)).filter(|entry| entry.revision == *revision)
+    }
+
+    async fn acknowledged(&self, key: &Key, made: Option<Entry>, own: Own) -> Result<(), Error> {
+        let now_ms = self.now_ms();
+        let Some(entry) = made else { return self.forget(key).await };
+        self.shadow
+            .update(key, now_ms, move |known| {
+                let known = known.map(|known| known.record.clone());
+                (Fate::Put(Record::acknowledged(known, Some(entry), Some(own), now_ms)), ())
+            })
+            .await
+    }
+
+    async fn removed(&self, key: &Key, copy: Option<&Entry>) -> Result<(), Error> {
+        let now_ms = self.now_ms();
+        let own = copy.map(|copy| Own { at_ms: now_ms, made: Made::End(life(copy).to_owned()) });
+        self.shadow
+            .update(key, now_ms, move |known| {
+                let known = known.map(|known| known.record.clone());
+                (Fate::Put(Record::acknowledged(known, None, own, now_ms)), ())
+            })
+            .await
+    }
+
+    /// Makes a change on what this host knows, to be brought home.
+    async fn change_here(
+        &self,
+        key: &Key,
+        wanted: Wanted,
+        when: &Condition,
+        unanswered: Option<Unanswered>,
+    ) -> Result<Outcome, Error> {
+        operation::served_by_fallback();
+        let now_ms = self.now_ms();
+        let (sent, failure) = match unanswered {
+            Some(Unanswered::Uncertain(failure, expiry)) => (Some(expiry), Some(failure)),
+            Some(Unanswered::Refused(failure)) => (None, Some(failure)),
+            None => (None, None),
+        };
+        let (full, when) = (self.shadow.is_full(), when.clone());
+        let made = self
+            .shadow
+            .update(key, now_ms, move |known| {
+                if known.is_none() && full {
+                    return (Fate::Keep, None);
+                }
+                let previous_ms =
+                    known.and_then(|known| known.record.alive(now_ms)).map_or(0, |entry| entry.expires_at_ms);
+                let expiry = sent.unwrap_or_else(|| wanted.expiry(now_ms, previous_ms));
+                let entry;
+                let change = match wanted {
+                    Wanted::Write { fields, .. } => {
+                        entry = Entry::new(fields, expiry.expires_at_ms);
+                        Change::Write(&entry)
+                    }
+                    Wanted::Touch { .. } => Change::Touch(expiry.expires_at_ms),
+                    Wanted::Remove => Change::Remove,
+                };
+                let known = known.map(|known| known.record.clone());
+                match Record::change(known, &change, &when, sent.is_some(), now_ms) {
+                    Some((Some(record), outcome)) => (Fate::Put(record), Some(outcome)),
+                    Some((None, outcome)) => (Fate::Keep, Some(outcome)),
+                    None => (Fate::Keep, None),
+                }
+            })
+            .await?;
+        match made {
+            Some(outcome) => {
+                if self.link().is_some() {
+                    self.wake.notify_one();
+                }
+                Ok(outcome)
+            }
+            None => Err(self.unknown(failure)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_named_for_what_is_kept_and_none_for_a_removal() {
+        let write = Wanted::Write { fields: Fields::new(), ttl_ms: 10_000 };
+        let expiry = write.expiry(1_000, 0);
+        assert!((10_995..=11_000).contains(&expiry.expires_at_ms), "{expiry:?}");
+        assert_eq!(Wanted::Remove.expiry(1_000, 0).expires_at_ms, 0);
+    }
+}

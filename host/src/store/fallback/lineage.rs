@@ -1,0 +1,155 @@
+//! What one state of a ticket tells about another: whether it came from it, is older, or where both parted. Pure.
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::record::{field, life, same_content};
+use crate::store::entry::Entry;
+use crate::ticket::State;
+
+/// The fields of an entry of the present schema, and no other.
+const FIELDS: [&str; 6] = ["facts", "history", "last_decision", "created_at", "updated_at", "version"];
+/// The schema version whose states are merged.
+const VERSION: &str = "1";
+
+/// The mergeable part of an entry; none where it is no ticket of the present schema.
+pub(super) fn state(entry: &Entry) -> Option<State> {
+    let sound = entry.fields.len() == FIELDS.len()
+        && FIELDS.iter().all(|name| entry.fields.iter().any(|(field, _)| field == name))
+        && field(entry, "version") == VERSION;
+    let text = |name| field(entry, name).to_owned();
+    sound.then_some(())?;
+    Some(State {
+        facts: text("facts"),
+        history: text("history"),
+        last_decision: text("last_decision"),
+        created_at: field(entry, "created_at").parse().ok()?,
+        updated_at: field(entry, "updated_at").parse().ok()?,
+    })
+}
+
+/// The entry of a state, with a deadline.
+pub(super) fn entry(state: &State, expires_at_ms: u64) -> Entry {
+    let texts = [
+        state.facts.clone(),
+        state.history.clone(),
+        state.last_decision.clone(),
+        state.created_at.to_string(),
+        state.updated_at.to_string(),
+        VERSION.to_owned(),
+    ];
+    Entry::new(FIELDS.map(str::to_owned).into_iter().zip(texts).collect(), expires_at_ms)
+}
+
+/// Whether `later` can be seen to go on from `sent`, a write of which it is not known whether it was made after
+/// `base`: the messages that it added stand where it put them.
+pub(super) fn goes_on_from(later: &Entry, sent: &Entry, base: Option<&Entry>) -> bool {
+    if same_content(later, sent) {
+        return true;
+    }
+    if life(later) != life(sent) {
+        return false;
+    }
+    let (said, before) = (messages(sent), base.map(messages).unwrap_or_default());
+    // A new ticket of the same second and id is ours, or somebody was as fast with the very same.
+    let added = base.is_none() || said.len() > before.len();
+    added && begins_with(&messages(later), &said)
+}
+
+/// Whether everything in `part` is in `whole` too, so that nothing is lost with it.
+pub(super) fn holds(whole: &Entry, part: &Entry) -> bool {
+    let facts = |entry| serde_json::from_str::<Value>(field(entry, "facts")).ok();
+    let known = match (facts(whole), facts(part)) {
+        (Some(Value::Object(whole)), Some(Value::Object(part))) => {
+            part.iter().all(|(key, value)| whole.get(key) == Some(value))
+        }
+        _ => field(whole, "facts") == field(part, "facts"),
+    };
+    known
+        && begins_with(&messages(whole), &messages(part))
+        && field(whole, "last_decision") == field(part, "last_decision")
+}
+
+/// Where two states of one life parted, as far as they tell: the messages that both begin with.
+pub(super) fn parting(ours: &State, theirs: &State) -> State {
+    let (mine, others) = (items(&ours.history), items(&theirs.history));
+    let common = mine.iter().zip(&others).take_while(|(one, other)| same(one, other)).count();
+    let texts: Vec<&str> = mine.iter().take(common).map(|item| item.get()).collect();
+    State {
+        facts: "{}".into(),
+        history: format!("[{}]", texts.join(",")),
+        last_decision: "{}".into(),
+        created_at: ours.created_at,
+        updated_at: ours.updated_at.min(theirs.updated_at),
+    }
+}
+
+fn messages(entry: &Entry) -> Vec<&RawValue> {
+    items(field(entry, "history"))
+}
+
+fn items(history: &str) -> Vec<&RawValue> {
+    serde_json::from_str(history).unwrap_or_default()
+}
+
+fn begins_with(whole: &[&RawValue], part: &[&RawValue]) -> bool {
+    whole.len() >= part.len() && part.iter().zip(whole).all(|(one, other)| same(one, other))
+}
+
+/// Whether two messages are the same JSON, whoever wrote them.
+fn same(one: &RawValue, other: &RawValue) -> bool {
+    let value = |raw: &RawValue| serde_json::from_str::<Value>(raw.get()).ok();
+    one.get() == other.get() || (value(one).is_some() && value(one) == value(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ticket(facts: &str, history: &str, decision: &str, expires_at_ms: u64) -> Entry {
+        let state = State {
+            facts: facts.into(),
+            history: history.into(),
+            last_decision: decision.into(),
+            created_at: 7,
+            updated_at: 9,
+        };
+        entry(&state, expires_at_ms)
+    }
+
+    #[test]
+    fn a_state_goes_there_and_back_and_foreign_fields_have_none() {
+        let mut there = ticket(r#"{"a":1}"#, "[]", "{}", 5);
+        assert_eq!(entry(&state(&there).expect("state"), 5), there);
+        there.fields.push(("seventh".into(), String::new()));
+        assert_eq!(state(&there), None);
+    }
+
+    #[test]
+    fn a_later_state_goes_on_from_a_write_that_added_what_it_shows() {
+        let base = ticket("{}", r#"["a"]"#, "{}", 5);
+        let sent = ticket("{}", r#"["a","b"]"#, "{}", 6);
+        let later = ticket("{}", r#"["a", "b", "c"]"#, "{}", 7);
+        let without = ticket("{}", r#"["a","c"]"#, "{}", 7);
+        assert!(goes_on_from(&later, &sent, Some(&base)));
+        assert!(!goes_on_from(&without, &sent, Some(&base)));
+        assert!(!goes_on_from(&later, &ticket("{}", r#"["a"]"#, "1", 6), Some(&base)), "nothing to be seen by");
+        assert!(goes_on_from(&later, &ticket("{}", "[]", "{}", 6), None), "created here");
+    }
+
+    #[test]
+    fn a_whole_holds_what_it_has_of_messages_facts_and_decision() {
+        let whole = ticket(r#"{"a":1,"b":2}"#, r#"["x","y"]"#, "1", 5);
+        assert!(holds(&whole, &ticket(r#"{"b": 2}"#, r#"["x"]"#, "1", 4)));
+        assert!(!holds(&whole, &ticket(r#"{"b":3}"#, r#"["x"]"#, "1", 4)));
+        assert!(!holds(&whole, &ticket("{}", r#"["y"]"#, "1", 4)));
+        assert!(!holds(&whole, &ticket("{}", r#"["x"]"#, "2", 4)));
+    }
+
+    #[test]
+    fn two_states_part_after_the_messages_they_share() {
+        let ours = state(&ticket("{}", r#"["a",1,"o"]"#, "{}", 5)).expect("state");
+        let theirs = state(&ticket("{}", r#"["a", 1, "t"]"#, "{}", 5)).expect("state");
+        assert_eq!(parting(&ours, &theirs).history, r#"["a",1]"#);
+    }
+}

@@ -1,0 +1,136 @@
+//! The shadow: a record of each ticket that this host touched, in memory or in a file.
+
+use super::record::{Own, Record};
+use crate::store::error::Error;
+use crate::store::key::Key;
+use crate::store::primary::Origin;
+
+mod file;
+mod memory;
+
+pub(super) use file::FileShadow;
+pub(super) use memory::MemoryShadow;
+
+/// A record, and a number that differs with every change of it.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) record: Record,
+    pub(super) stamp: u64,
+}
+
+/// What becomes of a record.
+#[derive(Debug)]
+pub(super) enum Fate {
+    /// It stays as it is.
+    Keep,
+    /// It becomes this.
+    Put(Record),
+    /// It is forgotten.
+    Forget,
+}
+
+/// Where the records are. Every update is atomic.
+#[derive(Clone, Debug)]
+pub(super) enum Shadow {
+    Memory(MemoryShadow),
+    File(FileShadow),
+}
+
+impl Shadow {
+    /// The record of a key that still says something, used now.
+    pub(super) async fn get(&self, key: &Key, now_ms: u64) -> Result<Option<Known>, Error> {
+        match self {
+            Self::Memory(memory) => Ok(memory.get(key, now_ms)),
+            Self::File(file) => file.get(key, now_ms).await,
+        }
+    }
+
+    /// Changes the record of a key by what `step` makes of it, which must do nothing else: it runs under a lock.
+    pub(super) async fn update<T: Send + 'static>(
+        &self,
+        key: &Key,
+        now_ms: u64,
+        step: impl FnOnce(Option<&Known>) -> (Fate, T) + Send + 'static,
+    ) -> Result<T, Error> {
+        match self {
+            Self::Memory(memory) => Ok(memory.update(key, now_ms, step)),
+            Self::File(file) => file.update(key, now_ms, step).await,
+        }
+    }
+
+    /// Keys with unsaved changes, the oldest first.
+    pub(super) async fn unsaved(&self) -> Result<Vec<Key>, Error> {
+        match self {
+            Self::Memory(memory) => Ok(memory.unsaved()),
+            Self::File(file) => file.unsaved().await,
+        }
+    }
+
+    /// Keys whose last own change the primary acknowledged, the newest first.
+    pub(super) async fn own(&self) -> Result<Vec<(Key, Own)>, Error> {
+        match self {
+            Self::Memory(memory) => Ok(memory.own()),
+            Self::File(file) => file.own().await,
+        }
+    }
+
+    /// Up to `limit` keys of tickets that are there, after `from`; whether there are more.
+    pub(super) async fn page(&self, from: Option<&Key>, limit: usize, now_ms: u64) -> Result<(Vec<Key>, bool), Error> {
+        match self {
+            Self::Memory(memory) => Ok(memory.page(from, limit, now_ms)),
+            Self::File(file) => file.page(from, limit, now_ms).await,
+        }
+    }
+
+    /// Whether unsaved changes take all the room there is.
+    pub(super) fn is_full(&self) -> bool {
+        match self {
+            Self::Memory(memory) => memory.is_full(),
+            Self::File(file) => file.is_full(),
+        }
+    }
+
+    /// Whether it outlives this process.
+    pub(super) fn is_durable(&self) -> bool {
+        matches!(self, Self::File(_))
+    }
+
+    /// Keys whose unsaved changes end with this process.
+    pub(super) fn lost_with_process(&self) -> Vec<Key> {
+        match self {
+            Self::Memory(memory) => memory.unsaved(),
+            Self::File(_) => Vec::new(),
+        }
+    }
+
+    /// The data set that the records speak of; none before the primary was ever reached.
+    pub(super) async fn origin(&self) -> Result<Option<Origin>, Error> {
+        match self {
+            Self::Memory(memory) => Ok(memory.origin()),
+            Self::File(file) => file.origin().await,
+        }
+    }
+
+    /// Notes the data set that the records speak of from now on.
+    pub(super) async fn set_origin(&self, origin: Origin) -> Result<(), Error> {
+        match self {
+            Self::Memory(memory) => {
+                memory.set_origin(origin);
+                Ok(())
+            }
+            Self::File(file) => file.set_origin(origin).await,
+        }
+    }
+
+    /// The right to bring the records home, which one process has at a time; none where another has it.
+    pub(super) fn lock(&self) -> Result<Option<Lock>, Error> {
+        match self {
+            Self::Memory(_) => Ok(Some(Lock(None))),
+            Self::File(file) => Ok(file.lock()?.map(|file| Lock(Some(file)))),
+        }
+    }
+}
+
+/// The right to bring the records home, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Lock(#[expect(dead_code, reason = "holds the lock of the file")] Option<std::fs::File>);

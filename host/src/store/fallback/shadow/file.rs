@@ -1,0 +1,227 @@
+//! Records in a SQLite file, which keeps them when the process ends; several processes may use it at once.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use rusqlite::{Connection, OptionalExtension, Result as SqlResult, Transaction, params};
+
+use super::{Fate, Known};
+use crate::store::error::{Error, Kind};
+use crate::store::fallback::record::{Own, Record};
+use crate::store::key::Key;
+use crate::store::primary::Origin;
+use crate::store::sqlite::database::{Database, Schema};
+
+/// After so many changes old records are dropped.
+const CHANGES_BETWEEN_DROPS: u64 = 64;
+/// Known as `tkfb`. A record is JSON text; what is searched for stands beside it.
+const SCHEMA: Schema = Schema {
+    application_id: 0x746b_6662,
+    version: 1,
+    sql: "
+    CREATE TABLE record (key TEXT PRIMARY KEY, text TEXT NOT NULL, stamp INTEGER NOT NULL,
+        unsaved_since_ms INTEGER, own_at_ms INTEGER, gone_until_ms INTEGER NOT NULL, used INTEGER NOT NULL)
+        STRICT, WITHOUT ROWID;
+    CREATE INDEX record_unsaved ON record (unsaved_since_ms) WHERE unsaved_since_ms IS NOT NULL;
+    CREATE TABLE origin (text TEXT NOT NULL) STRICT;
+",
+};
+
+/// Records in a file. A clone is another handle to the same.
+#[derive(Clone, Debug)]
+pub(in crate::store::fallback) struct FileShadow {
+    database: Database,
+    bytes_max: usize,
+    changes: Arc<AtomicU64>,
+    full: Arc<AtomicBool>,
+}
+
+impl FileShadow {
+    /// Opens the file, and makes it (mode 0600) where there is none.
+    pub(in crate::store::fallback) async fn open(path: PathBuf, bytes_max: usize) -> Result<Self, Error> {
+        let database = Database::open(path, &SCHEMA).await?;
+        Ok(Self { database, bytes_max, changes: Arc::default(), full: Arc::default() })
+    }
+
+    pub(super) async fn get(&self, key: &Key, now_ms: u64) -> Result<Option<Known>, Error> {
+        let key = key.clone();
+        self.database.look("read a record", move |connection| load(connection, &key, now_ms)).await
+    }
+
+    pub(super) async fn update<T: Send + 'static>(
+        &self,
+        key: &Key,
+        now_ms: u64,
+        step: impl FnOnce(Option<&Known>) -> (Fate, T) + Send + 'static,
+    ) -> Result<T, Error> {
+        let key = key.clone();
+        let tidy = self.changes.fetch_add(1, Ordering::Relaxed).is_multiple_of(CHANGES_BETWEEN_DROPS);
+        let (bytes_max, full) = (self.bytes_max, Arc::clone(&self.full));
+        self.database
+            .change("keep a record", move |transaction| {
+                let known = load(transaction, &key, now_ms)?;
+                let (fate, answer) = step(known.as_ref());
+                match fate {
+                    Fate::Keep => {}
+                    Fate::Put(record) => put(transaction, &key, &record, now_ms)?,
+                    Fate::Forget => forget(transaction, &key)?,
+                }
+                if tidy {
+                    let unsaved_bytes = drop_old(transaction, now_ms, bytes_max)?;
+                    full.store(unsaved_bytes >= bytes_max, Ordering::Relaxed);
+                }
+                Ok(answer)
+            })
+            .await
+    }
+
+    pub(super) async fn unsaved(&self) -> Result<Vec<Key>, Error> {
+        let sql = "SELECT key FROM record WHERE unsaved_since_ms IS NOT NULL ORDER BY unsaved_since_ms";
+        self.database.look("list records", move |connection| keys(connection, sql)).await
+    }
+
+    pub(super) async fn own(&self) -> Result<Vec<(Key, Own)>, Error> {
+        self.database
+            .look("list records", |connection| {
+                let sql = "SELECT key, text FROM record WHERE own_at_ms IS NOT NULL ORDER BY own_at_ms DESC";
+                let mut statement = connection.prepare_cached(sql)?;
+                let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+                let mut found = Vec::new();
+                for row in rows {
+                    let (key, text) = row?;
+                    if let (Ok(key), Some(Record { own: Some(own), .. })) = (Key::parse(&key), parse(&text)) {
+                        found.push((key, own));
+                    }
+                }
+                Ok(found)
+            })
+            .await
+    }
+
+    pub(super) async fn page(&self, from: Option<&Key>, limit: usize, now_ms: u64) -> Result<(Vec<Key>, bool), Error> {
+        let from = from.map(Key::to_string).unwrap_or_default();
+        self.database
+            .look("list records", move |connection| {
+                let mut statement =
+                    connection.prepare_cached("SELECT key, text FROM record WHERE key > ?1 ORDER BY key")?;
+                let mut rows = statement.query([from])?;
+                let mut found = Vec::new();
+                while let Some(row) = rows.next()? {
+                    let (key, text): (String, String) = (row.get(0)?, row.get(1)?);
+                    let alive = parse(&text).is_some_and(|record| record.alive(now_ms).is_some());
+                    if let (true, Ok(key)) = (alive, Key::parse(&key)) {
+                        if found.len() == limit {
+                            return Ok((found, true));
+                        }
+                        found.push(key);
+                    }
+                }
+                Ok((found, false))
+            })
+            .await
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
+    }
+
+    pub(super) async fn origin(&self) -> Result<Option<Origin>, Error> {
+        self.database
+            .look("read the origin", |connection| {
+                let text: Option<String> =
+                    connection.query_row("SELECT text FROM origin", [], |row| row.get(0)).optional()?;
+                Ok(text.map(Origin))
+            })
+            .await
+    }
+
+    pub(super) async fn set_origin(&self, origin: Origin) -> Result<(), Error> {
+        self.database
+            .change("keep the origin", move |transaction| {
+                transaction.execute("DELETE FROM origin", [])?;
+                transaction.execute("INSERT INTO origin (text) VALUES (?1)", [origin.0])?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// The lock of a file beside it, which ends with the process that holds it.
+    pub(super) fn lock(&self) -> Result<Option<File>, Error> {
+        let path = self.database.path().with_extension("lock");
+        let failed = |error: std::io::Error| {
+            Error::new(Kind::Denied, format!("cannot lock {}", path.display())).caused_by(error)
+        };
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+        let file = file.map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+}
+
+/// A record that this program, or an older one with the same form, wrote.
+fn parse(text: &str) -> Option<Record> {
+    serde_json::from_str(text).ok()
+}
+
+fn load(connection: &Connection, key: &Key, now_ms: u64) -> SqlResult<Option<Known>> {
+    let mut statement = connection.prepare_cached("SELECT text, stamp FROM record WHERE key = ?1")?;
+    let found: Option<(String, i64)> =
+        statement.query_row([key.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let known = found.and_then(|(text, stamp)| Some(Known { record: parse(&text)?, stamp: stamp.cast_unsigned() }));
+    Ok(known.filter(|known| !known.record.is_stale(now_ms)))
+}
+
+fn put(transaction: &Transaction<'_>, key: &Key, record: &Record, now_ms: u64) -> SqlResult<()> {
+    let text = serde_json::to_string(record).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    let ms = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+    let sql = "INSERT OR REPLACE INTO record (key, text, stamp, unsaved_since_ms, own_at_ms, gone_until_ms, used)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    transaction.prepare_cached(sql)?.execute(params![
+        key.as_str(),
+        text,
+        fastrand::i64(..),
+        record.unsaved.as_ref().map(|unsaved| ms(unsaved.since_ms)),
+        record.own.as_ref().map(|own| ms(own.at_ms)),
+        ms(record.gone_until_ms),
+        ms(now_ms),
+    ])?;
+    Ok(())
+}
+
+fn forget(transaction: &Transaction<'_>, key: &Key) -> SqlResult<()> {
+    transaction.prepare_cached("DELETE FROM record WHERE key = ?1")?.execute([key.as_str()])?;
+    Ok(())
+}
+
+fn keys(connection: &Connection, sql: &str) -> SqlResult<Vec<Key>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let names: SqlResult<Vec<String>> = statement.query_map([], |row| row.get(0))?.collect();
+    Ok(names?.iter().filter_map(|name| Key::parse(name).ok()).collect())
+}
+
+/// Drops saved records that say nothing any more and, over the limit, the least recently used; what is unsaved
+/// stays. The bytes of that.
+fn drop_old(transaction: &Transaction<'_>, now_ms: u64, bytes_max: usize) -> SqlResult<usize> {
+    let now_ms = i64::try_from(now_ms).unwrap_or(i64::MAX);
+    transaction.execute("DELETE FROM record WHERE unsaved_since_ms IS NULL AND gone_until_ms < ?1", [now_ms])?;
+    let sum = |unsaved: bool| -> SqlResult<usize> {
+        let sql = "SELECT coalesce(sum(length(text)), 0) FROM record WHERE (unsaved_since_ms IS NOT NULL) = ?1";
+        let bytes: i64 = transaction.query_row(sql, [unsaved], |row| row.get(0))?;
+        Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
+    };
+    let unsaved_bytes = sum(true)?;
+    while sum(false)?.saturating_add(unsaved_bytes) > bytes_max {
+        let sql = "DELETE FROM record WHERE key IN
+                   (SELECT key FROM record WHERE unsaved_since_ms IS NULL ORDER BY used LIMIT 64)";
+        if transaction.execute(sql, [])? == 0 {
+            break;
+        }
+    }
+    Ok(unsaved_bytes)
+}

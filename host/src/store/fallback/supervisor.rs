@@ -1,0 +1,195 @@
+//! The supervisor: the task that owns the link to the primary, brings unsaved changes home, and closes the breaker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::Inner;
+use super::pacer::Pacer;
+use super::reconcile::Brought;
+use super::settle;
+use super::status::Reconciliation;
+use crate::store::error::Error;
+use crate::store::key::Key;
+use crate::store::primary::{Failure, Origin, Unfit};
+
+/// How often an idle link is asked for a sign of life: a dead one is found before the next caller finds it.
+const PING_EVERY: Duration = Duration::from_secs(5);
+/// Tickets that are brought home at once: enough to fill the link, few enough to leave it to callers.
+const AT_ONCE: usize = 16;
+/// Pause before what could not be brought home is tried again while the store serves.
+const ROUND_PAUSE: Duration = Duration::from_millis(100);
+
+/// Runs until it is aborted.
+pub(super) async fn supervise(inner: Arc<Inner>, mut pacer: Pacer) {
+    loop {
+        while inner.link().is_none() {
+            sleep_until(pacer.next(Instant::now())).await;
+            pacer.began(Instant::now());
+            match inner.attempt().await {
+                Ok(()) => pacer.succeeded(Instant::now()),
+                Err(unfit) => inner.board.failed(&unfit.error.chain()),
+            }
+        }
+        let left = inner.bring_home().await;
+        inner.rounds.send_modify(|rounds| *rounds += 1);
+        tokio::select! {
+            () = inner.primary.disconnected() => inner.lost("the connection ended"),
+            () = inner.wake.notified() => {}
+            () = sleep(ROUND_PAUSE), if left => {}
+            () = sleep(PING_EVERY) => inner.ping().await,
+        }
+    }
+}
+
+impl Inner {
+    /// Makes a new link, finds out what the server has lost, and closes the breaker.
+    pub(super) async fn attempt(&self) -> Result<(), Unfit> {
+        let origin = self.primary.qualify().await?;
+        if let Err(error) = self.adopt(origin).await {
+            self.primary.disconnect();
+            return Err(Unfit { error, permanent: false });
+        }
+        self.breaker().close();
+        self.board.back();
+        Ok(())
+    }
+
+    async fn ping(&self) {
+        let Some(link) = self.link() else { return };
+        let answer = self.primary.ping(Instant::now() + self.call_time).await;
+        self.note(link, answer.as_ref().err());
+    }
+
+    /// Speaks of the data set of `origin` from now on; where that is another one, what it lost is to be written back.
+    async fn adopt(&self, origin: Origin) -> Result<(), Error> {
+        let known = self.shadow.origin().await?;
+        if known.as_ref() == Some(&origin) {
+            return Ok(());
+        }
+        let Some(_lock) = self.shadow.lock()? else { return Ok(()) };
+        if known.is_some() {
+            let lost = self.find_lost().await.map_err(|failure| failure.error)?;
+            self.board.data_lost(lost);
+        }
+        self.shadow.set_origin(origin).await
+    }
+
+    /// Finds what was acknowledged after the newest own change that is still there, and marks it as unsaved.
+    async fn find_lost(&self) -> Result<u64, Failure> {
+        let local = |error| Failure { error, cause: crate::store::Cause::Data };
+        let own = self.shadow.own().await.map_err(local)?;
+        let mut keys: Vec<Key> = own.iter().map(|(key, _)| key.clone()).collect();
+        let mut shown = std::collections::BTreeMap::new();
+        let (mut survived_ms, mut lost) = (None, 0);
+        for (key, own) in own {
+            let entry = self.look(&key).await?;
+            if let (Some(entry), super::record::Made::State(revision)) = (&entry, &own.made)
+                && entry.revision == *revision
+            {
+                // What is older was there before that, and is.
+                survived_ms = Some(own.at_ms);
+                shown.insert(key, Some(entry.clone()));
+                break;
+            }
+            shown.insert(key, entry);
+        }
+        keys.retain(|key| shown.contains_key(key));
+        for key in self.shadow.unsaved().await.map_err(local)? {
+            if !shown.contains_key(&key) {
+                let entry = self.look(&key).await?;
+                shown.insert(key, entry);
+            }
+        }
+        for (key, entry) in shown {
+            lost += u64::from(self.mark_lost(&key, entry, survived_ms).await.map_err(local)?);
+        }
+        Ok(lost)
+    }
+
+    /// What the primary has under a key; damage counts as nothing that we could compare.
+    async fn look(&self, key: &Key) -> Result<Option<crate::store::Entry>, Failure> {
+        match self.primary.read(key, Instant::now() + self.call_time).await {
+            Err(Failure { cause: crate::store::Cause::Data, .. }) => Ok(None),
+            answer => answer,
+        }
+    }
+
+    async fn mark_lost(
+        &self,
+        key: &Key,
+        shown: Option<crate::store::Entry>,
+        survived_ms: Option<u64>,
+    ) -> Result<bool, Error> {
+        let now_ms = self.now_ms();
+        let Some(known) = self.shadow.get(key, now_ms).await? else { return Ok(false) };
+        let Some(concluded) = settle::after_loss(&known.record, shown.as_ref(), survived_ms, now_ms) else {
+            return Ok(false);
+        };
+        if let Some(aside) = concluded.aside {
+            self.keep_aside(key, aside).await?;
+        }
+        self.replace(key, known.stamp, concluded.record).await
+    }
+
+    /// Brings every unsaved ticket home, the one that is waited for first, then in order of age; whether some are
+    /// left.
+    pub(super) async fn bring_home(self: &Arc<Self>) -> bool {
+        let keys = match self.shadow.unsaved().await {
+            Ok(keys) if keys.is_empty() => return false,
+            Ok(keys) => keys,
+            Err(error) => {
+                self.board.failed(&error.chain());
+                return true;
+            }
+        };
+        let lock = match self.shadow.lock() {
+            Ok(Some(lock)) => lock,
+            // Another process is at it.
+            Ok(None) => return true,
+            Err(error) => {
+                self.board.failed(&error.chain());
+                return true;
+            }
+        };
+        let first = self.first.clone();
+        let ordered = first.iter().filter(|first| keys.contains(first)).chain(&keys);
+        let places = Arc::new(Semaphore::new(AT_ONCE));
+        let mut at_work = JoinSet::new();
+        let (mut total, mut left) = (Reconciliation::default(), false);
+        let mut begun = std::collections::BTreeSet::new();
+        for key in ordered {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+            if self.link().is_none() {
+                left = true;
+                break;
+            }
+            if begun.insert(key.clone()) {
+                let (inner, key) = (Arc::clone(self), key.clone());
+                at_work.spawn(async move {
+                    let brought = inner.reconcile(&key).await;
+                    drop(place);
+                    brought
+                });
+            }
+        }
+        while let Some(brought) = at_work.join_next().await {
+            match brought {
+                Ok(Brought { home, branches }) => {
+                    left |= !home;
+                    total.tickets += u64::from(home);
+                    total.branches += branches;
+                }
+                Err(_) => left = true,
+            }
+        }
+        drop(lock);
+        if total.tickets + total.branches > 0 {
+            self.board.reconciled(Reconciliation { at_ms: self.now_ms(), ..total });
+        }
+        left
+    }
+}

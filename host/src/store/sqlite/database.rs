@@ -1,0 +1,78 @@
+//! A SQLite file of ours for something else than tickets: one connection, and jobs that block no executor.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::{Connection, Result as SqlResult, Transaction, TransactionBehavior};
+
+pub(in crate::store) use super::file::Schema;
+use super::{error, file};
+use crate::store::error::{Error, Kind};
+
+/// An open file; cloning it gives another handle to the same connection.
+#[derive(Clone, Debug)]
+pub(in crate::store) struct Database {
+    path: Arc<Path>,
+    connection: Arc<Mutex<Connection>>,
+}
+
+impl Database {
+    /// Opens the file, and makes it (mode 0600, in a folder of mode 0700) where there is none.
+    ///
+    /// # Errors
+    /// As [`super::SqliteStore::open`].
+    pub(in crate::store) async fn open(path: PathBuf, schema: &'static Schema) -> Result<Self, Error> {
+        let path: Arc<Path> = path.into();
+        let at = Arc::clone(&path);
+        let connection = off_the_executor(move || file::open(&at, None, schema)).await?;
+        Ok(Self { path, connection: Arc::new(Mutex::new(connection)) })
+    }
+
+    /// Where it is.
+    pub(in crate::store) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Runs a job in a transaction that may write from its beginning. It runs to its end once begun, also
+    /// when the caller goes away.
+    pub(in crate::store) async fn change<T: Send + 'static>(
+        &self,
+        verb: &str,
+        job: impl FnOnce(&Transaction<'_>) -> SqlResult<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let what = format!("cannot {verb} in sqlite file {}", self.path.display());
+        let connection = Arc::clone(&self.connection);
+        off_the_executor(move || {
+            let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            let transaction = Transaction::new_unchecked(&connection, TransactionBehavior::Immediate)
+                .map_err(|e| error::of(&what, e))?;
+            let answer = job(&transaction).map_err(|e| error::of(&what, e))?;
+            transaction.commit().map_err(|e| error::of_commit(&what, e))?;
+            Ok(answer)
+        })
+        .await
+    }
+
+    /// Runs a job that only looks.
+    pub(in crate::store) async fn look<T: Send + 'static>(
+        &self,
+        verb: &str,
+        job: impl FnOnce(&Connection) -> SqlResult<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let what = format!("cannot {verb} in sqlite file {}", self.path.display());
+        let connection = Arc::clone(&self.connection);
+        off_the_executor(move || {
+            job(&connection.lock().unwrap_or_else(PoisonError::into_inner)).map_err(|e| error::of(&what, e))
+        })
+        .await
+    }
+}
+
+async fn off_the_executor<T: Send + 'static>(
+    job: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::task::spawn_blocking(job).await {
+        Ok(answer) => answer,
+        Err(ended) => Err(Error::new(Kind::Unavailable, "the thread of a sqlite file ended").caused_by(ended)),
+    }
+}

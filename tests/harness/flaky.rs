@@ -1,0 +1,293 @@
+//! A primary in memory that is away, or comes and goes: it refuses, and makes changes without saying so.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use fastrand::Rng;
+use ticket_host::clock::{Clock, ManualClock};
+use ticket_host::store::{
+    Answer, Cause, Condition, Entry, Error, Expiry, Failure, Fields, Health, Key, Kind, Origin, Page, Primary,
+    Revision, Unfit,
+};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// How a primary behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    /// It answers everything.
+    Well,
+    /// It was never there.
+    Down,
+    /// It refuses now and then, loses its link, and keeps answers to itself.
+    Flapping,
+}
+
+/// Entries in memory, behind a link that can be lost.
+pub struct Flaky {
+    inner: Mutex<Inner>,
+    clock: ManualClock,
+    ended: Notify,
+}
+
+struct Inner {
+    entries: BTreeMap<Key, (Fields, u64)>,
+    mood: Mood,
+    linked: bool,
+    rng: Rng,
+}
+
+/// What becomes of one call.
+enum Fate {
+    Answered,
+    Refused(Cause),
+    Unanswered(Cause),
+}
+
+impl Flaky {
+    /// An empty primary with its own random numbers.
+    #[must_use]
+    pub fn new(mood: Mood, clock: ManualClock, rng: Rng) -> Arc<Self> {
+        let inner = Inner { entries: BTreeMap::new(), mood, linked: false, rng };
+        Arc::new(Self { inner: Mutex::new(inner), clock, ended: Notify::new() })
+    }
+
+    /// Changes how it behaves.
+    pub fn set_mood(&self, mood: Mood) {
+        self.inner().mood = mood;
+    }
+
+    /// What it has under a key.
+    #[must_use]
+    pub fn entry(&self, key: &Key) -> Option<Entry> {
+        self.inner().entry(key, self.clock.now_ms())
+    }
+
+    /// Puts an entry there as another host does.
+    pub fn put(&self, key: &Key, entry: Entry) {
+        self.inner().entries.insert(key.clone(), (entry.fields, entry.expires_at_ms));
+    }
+
+    /// Removes an entry as another host does.
+    pub fn delete(&self, key: &Key) {
+        self.inner().entries.remove(key);
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does `make` on the entries, or pretends to have, or not.
+    fn call<T>(&self, changes: bool, make: impl FnOnce(&mut Inner, u64) -> T) -> Result<T, Failure> {
+        let now_ms = self.clock.now_ms();
+        let mut inner = self.inner();
+        let failure = |kind, cause| Failure { error: Error::new(kind, "the primary is flaky"), cause };
+        match inner.fate() {
+            Fate::Answered => Ok(make(&mut inner, now_ms)),
+            Fate::Refused(cause) => {
+                self.lose(&mut inner, cause);
+                Err(failure(Kind::Unavailable, cause))
+            }
+            Fate::Unanswered(cause) => {
+                if inner.rng.bool() {
+                    make(&mut inner, now_ms);
+                }
+                self.lose(&mut inner, cause);
+                Err(failure(if changes { Kind::Uncertain } else { Kind::Unavailable }, cause))
+            }
+        }
+    }
+
+    fn lose(&self, inner: &mut Inner, cause: Cause) {
+        if cause == Cause::Link {
+            inner.linked = false;
+            self.ended.notify_waiters();
+        }
+    }
+}
+
+impl Inner {
+    fn fate(&mut self) -> Fate {
+        if !self.linked || self.mood == Mood::Down {
+            return Fate::Refused(Cause::Link);
+        }
+        if self.mood == Mood::Well {
+            return Fate::Answered;
+        }
+        match self.rng.u32(0..100) {
+            0..6 => Fate::Refused(Cause::Refused),
+            6..8 => Fate::Refused(Cause::Link),
+            8..14 => Fate::Unanswered(Cause::Time),
+            14..18 => Fate::Unanswered(Cause::Link),
+            _ => Fate::Answered,
+        }
+    }
+
+    fn entry(&self, key: &Key, now_ms: u64) -> Option<Entry> {
+        let (fields, expires_at_ms) = self.entries.get(key)?;
+        (*expires_at_ms == 0 || now_ms <= *expires_at_ms).then(|| Entry::from((fields.clone(), *expires_at_ms)))
+    }
+
+    /// What is there instead where the condition does not hold.
+    fn meet(&self, key: &Key, when: &Condition, now_ms: u64) -> Result<(), Answer> {
+        let there = self.entry(key, now_ms);
+        let holds = match when {
+            Condition::Absent => there.is_none(),
+            Condition::Present => there.is_some(),
+            Condition::At(revision) => there.as_ref().is_some_and(|entry| entry.revision == *revision),
+        };
+        if holds { Ok(()) } else { Err(Answer::Refused(there)) }
+    }
+
+    fn write(
+        &mut self,
+        key: &Key,
+        fields: &Fields,
+        expires_at_ms: u64,
+        when: &Condition,
+        repeated: bool,
+        now_ms: u64,
+    ) -> Answer {
+        let wanted = Entry::from((fields.clone(), expires_at_ms));
+        let written = Answer::Written { revision: wanted.revision.clone(), expires_at_ms, now_ms };
+        let same = |there: &Entry| {
+            let sorted = |fields: &Fields| fields.iter().cloned().collect::<BTreeMap<_, _>>();
+            there.expires_at_ms == expires_at_ms && sorted(&there.fields) == sorted(fields)
+        };
+        if repeated && self.entry(key, now_ms).is_some_and(|there| same(&there)) {
+            return written;
+        }
+        if let Err(refused) = self.meet(key, when, now_ms) {
+            return refused;
+        }
+        if expires_at_ms <= now_ms {
+            return Answer::Clock(now_ms);
+        }
+        self.entries.insert(key.clone(), (wanted.fields, expires_at_ms));
+        written
+    }
+
+    fn touch(&mut self, key: &Key, expires_at_ms: u64, from: Option<&Revision>, now_ms: u64) -> Answer {
+        let Some(there) = self.entry(key, now_ms) else { return Answer::Refused(None) };
+        if from.is_some_and(|from| *from != there.revision) {
+            return Answer::Refused(Some(there));
+        }
+        let touched = Entry::from((there.fields, expires_at_ms));
+        let answer = Answer::Written { revision: touched.revision, expires_at_ms, now_ms };
+        self.entries.insert(key.clone(), (touched.fields, expires_at_ms));
+        answer
+    }
+
+    fn remove(&mut self, key: &Key, when: &Condition, repeated: bool, now_ms: u64) -> Answer {
+        if self.entry(key, now_ms).is_none() && repeated {
+            return Answer::Removed;
+        }
+        if let Err(refused) = self.meet(key, when, now_ms) {
+            return refused;
+        }
+        self.entries.remove(key);
+        Answer::Removed
+    }
+}
+
+impl fmt::Debug for Flaky {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Flaky")
+    }
+}
+
+impl fmt::Display for Flaky {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("flaky:")
+    }
+}
+
+#[async_trait]
+impl Primary for Flaky {
+    fn now_ms(&self) -> Option<u64> {
+        Some(self.clock.now_ms())
+    }
+
+    async fn qualify(&self) -> Result<Origin, Unfit> {
+        let mut inner = self.inner();
+        let luck = inner.rng.u32(0..4) > 0;
+        match inner.mood {
+            Mood::Well => {}
+            Mood::Flapping if luck => {}
+            Mood::Flapping | Mood::Down => {
+                let error = Error::new(Kind::Unavailable, "the primary is flaky");
+                return Err(Unfit { error, permanent: false });
+            }
+        }
+        inner.linked = true;
+        Ok(Origin("the only one".into()))
+    }
+
+    fn disconnect(&self) {
+        self.lose(&mut self.inner(), Cause::Link);
+    }
+
+    async fn disconnected(&self) {
+        let ended = self.ended.notified();
+        if self.inner().linked {
+            ended.await;
+        }
+    }
+
+    async fn ping(&self, _until: Instant) -> Result<(), Failure> {
+        self.call(false, |_, _| ())
+    }
+
+    async fn read(&self, key: &Key, _until: Instant) -> Result<Option<Entry>, Failure> {
+        self.call(false, |inner, now_ms| inner.entry(key, now_ms))
+    }
+
+    async fn write(
+        &self,
+        key: &Key,
+        fields: &Fields,
+        expiry: Expiry,
+        when: &Condition,
+        repeated: bool,
+        _until: Instant,
+    ) -> Result<Answer, Failure> {
+        self.call(true, |inner, now_ms| inner.write(key, fields, expiry.expires_at_ms, when, repeated, now_ms))
+    }
+
+    async fn touch(
+        &self,
+        key: &Key,
+        expiry: Expiry,
+        from: Option<&Revision>,
+        _until: Instant,
+    ) -> Result<Answer, Failure> {
+        self.call(true, |inner, now_ms| inner.touch(key, expiry.expires_at_ms, from, now_ms))
+    }
+
+    async fn remove(&self, key: &Key, when: &Condition, repeated: bool, _until: Instant) -> Result<Answer, Failure> {
+        self.call(true, |inner, now_ms| inner.remove(key, when, repeated, now_ms))
+    }
+
+    async fn scan(&self, cursor: Option<&str>, limit: u32, _until: Instant) -> Result<Page, Failure> {
+        let from = match cursor.map(Key::parse).transpose() {
+            Ok(from) => from.map_or(Bound::Unbounded, Bound::Excluded),
+            Err(error) => return Err(Failure { error, cause: Cause::Data }),
+        };
+        self.call(false, |inner, now_ms| {
+            let limit = limit as usize;
+            let alive = inner.entries.range((from, Bound::Unbounded)).map(|(key, _)| key);
+            let mut keys: Vec<Key> = alive.filter(|key| inner.entry(key, now_ms).is_some()).cloned().collect();
+            let more = keys.len() > limit;
+            keys.truncate(limit);
+            let cursor = keys.last().filter(|_| more).map(Key::to_string);
+            Page { keys, cursor }
+        })
+    }
+
+    async fn health(&self) -> Result<Health, Error> {
+        Ok(Health { facts: Vec::new(), findings: Vec::new() })
+    }
+}
