@@ -15,6 +15,7 @@ use ticket_host::store::{
 };
 use ticket_host::{Settings, Tickets, merge};
 
+use crate::alone::Alone;
 use crate::flaky::{Flaky, Mood};
 use crate::{RedisServer, seed};
 
@@ -318,7 +319,7 @@ async fn behind(mood: Mood, clock: ManualClock) -> SharedStore {
     let primary = Flaky::new(mood, clock.clone(), seed::rng("flaky"));
     let merge = merge(&Settings::default()).expect("engine");
     let parts = Parts { clock: Arc::new(clock), ..Parts::new(merge) };
-    Arc::new(FallbackStore::open(primary, parts).await.expect("store with fallback"))
+    Arc::new(Alone::new(FallbackStore::open(primary, parts).await.expect("store with fallback")))
 }
 
 /// The namespaces of a store in this process, each made once.

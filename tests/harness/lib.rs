@@ -1,5 +1,6 @@
 //! What a test author needs: private Redis servers, a fixture of each store, foreign hands, and the model.
 
+pub mod alone;
 pub mod appending;
 mod error_kind;
 pub mod fixture;

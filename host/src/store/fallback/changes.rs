@@ -11,6 +11,8 @@ use crate::store::primary::{Answer, Cause, Expiry, Failure};
 
 /// Most sendings of one change: each answer that calls for another brings what is there by now.
 const SENDINGS_MAX: u32 = 8;
+/// After so many of them, others are too fast for a change of whatever is there to name what that is.
+const NAMED_MAX: u32 = 4;
 
 /// What a caller wants.
 #[derive(Clone, Debug)]
@@ -38,6 +40,14 @@ enum Unanswered {
     Uncertain(Failure, Expiry),
 }
 
+/// What the primary shows of a ticket of which this host has no copy.
+enum Met {
+    Entry(Entry),
+    Nothing,
+    Damage,
+    Nobody(Failure),
+}
+
 impl Inner {
     /// Makes a change, if `when` holds.
     pub(super) async fn change(&self, key: &Key, wanted: Wanted, when: &Condition) -> Result<Outcome, Error> {
@@ -63,14 +73,24 @@ impl Inner {
     ) -> Result<Result<Outcome, Unanswered>, Error> {
         let mut copy = known.as_ref().and_then(|known| known.record.alive(self.now_ms()).cloned());
         let mut stamp = known.map(|known| known.stamp);
-        for _ in 0..SENDINGS_MAX {
+        if copy.is_none() && *when != Condition::Absent {
+            // What is not known could not be settled, should the answer to the change be lost.
+            match self.meet(key, stamp).await? {
+                Met::Entry(entry) => copy = Some(entry),
+                Met::Damage => {}
+                Met::Nothing => return Ok(Ok(Outcome::Refused(None))),
+                Met::Nobody(failure) => return Ok(Err(Unanswered::Refused(failure))),
+            }
+            stamp = self.stamp(key).await?;
+        }
+        for sending in 0..SENDINGS_MAX {
             let Some((link, until)) = self.route() else {
                 let failure = Failure { error: self.away(), cause: Cause::Time };
                 return Ok(Err(Unanswered::Refused(failure)));
             };
             // An unconditional change may land late and hit what it has not seen: what is known is named.
             let named = match (when, &copy) {
-                (Condition::Present, Some(copy)) => Condition::At(copy.revision.clone()),
+                (Condition::Present, Some(copy)) if sending < NAMED_MAX => Condition::At(copy.revision.clone()),
                 (when, _) => when.clone(),
             };
             let previous_ms = if let Condition::At(revision) = &named { revision.deadline_ms() } else { 0 };
@@ -92,7 +112,7 @@ impl Inner {
                         return Ok(Ok(Outcome::Refused(shown)));
                     }
                     copy = shown;
-                    stamp = self.shadow.get(key, self.now_ms()).await?.map(|known| known.stamp);
+                    stamp = self.stamp(key).await?;
                 }
                 Ok(Answer::Written { revision, expires_at_ms, now_ms }) => {
                     let made = self.made(wanted, copy.as_ref(), &revision, expires_at_ms);
@@ -123,6 +143,27 @@ impl Inner {
             }
         }
         Err(Error::new(Kind::Unavailable, format!("cannot change {key}: {} is too unsteady for it", self.primary)))
+    }
+
+    /// Asks the primary for a ticket of which this host has no copy.
+    async fn meet(&self, key: &Key, stamp: Option<u64>) -> Result<Met, Error> {
+        let Some((link, until)) = self.route() else {
+            return Ok(Met::Nobody(Failure { error: self.away(), cause: Cause::Time }));
+        };
+        let answer = self.primary.read(key, until).await;
+        self.note(link, answer.as_ref().err());
+        match answer {
+            Ok(shown) => {
+                self.heard(key, stamp, shown.clone()).await?;
+                Ok(shown.map_or(Met::Nothing, Met::Entry))
+            }
+            Err(Failure { cause: Cause::Data, .. }) => Ok(Met::Damage),
+            Err(failure) => Ok(Met::Nobody(failure)),
+        }
+    }
+
+    async fn stamp(&self, key: &Key) -> Result<Option<u64>, Error> {
+        Ok(self.shadow.get(key, self.now_ms()).await?.map(|known| known.stamp))
     }
 
     /// The entry that an acknowledged change made, where all of it is known.

@@ -1,1 +1,188 @@
-//! x
+//! What is sent next, and what answers mean: every row of the table.
+
+use super::*;
+use crate::store::entry::Revision;
+
+const NOW_MS: u64 = 1_000_000;
+const LATER_MS: u64 = NOW_MS + 60_000;
+
+fn ticket(history: &str, created_at: u64, expires_at_ms: u64) -> Entry {
+    let state = State {
+        facts: "{}".into(),
+        history: history.into(),
+        last_decision: "{}".into(),
+        created_at,
+        updated_at: created_at + 1,
+    };
+    lineage::entry(&state, expires_at_ms)
+}
+
+fn base() -> Entry {
+    ticket(r#"["a"]"#, 7, LATER_MS)
+}
+
+fn ours() -> Entry {
+    ticket(r#"["a","o"]"#, 7, LATER_MS + 10)
+}
+
+fn record(local: Option<Entry>, base: Option<Entry>, sent: Option<Sent>, closed_life: Option<&str>) -> Record {
+    let unsaved = Unsaved { base, sent, closed_life: closed_life.map(str::to_owned), since_ms: NOW_MS };
+    Record { unsaved: Some(unsaved), ..Record::saved(local, None, NOW_MS) }
+}
+
+/// Ours, on its way.
+fn sent() -> Record {
+    record(Some(ours()), Some(base()), Some(Sent::Write(ours())), None)
+}
+
+fn settled(record: Record, answer: Answer) -> Concluded {
+    conclude(record, answer, NOW_MS)
+}
+
+fn unsaved(concluded: &Concluded) -> &Unsaved {
+    concluded.record.unsaved.as_ref().expect("unsaved")
+}
+
+#[track_caller]
+fn is_aside(concluded: &Concluded, entry: &Entry, why: Why, left: Option<&Entry>) {
+    assert_eq!(concluded.aside, Some(Aside { entry: entry.clone(), why }));
+    assert_eq!(concluded.record.local.as_ref(), left);
+    assert_eq!(concluded.record.unsaved, None);
+}
+
+#[test]
+fn what_was_not_answered_is_sent_again_before_anything_else() {
+    let later = ticket(r#"["a","o","p"]"#, 7, LATER_MS + 20);
+    let record = record(Some(later.clone()), Some(base()), Some(Sent::Write(ours())), None);
+    let when = Condition::At(base().revision);
+    let expected = Step::Send { change: Sent::Write(ours()), when, repeated: true };
+    assert_eq!(plan(&record, NOW_MS), expected);
+    let written = Answer::Written { revision: ours().revision, expires_at_ms: LATER_MS + 10, now_ms: NOW_MS };
+    let concluded = settled(record, written);
+    assert_eq!((unsaved(&concluded).base.as_ref(), &unsaved(&concluded).sent), (Some(&ours()), &None));
+    let when = Condition::At(ours().revision);
+    assert_eq!(plan(&concluded.record, NOW_MS), Step::Send { change: Sent::Write(later), when, repeated: false });
+}
+
+#[test]
+fn a_record_that_is_home_needs_nothing_more() {
+    assert_eq!(plan(&record(Some(ours()), Some(ours()), None, None), NOW_MS), Step::Done);
+    assert_eq!(plan(&record(None, None, None, Some("7")), NOW_MS), Step::Done);
+    let expired = record(Some(ours()), None, None, None);
+    assert_eq!(plan(&expired, LATER_MS + 11), Step::Done);
+    let behind = record(Some(ours()), Some(ticket("[]", 7, LATER_MS + 99)), None, None);
+    assert!(matches!(plan(&behind, LATER_MS + 11), Step::Send { change: Sent::Removal, .. }), "it expired here");
+}
+
+#[test]
+fn the_same_content_with_another_deadline_is_where_we_go_on() {
+    for there in [ticket(r#"["a"]"#, 7, LATER_MS + 1), ticket(r#"["a","o"]"#, 7, LATER_MS + 5)] {
+        let concluded = settled(sent(), Answer::Refused(Some(there.clone())));
+        assert_eq!((unsaved(&concluded).base.as_ref(), &concluded.aside), (Some(&there), &None));
+        assert_eq!(concluded.merge_with, None);
+    }
+}
+
+#[test]
+fn a_change_elsewhere_is_merged_from_our_write_if_it_can_be_seen_there() {
+    let landed = ticket(r#"["a","o","t"]"#, 7, LATER_MS + 20);
+    let concluded = settled(sent(), Answer::Refused(Some(landed.clone())));
+    assert_eq!((unsaved(&concluded).base.as_ref(), concluded.merge_with), (Some(&ours()), Some(landed)));
+    let other = ticket(r#"["a","t"]"#, 7, LATER_MS + 20);
+    let concluded = settled(sent(), Answer::Refused(Some(other.clone())));
+    assert_eq!((unsaved(&concluded).base.as_ref(), concluded.merge_with), (Some(&base()), Some(other)));
+}
+
+#[test]
+fn what_is_gone_is_made_again_only_where_it_merely_expired() {
+    let concluded = settled(sent(), Answer::Refused(None));
+    is_aside(&concluded, &ours(), Why::GoneElsewhere, None);
+    let long = ticket(r#"["a","o"]"#, 7, LATER_MS + 90_000);
+    let touched = record(Some(long.clone()), Some(base()), Some(Sent::Write(ours())), None);
+    let concluded = conclude(touched, Answer::Refused(None), LATER_MS + 11);
+    assert_eq!((&concluded.aside, &unsaved(&concluded).base), (&None, &None));
+    assert_eq!(
+        plan(&concluded.record, LATER_MS + 11),
+        Step::Send { change: Sent::Write(long), when: Condition::Absent, repeated: false }
+    );
+}
+
+#[test]
+fn two_lives_are_never_mixed_and_a_new_id_that_is_taken_stays_theirs() {
+    let other = ticket(r#"["a"]"#, 8, LATER_MS);
+    is_aside(&settled(sent(), Answer::Refused(Some(other.clone()))), &ours(), Why::AnotherLife, Some(&other));
+    let created = record(Some(ours()), None, Some(Sent::Write(ours())), None);
+    let theirs = ticket(r#"["t"]"#, 7, LATER_MS);
+    is_aside(&settled(created, Answer::Refused(Some(theirs.clone()))), &ours(), Why::CreatedTwice, Some(&theirs));
+}
+
+#[test]
+fn a_close_wins_over_a_change_elsewhere_and_not_over_another_life() {
+    let closed = || record(None, Some(base()), Some(Sent::Removal), Some("7"));
+    let theirs = ticket(r#"["a","t"]"#, 7, LATER_MS + 20);
+    let concluded = settled(closed(), Answer::Refused(Some(theirs.clone())));
+    assert_eq!(concluded.aside, Some(Aside { entry: theirs.clone(), why: Why::ClosedHere }));
+    let when = Condition::At(theirs.revision);
+    assert_eq!(plan(&concluded.record, NOW_MS), Step::Send { change: Sent::Removal, when, repeated: false });
+    let other = ticket("[]", 8, LATER_MS);
+    let concluded = settled(closed(), Answer::Refused(Some(other.clone())));
+    assert_eq!((concluded.record.local, concluded.record.unsaved, concluded.aside), (Some(other), None, None));
+    let concluded = settled(closed(), Answer::Removed);
+    assert_eq!(plan(&concluded.record, NOW_MS), Step::Done);
+    let ended = Own { at_ms: NOW_MS, made: Made::End("7".into()) };
+    assert_eq!(concluded.record.own, Some(ended));
+}
+
+#[test]
+fn damage_stays_and_ours_is_kept_aside() {
+    let expected = Aside { entry: ours(), why: Why::Damage };
+    assert_eq!(damaged(&sent(), NOW_MS), Some(expected));
+    assert_eq!(damaged(&record(None, Some(base()), None, Some("7")), NOW_MS), None);
+}
+
+#[test]
+fn a_merge_is_written_at_what_it_was_made_with_and_keeps_its_losers() {
+    let theirs = ticket(r#"["a","t"]"#, 7, LATER_MS + 20);
+    let state = lineage::state(&ticket(r#"["a","t","o"]"#, 7, 0)).expect("state");
+    let record = record(Some(ours()), Some(base()), None, None);
+    let outcome = Merged { state, aside: Some(Side::Ours) };
+    let concluded = merged(&record, theirs.clone(), Some(outcome), NOW_MS);
+    assert_eq!(concluded.aside, Some(Aside { entry: ours(), why: Why::NotMixed }));
+    let expected = ticket(r#"["a","t","o"]"#, 7, LATER_MS + 21);
+    let when = Condition::At(theirs.revision.clone());
+    let step = plan(&concluded.record, NOW_MS);
+    assert_eq!(step, Step::Send { change: Sent::Write(expected), when, repeated: false });
+    is_aside(&merged(&record, theirs.clone(), None, NOW_MS), &ours(), Why::Unmergeable, Some(&theirs));
+}
+
+fn own(at_ms: u64, revision: &Revision) -> Option<Own> {
+    Some(Own { at_ms, made: Made::State(revision.clone()) })
+}
+
+#[test]
+fn what_was_acknowledged_after_the_newest_that_survived_is_written_back() {
+    let copy = Record::saved(Some(ours()), own(50, &ours().revision), NOW_MS);
+    let lost = |shown: Option<&Entry>, survived_ms| after_loss(&copy, shown, survived_ms, NOW_MS);
+    assert_eq!(lost(None, Some(51)), None, "it was there after that: somebody closed it");
+    let missing = lost(None, Some(50)).expect("lost");
+    assert_eq!(unsaved(&missing).base, None);
+    let older = lost(Some(&base()), None).expect("lost");
+    assert_eq!(unsaved(&older).base, Some(base()));
+    let newer = ticket(r#"["a","o","t"]"#, 7, LATER_MS + 99);
+    assert_eq!(lost(Some(&newer), None), None, "somebody went on from ours");
+    let forked = ticket(r#"["a","t"]"#, 7, LATER_MS + 99);
+    let forked = lost(Some(&forked), None).expect("lost");
+    assert_eq!(lineage::state(unsaved(&forked).base.as_ref().expect("base")).expect("state").history, r#"["a"]"#);
+}
+
+#[test]
+fn a_close_that_was_lost_is_made_again() {
+    let ended = Some(Own { at_ms: 50, made: Made::End("7".into()) });
+    let closed = Record::saved(None, ended, NOW_MS);
+    let concluded = after_loss(&closed, Some(&base()), None, NOW_MS).expect("lost");
+    assert_eq!(
+        plan(&concluded.record, NOW_MS),
+        Step::Send { change: Sent::Removal, when: Condition::At(base().revision), repeated: false }
+    );
+    assert_eq!(after_loss(&closed, Some(&ticket("[]", 8, LATER_MS)), None, NOW_MS), None, "another life");
+}
