@@ -9,6 +9,7 @@ use clap::error::ErrorKind;
 use tracing_subscriber::EnvFilter;
 
 mod args;
+mod branches;
 mod commands;
 mod doctor;
 mod escape;
@@ -20,6 +21,7 @@ mod moment;
 mod output;
 mod render;
 mod replay;
+mod session;
 mod strict;
 mod transcript;
 

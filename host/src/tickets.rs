@@ -1,6 +1,7 @@
 //! Tickets for a Rust agent: the engine's operations, typed and async, over one store.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
 use crate::engine::Engine;
@@ -72,6 +73,7 @@ pub struct Tickets {
     engine: Arc<Engine>,
     turns: Arc<Turns>,
     fallback: Option<FallbackStore>,
+    ttl_ms: u64,
 }
 
 impl Tickets {
@@ -122,8 +124,9 @@ impl Tickets {
     /// # Errors
     /// `Invalid` for a TTL that no store takes, `Bug` where the engine cannot be loaded.
     pub fn new(store: SharedStore, settings: Settings) -> Result<Self, Error> {
+        let ttl_ms = settings.ttl_ms;
         let engine = Arc::new(Engine::load(Arc::clone(&store), settings)?);
-        Ok(Self { store, engine, turns: Arc::default(), fallback: None })
+        Ok(Self { store, engine, turns: Arc::default(), fallback: None, ttl_ms })
     }
 
     /// What stands in for the store: its state, its events, what it keeps aside; none where nothing does.
@@ -136,6 +139,34 @@ impl Tickets {
     #[must_use]
     pub fn store(&self) -> &SharedStore {
         &self.store
+    }
+
+    /// Waits until the ticket that is to be brought home first is with the store, and others as far as `within`
+    /// allows; at once where the store is away or nothing waits.
+    ///
+    /// # Errors
+    /// Where the fallback's file cannot be read.
+    pub async fn repair(&self, within: Duration) -> Result<(), Error> {
+        if let Some(fallback) = &self.fallback {
+            fallback.repair(within).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts a state that was kept aside back: merged into its ticket, or as the ticket where that is gone.
+    ///
+    /// # Errors
+    /// `NotFound` for a number that no branch has, `Invalid` for a branch of another life of the ticket or one that
+    /// cannot be merged, and what writing may end with. The branch stays then.
+    pub async fn apply_branch(&self, number: u64) -> Result<Ticket, Error> {
+        let none = || Error::NotFound(format!("there is no branch {number}"));
+        let fallback = self.fallback.as_ref().ok_or_else(none)?;
+        let branch = fallback.branches().get(number).await?.ok_or_else(none)?;
+        {
+            let _turn = self.turns.take(&branch.id).await;
+            fallback.put_back(&branch, self.ttl_ms).await?;
+        }
+        self.get(&branch.id).await
     }
 
     /// Makes a new ticket, under `id` or a fresh UUID.

@@ -1,6 +1,7 @@
 //! What may be typed: commands, options and their help.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -45,9 +46,35 @@ pub(crate) struct Common {
     #[arg(long, global = true, value_name = "NAME", value_parser = Namespace::parse)]
     pub(crate) namespace: Option<Namespace>,
 
+    /// What stands in for a Redis that is away: memory:, sqlite:PATH or none
+    ///
+    /// Unless given, a SQLite file in the state folder of this user, one for each server, database, user and
+    /// namespace: what one command writes while Redis is away, the next one finds, and the first that reaches
+    /// Redis brings it there. With memory: what is not in Redis when the command ends is lost, which it says.
+    /// With none a Redis that is away is an error (exit code 75).
+    #[arg(long, global = true, verbatim_doc_comment, value_name = "WHERE", value_parser = stand_in)]
+    pub(crate) fallback: Option<StandIn>,
+
     /// How results are shown [default: table on a terminal, json elsewhere]
     #[arg(long, global = true, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
+}
+
+/// What stands in for a Redis that is away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StandIn {
+    Memory,
+    File(PathBuf),
+    None,
+}
+
+fn stand_in(text: &str) -> Result<StandIn, String> {
+    match text.split_once(':') {
+        Some(("memory", "")) => Ok(StandIn::Memory),
+        Some(("sqlite", path)) if !path.is_empty() && path != ":memory:" => Ok(StandIn::File(path.into())),
+        None if text == "none" => Ok(StandIn::None),
+        _ => Err("it is memory:, sqlite:PATH or none".into()),
+    }
 }
 
 /// How results are shown.
@@ -207,6 +234,16 @@ pub(crate) enum Command {
         /// Close tickets of the same ids first
         #[arg(long)]
         replace: bool,
+        /// How long to wait in the end for a store that is away, for example 10s or 2m
+        #[arg(long, value_name = "TIME", value_parser = moment::wait, default_value = "10s")]
+        wait: Duration,
+    },
+
+    /// Shows states that found no place in their tickets after an outage, and puts them back
+    #[command(after_help = help::BRANCHES, subcommand_required = true, arg_required_else_help = true)]
+    Branches {
+        #[command(subcommand)]
+        command: BranchCommand,
     },
 
     /// Looks at the store as its operator would: what it is, how fast, what is wrong
@@ -218,6 +255,52 @@ pub(crate) enum Command {
     Completions {
         /// The shell
         shell: Shell,
+    },
+}
+
+impl Command {
+    /// The one ticket that it is about, as it was typed.
+    pub(crate) fn ticket(&self) -> Option<&str> {
+        match self {
+            Self::New { id, .. } => id.as_deref(),
+            Self::Show { id, .. }
+            | Self::Say { id, .. }
+            | Self::Learn { id, .. }
+            | Self::Decide { id, .. }
+            | Self::Apply { id, .. }
+            | Self::Touch { id }
+            | Self::Close { id, .. }
+            | Self::Snapshot { id }
+            | Self::Rollback { id, .. } => Some(id),
+            Self::List
+            | Self::Restore { .. }
+            | Self::Replay { .. }
+            | Self::Branches { .. }
+            | Self::Doctor
+            | Self::Completions { .. } => None,
+        }
+    }
+}
+
+/// What to do with branches.
+#[derive(Subcommand)]
+pub(crate) enum BranchCommand {
+    /// Lists all branches, the oldest first
+    List,
+    /// Shows one
+    Show {
+        /// Its number
+        number: u64,
+    },
+    /// Merges one into its ticket, or makes the ticket again where it is gone, and drops the branch
+    Apply {
+        /// Its number
+        number: u64,
+    },
+    /// Drops one
+    Drop {
+        /// Its number
+        number: u64,
     },
 }
 

@@ -45,6 +45,12 @@ pub(crate) enum Failure {
         /// What stopped it.
         source: Error,
     },
+    /// The store was away to the end, and nothing keeps what it was not told.
+    #[error("the store is away, and changes to {} are lost with this process: {}", tickets(.ids), .ids.join(", "))]
+    Lost {
+        /// The tickets.
+        ids: Vec<String>,
+    },
     /// The store answers, but does not keep tickets as promised.
     #[error("the store has {0} that must be mended")]
     Unhealthy(String),
@@ -57,6 +63,10 @@ impl From<ticket_host::store::Error> for Failure {
     fn from(error: ticket_host::store::Error) -> Self {
         Self::Ticket(error.into())
     }
+}
+
+fn tickets(ids: &[String]) -> String {
+    if ids.len() == 1 { "1 ticket".into() } else { format!("{} tickets", ids.len()) }
 }
 
 /// The exit code of an error on tickets.
@@ -77,7 +87,7 @@ fn code(failure: &Failure) -> u8 {
         Failure::Ticket(error) | Failure::Replay { source: error, .. } => code_of(error),
         Failure::Input(_) => USAGE,
         Failure::AlreadyThere { .. } => CONFLICT,
-        Failure::Unhealthy(_) | Failure::Output(_) => UNAVAILABLE,
+        Failure::Lost { .. } | Failure::Unhealthy(_) | Failure::Output(_) => UNAVAILABLE,
     }
 }
 
@@ -86,6 +96,7 @@ fn hint(failure: &Failure) -> Option<&'static str> {
     let error = match failure {
         Failure::Ticket(error) | Failure::Replay { source: error, .. } => error,
         Failure::AlreadyThere { .. } => return Some("add `--replace` to close that ticket and replay anew"),
+        Failure::Lost { .. } => return Some("without `--fallback memory:` they are kept in a file until it is back"),
         Failure::Input(_) | Failure::Unhealthy(_) | Failure::Output(_) => return None,
     };
     match error {
@@ -164,5 +175,6 @@ mod tests {
         assert_eq!(code(&Failure::AlreadyThere { line: 1, id: text() }), 4);
         assert_eq!(code(&Failure::Replay { line: 1, source: Error::Denied(text()) }), 77);
         assert_eq!(code(&Failure::Unhealthy(text())), 75);
+        assert_eq!(code(&Failure::Lost { ids: vec![] }), 75);
     }
 }

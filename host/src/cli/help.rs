@@ -28,6 +28,10 @@ Stores:
   Without one: tickets.db in $XDG_STATE_HOME/ticket or ~/.local/state/ticket.
   Other users of this machine can see a password in --store; put such a URL into TICKET_STORE.
 
+When Redis is away:
+  Tickets are kept in a file of this user until a command reaches Redis, and a warning says so on stderr.
+  A ticket that only Redis knows is then unavailable (exit code 75). `--fallback none` makes every command fail.
+
 Output:
   JSON is one line on stdout: a ticket is an object, which `ticket show --help` describes. Tables are for
   people and may change. Errors and remarks go to stderr.
@@ -185,6 +189,18 @@ JSON is one object:
 Examples:
   ticket doctor
   ticket doctor --store redis://localhost";
+
+pub(crate) const BRANCHES: &str = "\
+While Redis is away, tickets are changed on this side. When it is back, both sides are merged; what finds no
+place in its ticket is kept as a branch for 30 days: a ticket that was closed or made anew elsewhere meanwhile,
+changes that do not mix. A branch holds what users said: keep it as well as a ticket.
+
+JSON is one array of {\"number\":…,\"id\":…,\"why\":…,\"at_ms\":…}; `show` adds the stored fields.
+
+Examples:
+  ticket branches list --store redis://localhost
+  ticket branches show 3 --store redis://localhost
+  ticket branches apply 3 --store redis://localhost";
 
 pub(crate) const COMPLETIONS: &str = "\
 Examples:

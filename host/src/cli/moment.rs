@@ -1,5 +1,7 @@
 //! Times as people read and type them: UTC, how far away, and times to live such as `1h30m`.
 
+use std::time::Duration;
+
 use ticket_host::store::{TTL_MS_MAX, TTL_MS_MIN};
 
 const MINUTE_S: u64 = 60;
@@ -52,17 +54,28 @@ pub(crate) fn length(seconds: u64) -> String {
 
 /// Parses a time to live, in milliseconds: seconds (`1800`), or numbers with units (`30m`, `1h30m`, `7d`).
 pub(crate) fn ttl_ms(text: &str) -> Result<u64, String> {
-    let form = || "write it as 1800 (seconds), 90s, 30m, 1h30m or 7d".to_owned();
-    let seconds = if text.bytes().all(|byte| byte.is_ascii_digit()) {
-        text.parse().map_err(|_| form())?
-    } else {
-        sum_s(text).ok_or_else(form)?
-    };
-    let ttl_ms = seconds.saturating_mul(1_000);
+    let ttl_ms = seconds(text)?.saturating_mul(1_000);
     if (TTL_MS_MIN..=TTL_MS_MAX).contains(&ttl_ms) {
         return Ok(ttl_ms);
     }
     Err(format!("a ticket lives from {} to {}", length(TTL_MS_MIN / 1_000), length(TTL_MS_MAX / 1_000)))
+}
+
+/// Parses how long to wait, 0 too.
+pub(crate) fn wait(text: &str) -> Result<Duration, String> {
+    match seconds(text)? {
+        seconds if seconds <= DAY_S => Ok(Duration::from_secs(seconds)),
+        _ => Err("nobody waits for more than a day".into()),
+    }
+}
+
+fn seconds(text: &str) -> Result<u64, String> {
+    let form = || "write it as 1800 (seconds), 90s, 30m, 1h30m or 7d".to_owned();
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        text.parse().map_err(|_| form())
+    } else {
+        sum_s(text).ok_or_else(form)
+    }
 }
 
 /// The sum of all numbers with their units, in seconds.

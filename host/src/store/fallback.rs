@@ -31,6 +31,7 @@ mod calls;
 mod changes;
 mod lineage;
 mod pacer;
+mod put_back;
 mod reconcile;
 mod record;
 mod settle;
@@ -226,23 +227,27 @@ impl FallbackStore {
     /// Where the fallback's file cannot be read.
     pub async fn leave(&self, within: Duration) -> Result<Left, Error> {
         let inner = &self.inner;
-        let _ = timeout(within, self.brought_home(None)).await;
+        let _ = timeout(within, self.brought_home()).await;
         let keys = inner.shadow.unsaved().await?;
         let id = |key: &Key| key.as_str().strip_prefix(PREFIX).unwrap_or_default().to_owned();
         Ok(Left { unsaved: keys.iter().map(id).collect(), kept: inner.shadow.is_durable() })
     }
 
-    /// Waits until a ticket, or every one, is with the store; for ever while it is away.
-    pub(crate) async fn brought_home(&self, key: Option<&Key>) {
+    /// Gives the supervisor `within` to bring home what is unsaved, while the store serves.
+    ///
+    /// # Errors
+    /// Where the fallback's file cannot be read.
+    pub async fn repair(&self, within: Duration) -> Result<(), Error> {
+        if self.inner.link().is_some() && !self.inner.shadow.unsaved().await?.is_empty() {
+            let _ = timeout(within, self.brought_home()).await;
+        }
+        Ok(())
+    }
+
+    /// Waits until everything is with the store; for ever while it is away.
+    async fn brought_home(&self) {
         let mut rounds = self.inner.rounds.subscribe();
-        loop {
-            let home = match self.inner.shadow.unsaved().await {
-                Ok(keys) => key.map_or(keys.is_empty(), |key| !keys.contains(key)),
-                Err(_) => false,
-            };
-            if home {
-                return;
-            }
+        while !self.inner.shadow.unsaved().await.is_ok_and(|keys| keys.is_empty()) {
             self.inner.wake.notify_one();
             if rounds.changed().await.is_err() {
                 return;

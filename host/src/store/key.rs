@@ -70,6 +70,14 @@ impl Namespace {
     }
 }
 
+impl Namespace {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// How keys are named in a store that others use too: `NAMESPACE:ticket:ID`, or `ticket:ID` without one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct KeyNames {

@@ -87,10 +87,10 @@ fn the_same_content_with_another_deadline_is_where_we_go_on() {
 fn a_change_elsewhere_is_merged_from_our_write_if_it_can_be_seen_there() {
     let landed = ticket(r#"["a","o","t"]"#, 7, LATER_MS + 20);
     let concluded = settled(sent(), Answer::Refused(Some(landed.clone())));
-    assert_eq!((unsaved(&concluded).base.as_ref(), concluded.merge_with), (Some(&ours()), Some(landed)));
+    assert_eq!((unsaved(&concluded).base.as_ref(), &concluded.merge_with), (Some(&ours()), &Some(landed)));
     let other = ticket(r#"["a","t"]"#, 7, LATER_MS + 20);
     let concluded = settled(sent(), Answer::Refused(Some(other.clone())));
-    assert_eq!((unsaved(&concluded).base.as_ref(), concluded.merge_with), (Some(&base()), Some(other)));
+    assert_eq!((unsaved(&concluded).base.as_ref(), &concluded.merge_with), (Some(&base()), &Some(other)));
 }
 
 #[test]

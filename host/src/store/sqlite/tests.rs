@@ -123,7 +123,7 @@ async fn files_that_are_not_ours_are_refused_and_not_touched() {
         }
     };
     let newer = |place: &Place| {
-        drop(file::open(&place.path(), None).expect("ours"));
+        drop(file::open(&place.path(), None, &file::TICKETS).expect("ours"));
         place.foreign().execute_batch("PRAGMA user_version = 2; PRAGMA journal_mode = delete").expect("newer");
     };
     type Case<'make> = (&'make dyn Fn(&Place), Kind);

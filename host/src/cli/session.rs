@@ -1,0 +1,103 @@
+//! One run of a command on the tickets of a store: opened with what stands in for it, and left in order.
+
+use std::time::Duration;
+
+use ticket_host::store::{self, Branches, Fallback, Key, Left, Place};
+use ticket_host::{Settings, Tickets};
+
+use super::args::{Common, StandIn};
+use super::escape::printable;
+use super::exit::{self, Failure};
+use super::home;
+
+/// How long one operation of a command waits for a store: a process that was started for it may take longer than
+/// a call of a service, and its store may be far.
+const DEADLINE_MS: u64 = 1_000;
+/// How long a command spends on tickets that earlier ones could not bring to the store.
+const REPAIR_TIME: Duration = Duration::from_secs(1);
+
+/// The tickets of the store that the options name.
+pub(crate) struct Session {
+    pub(crate) tickets: Tickets,
+    place: Option<Place>,
+}
+
+impl Session {
+    /// Opens the store. A ticket that earlier commands could not bring to it is brought there before any other.
+    pub(crate) async fn open(common: Common, first: Option<&str>) -> Result<Self, Failure> {
+        let url = store_url(&common)?;
+        let first = first.and_then(|id| Key::parse(&format!("ticket:{id}")).ok());
+        let fallback = fallback(&common, &url, first)?;
+        let place = fallback.as_ref().map(|fallback| fallback.place.clone());
+        let options = store::Options { namespace: common.namespace, ..store::Options::default() };
+        let mut settings =
+            Settings { image_folder: home::image_folder(), deadline_ms: DEADLINE_MS, ..Settings::default() };
+        if let Some(ttl_ms) = common.ttl {
+            settings.ttl_ms = ttl_ms;
+        }
+        let tickets = Tickets::open_with(&url, &options, fallback, settings).await?;
+        tickets.repair(REPAIR_TIME).await?;
+        Ok(Self { tickets, place })
+    }
+
+    /// Leaves the store: what is not there yet is brought there within `grace`, else kept or named as lost.
+    pub(crate) async fn leave(self, grace: Option<Duration>) -> Result<(), Failure> {
+        let Some(fallback) = self.tickets.fallback() else { return Ok(()) };
+        let serves = fallback.status().await?.store_serves;
+        let within = grace.unwrap_or(if serves { REPAIR_TIME } else { Duration::ZERO });
+        let Left { unsaved, kept } = fallback.leave(within).await?;
+        if !kept && !unsaved.is_empty() {
+            return Err(Failure::Lost { ids: unsaved });
+        }
+        let status = fallback.status().await?;
+        let store = self.tickets.store();
+        let waiting = match (unsaved.len(), &self.place) {
+            (0, _) => "what is known here was shown".to_owned(),
+            (1, Some(Place::File(path))) => format!("1 ticket waits in {} until it is back", path.display()),
+            (count, Some(Place::File(path))) => format!("{count} tickets wait in {} until it is back", path.display()),
+            (count, _) => format!("{count} tickets wait until it is back"),
+        };
+        if !status.store_serves {
+            let why = status.last_error.unwrap_or_default();
+            exit::tell(&printable(&format!("warning: {store} is away ({why}): {waiting}")));
+        } else if !unsaved.is_empty() {
+            exit::tell(&printable(&format!("warning: {store} has not been told of all yet: {waiting}")));
+        }
+        Ok(())
+    }
+}
+
+/// The branches of the store that the options name, whether it can be reached or not.
+pub(crate) async fn branches(common: &Common) -> Result<Branches, Failure> {
+    let url = store_url(common)?;
+    match fallback(common, &url, None)?.and_then(|fallback| fallback.branches) {
+        Some(path) => Ok(Branches::in_file(path).await?),
+        None => Err(Failure::Input("only a redis store has branches: name one with `--store`".into())),
+    }
+}
+
+fn store_url(common: &Common) -> Result<String, Failure> {
+    // An empty variable is the usual way to unset one for a command.
+    match common.store.clone().filter(|url| !url.is_empty()) {
+        Some(url) => Ok(url),
+        None => home::default_store(),
+    }
+}
+
+/// What stands in for a Redis server; nothing does for other stores, which are never away.
+fn fallback(common: &Common, url: &str, first: Option<Key>) -> Result<Option<Fallback>, Failure> {
+    if !url.starts_with("redis:") && !url.starts_with("rediss:") {
+        return Ok(None);
+    }
+    let files = home::fallback_files(url, common.namespace.as_ref());
+    let place = match &common.fallback {
+        Some(StandIn::None) => return Ok(None),
+        Some(StandIn::Memory) => Place::Memory,
+        Some(StandIn::File(path)) => Place::File(path.clone()),
+        None => match &files {
+            Some(files) => Place::File(files.unsaved.clone()),
+            None => Place::Memory,
+        },
+    };
+    Ok(Some(Fallback { place, branches: files.map(|files| files.branches), first, ..Fallback::default() }))
+}

@@ -1,0 +1,53 @@
+//! Puts a branch back: merges it into its ticket, or makes the ticket again where that is gone.
+
+use super::branches::Branch;
+use super::record::{life, same_content};
+use super::{FallbackStore, lineage};
+use crate::store::Store;
+use crate::store::entry::{Condition, Freshness, Outcome};
+use crate::store::error::{Error, Kind};
+use crate::store::key::{Key, PREFIX};
+use crate::ticket::Merged;
+
+/// Most attempts against others who change the ticket.
+const ATTEMPTS_MAX: u32 = 16;
+
+impl FallbackStore {
+    /// Puts a branch back for `ttl_ms` and drops it.
+    pub(crate) async fn put_back(&self, branch: &Branch, ttl_ms: u64) -> Result<(), Error> {
+        let number = branch.number;
+        let key = Key::parse(&format!("{PREFIX}{}", branch.id))?;
+        for _ in 0..ATTEMPTS_MAX {
+            let (fields, when) = match self.read(&key, Freshness::Latest).await? {
+                None => (branch.entry.fields.clone(), Condition::Absent),
+                Some(there) if same_content(&there, &branch.entry) => return self.done(number).await,
+                Some(there) if life(&there) != life(&branch.entry) => {
+                    let text =
+                        format!("branch {number} is of an earlier ticket `{}`, not of the one there is", branch.id);
+                    return Err(Error::invalid(text));
+                }
+                Some(there) => {
+                    let (Some(ours), Some(theirs)) = (lineage::state(&branch.entry), lineage::state(&there)) else {
+                        return Err(Error::invalid(format!(
+                            "branch {number} or its ticket has a form that cannot merge"
+                        )));
+                    };
+                    let base = lineage::parting(&ours, &theirs);
+                    let merged = (self.inner.merge)(base, ours, theirs).await;
+                    let Merged { state, .. } = merged.map_err(|error| {
+                        Error::invalid(format!("branch {number} cannot be merged into its ticket")).caused_by(error)
+                    })?;
+                    (lineage::entry(&state, 0).fields, Condition::At(there.revision))
+                }
+            };
+            if let Outcome::Written { .. } = self.write(&key, fields, ttl_ms, &when).await? {
+                return self.done(number).await;
+            }
+        }
+        Err(Error::new(Kind::Unavailable, format!("branch {number}: others change its ticket all the time")))
+    }
+
+    async fn done(&self, number: u64) -> Result<(), Error> {
+        self.branches().drop_branch(number).await.map(drop)
+    }
+}
