@@ -12,6 +12,7 @@ pub mod program;
 pub mod python;
 pub mod redis_server;
 pub mod seed;
+pub mod stand_in;
 
 pub use error_kind::ErrorKind;
 pub use fixture::{Fixture, Home, StoreKind};
