@@ -37,6 +37,7 @@ pub(super) async fn supervise(inner: Arc<Inner>, mut pacer: Pacer) {
         let left = inner.bring_home().await;
         inner.rounds.send_modify(|rounds| *rounds += 1);
         tokio::select! {
+            biased;
             () = inner.primary.disconnected() => inner.lost("the connection ended"),
             () = inner.wake.notified() => {}
             () = sleep(ROUND_PAUSE), if left => {}
