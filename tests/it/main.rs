@@ -7,6 +7,7 @@ mod foreign_race;
 mod interop;
 mod races;
 mod sandbox;
+mod simulation;
 mod stand_in;
 mod tidy;
 mod unfit_stores;

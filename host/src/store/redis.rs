@@ -21,7 +21,7 @@ use super::{Store, check_limit};
 use answer::Answer;
 use call::{Call, Loss};
 use failure::{Verdict, judge};
-use link::Link;
+use link::{Link, Live};
 use scripts::{Arguments, Script};
 use target::Target;
 
@@ -202,6 +202,14 @@ impl RedisStore {
         let mut command = redis::cmd("SCAN");
         command.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(limit);
         Ok((command, format!("cannot list {pattern}")))
+    }
+
+    /// Asks the server something that changes no entry, on this connection and no other.
+    async fn ask_on(&self, live: &Live, command: &redis::Cmd, what: &str) -> Result<Value, Error> {
+        live.command(command).await.map_err(|error| match judge(&error) {
+            Verdict::Refused(kind) => self.refused(kind, what.to_owned(), &error),
+            Verdict::Unknown | Verdict::Lost => self.refused(Kind::Unavailable, what.to_owned(), &error),
+        })
     }
 
     /// Asks the server something that changes no entry, on a new connection if the first gives no answer.

@@ -116,7 +116,7 @@ impl Inner {
                 }
                 Ok(Answer::Written { revision, expires_at_ms, now_ms }) => {
                     let made = self.made(wanted, copy.as_ref(), &revision, expires_at_ms);
-                    let own = Own { at_ms: now_ms, made: Made::State(revision.clone()) };
+                    let own = Own { at_ms: now_ms, made: Made::State(revision.clone()), once: true };
                     self.acknowledged(key, made, own).await?;
                     return Ok(Ok(Outcome::Written { revision, expires_at_ms }));
                 }
@@ -189,7 +189,7 @@ impl Inner {
 
     async fn removed(&self, key: &Key, copy: Option<&Entry>) -> Result<(), Error> {
         let now_ms = self.now_ms();
-        let own = copy.map(|copy| Own { at_ms: now_ms, made: Made::End(life(copy).to_owned()) });
+        let own = copy.map(|copy| Own { at_ms: now_ms, made: Made::End(life(copy).to_owned()), once: true });
         self.shadow
             .update(key, now_ms, move |known| {
                 let known = known.map(|known| known.record.clone());

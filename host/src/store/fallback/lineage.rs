@@ -70,18 +70,41 @@ pub(super) fn holds(whole: &Entry, part: &Entry) -> bool {
         && field(whole, "last_decision") == field(part, "last_decision")
 }
 
-/// Where two states of one life parted, as far as they tell: the messages that both begin with.
-pub(super) fn parting(ours: &State, theirs: &State) -> State {
-    let (mine, others) = (items(&ours.history), items(&theirs.history));
-    let common = mine.iter().zip(&others).take_while(|(one, other)| same(one, other)).count();
-    let texts: Vec<&str> = mine.iter().take(common).map(|item| item.get()).collect();
-    State {
+/// Whether every message of `part` is in `whole`, in whatever order.
+pub(super) fn has_messages_of(whole: &Entry, part: &Entry) -> bool {
+    let mut others = messages(whole);
+    messages(part).into_iter().all(|item| match others.iter().position(|other| same(item, other)) {
+        Some(place) => {
+            others.remove(place);
+            true
+        }
+        None => false,
+    })
+}
+
+/// Two states of one life whose common past is not known: a base, and ours as it goes on from there. What both
+/// hold is the past, in whatever order; a message that both have said is one.
+pub(super) fn reunite(ours: &State, theirs: &State) -> (State, State) {
+    let mut others = items(&theirs.history);
+    let (mut common, mut own) = (Vec::new(), Vec::new());
+    for item in items(&ours.history) {
+        match others.iter().position(|other| same(item, other)) {
+            Some(place) => {
+                others.remove(place);
+                common.push(item.get());
+            }
+            None => own.push(item.get()),
+        }
+    }
+    let base = State {
         facts: "{}".into(),
-        history: format!("[{}]", texts.join(",")),
+        history: format!("[{}]", common.join(",")),
         last_decision: "{}".into(),
         created_at: ours.created_at,
         updated_at: ours.updated_at.min(theirs.updated_at),
-    }
+    };
+    common.append(&mut own);
+    (base, State { history: format!("[{}]", common.join(",")), ..ours.clone() })
 }
 
 fn messages(entry: &Entry) -> Vec<&RawValue> {
@@ -147,9 +170,10 @@ mod tests {
     }
 
     #[test]
-    fn two_states_part_after_the_messages_they_share() {
-        let ours = state(&ticket("{}", r#"["a",1,"o"]"#, "{}", 5)).expect("state");
-        let theirs = state(&ticket("{}", r#"["a", 1, "t"]"#, "{}", 5)).expect("state");
-        assert_eq!(parting(&ours, &theirs).history, r#"["a",1]"#);
+    fn what_two_states_share_is_their_past_whatever_its_order() {
+        let ours = state(&ticket("{}", r#"["a","o",1,"x"]"#, "{}", 5)).expect("state");
+        let theirs = state(&ticket("{}", r#"["a", 1, "t", "x"]"#, "{}", 5)).expect("state");
+        let (base, ours) = reunite(&ours, &theirs);
+        assert_eq!((base.history.as_str(), ours.history.as_str()), (r#"["a",1,"x"]"#, r#"["a",1,"x","o"]"#));
     }
 }

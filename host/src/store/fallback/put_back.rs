@@ -32,7 +32,7 @@ impl FallbackStore {
                             "branch {number} or its ticket has a form that cannot merge"
                         )));
                     };
-                    let base = lineage::parting(&ours, &theirs);
+                    let (base, ours) = lineage::reunite(&ours, &theirs);
                     let merged = (self.inner.merge)(base, ours, theirs).await;
                     let Merged { state, .. } = merged.map_err(|error| {
                         Error::invalid(format!("branch {number} cannot be merged into its ticket")).caused_by(error)

@@ -52,6 +52,7 @@ impl Inner {
         let Some(link) = self.link() else { return Err(self.away()) };
         let answer = self.send(key, &change, &when, repeated).await;
         self.note(link, answer.as_ref().err());
+        tracing::debug!(%key, sent = change.name(), ?when, repeated, answer = %told(&answer), "reconciling");
         let answer = match answer {
             Ok(answer) => answer,
             Err(Failure { cause: Cause::Data, .. }) => {
@@ -60,7 +61,8 @@ impl Inner {
             }
             Err(Failure { error, .. }) => return Err(error),
         };
-        let conclusion = |record: &Record, now_ms| Some(settle::conclude(record.clone(), answer.clone(), now_ms));
+        let conclusion =
+            |record: &Record, now_ms| Some(settle::conclude(record.clone(), answer.clone(), repeated, now_ms));
         if let Some(Drawn { merge_with: Some(theirs) }) = self.conclude(key, branches, conclusion).await? {
             self.merge(key, theirs, branches).await?;
         }
@@ -150,6 +152,18 @@ impl Inner {
         self.branches.add(key, why, entry, self.now_ms()).await?;
         self.board.branched(key, why.text());
         Ok(())
+    }
+}
+
+/// An answer for the log, without what users said.
+fn told(answer: &Result<Answer, Failure>) -> String {
+    match answer {
+        Ok(Answer::Written { revision, .. }) => format!("written {revision}"),
+        Ok(Answer::Removed) => "removed".into(),
+        Ok(Answer::Refused(Some(there))) => format!("refused, there is {}", there.revision),
+        Ok(Answer::Refused(None)) => "refused, there is nothing".into(),
+        Ok(Answer::Clock(now_ms)) => format!("refused, it is {now_ms}"),
+        Err(failure) => failure.error.to_string(),
     }
 }
 

@@ -43,6 +43,8 @@ pub(super) struct Unsaved {
     pub(super) closed_life: Option<String>,
     /// When the first of these changes was made, for the order of reconciliation.
     pub(super) since_ms: u64,
+    /// The primary had it and lost it: whatever it has now of this life is an older state, or comes from one.
+    pub(super) lost: bool,
 }
 
 /// A change that the primary may have made, or may still make.
@@ -52,6 +54,16 @@ pub(super) enum Sent {
     Removal,
 }
 
+impl Sent {
+    /// For the log.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Write(_) => "write",
+            Self::Removal => "removal",
+        }
+    }
+}
+
 /// An own change that the primary acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Own {
@@ -59,6 +71,9 @@ pub(super) struct Own {
     pub(super) at_ms: u64,
     /// What it made.
     pub(super) made: Made,
+    /// Whether it was sent once: what was sent again, or written back after a loss, may be found in an older data
+    /// set too, and does not show how new that is.
+    pub(super) once: bool,
 }
 
 /// What an acknowledged change left with the primary.
@@ -188,8 +203,13 @@ impl Record {
         now_ms: u64,
     ) -> Self {
         let (own, unsaved) = known.map_or((None, None), |record| (record.own, record.unsaved));
-        let mut unsaved =
-            unsaved.unwrap_or_else(|| Unsaved { base: there.clone(), sent: None, closed_life: None, since_ms: now_ms });
+        let mut unsaved = unsaved.unwrap_or_else(|| Unsaved {
+            base: there.clone(),
+            sent: None,
+            closed_life: None,
+            since_ms: now_ms,
+            lost: false,
+        });
         let sent = match sent {
             Some(Change::Write(entry)) => Some(Sent::Write((*entry).clone())),
             Some(Change::Remove) => Some(Sent::Removal),

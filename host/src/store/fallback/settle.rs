@@ -9,7 +9,9 @@
 //! | the content of either with another deadline | go on from there |
 //! | something that goes on from our unanswered write | merge, from that write |
 //! | another content of the same life | merge, from the base |
+//! | an older state, after it lost data | merge, from where both parted |
 //! | nothing, past the deadline of what it had | it expired for want of us: make it again |
+//! | nothing, after it lost data | make it again |
 //! | nothing, before that | closed or evicted elsewhere: ours becomes a branch |
 //! | another life, or a ticket of an id that was new here | theirs stays, ours becomes a branch |
 //! | anything of a life that was closed here | the close wins; what it had not seen becomes a branch |
@@ -110,24 +112,27 @@ pub(super) fn done(record: Record, now_ms: u64) -> Record {
 }
 
 /// What the answer to the change on its way means.
-pub(super) fn conclude(record: Record, answer: Answer, now_ms: u64) -> Concluded {
-    let Some(Unsaved { base, sent: Some(sent), closed_life, since_ms }) = record.unsaved.clone() else {
+pub(super) fn conclude(record: Record, answer: Answer, repeated: bool, now_ms: u64) -> Concluded {
+    let Some(Unsaved { base, sent: Some(sent), closed_life, since_ms, lost }) = record.unsaved.clone() else {
         return record.into();
     };
     let go_on = |base: Option<Entry>, closed_life: Option<String>| Record {
-        unsaved: Some(Unsaved { base, sent: None, closed_life, since_ms }),
+        unsaved: Some(Unsaved { base, sent: None, closed_life, since_ms, lost }),
         ..record.clone()
     };
     match (answer, &sent) {
         (Answer::Written { expires_at_ms, now_ms, revision }, Sent::Write(entry)) => {
-            let own = Some(Own { at_ms: now_ms, made: Made::State(revision) });
+            let own = Some(Own { at_ms: now_ms, made: Made::State(revision), once: !repeated && !lost });
             let written = Entry::new(entry.fields.clone(), expires_at_ms);
             // What was closed is overwritten, unless it is this.
             let closed_life = if record.local.is_some() { None } else { closed_life };
-            Record { own, ..go_on(Some(written), closed_life) }.into()
+            let unsaved = Unsaved { base: Some(written), sent: None, closed_life, since_ms, lost: false };
+            Record { own, unsaved: Some(unsaved), ..record }.into()
         }
         (Answer::Removed, _) => {
-            let ended = base.as_ref().map(|base| Own { at_ms: now_ms, made: Made::End(life(base).to_owned()) });
+            let end =
+                |base: &Entry| Own { at_ms: now_ms, made: Made::End(life(base).to_owned()), once: !repeated && !lost };
+            let ended = base.as_ref().map(end);
             Record { own: ended.or(record.own.clone()), ..go_on(None, closed_life) }.into()
         }
         (Answer::Refused(None), _) => gone(&record, &sent, base, now_ms, go_on(None, closed_life)),
@@ -149,7 +154,8 @@ fn gone(record: &Record, sent: &Sent, base: Option<Entry>, now_ms: u64, made_ane
     let Some(local) = record.local.clone() else { return made_anew.into() };
     let sent_until_ms = if let Sent::Write(entry) = sent { entry.expires_at_ms } else { 0 };
     let until_ms = base.map_or(0, |base| base.expires_at_ms.max(sent_until_ms));
-    if is_over(until_ms, now_ms) || until_ms == 0 {
+    let lost = record.unsaved.as_ref().is_some_and(|unsaved| unsaved.lost);
+    if is_over(until_ms, now_ms) || until_ms == 0 || lost {
         return made_anew.into();
     }
     aside(record, local, Why::GoneElsewhere, None, now_ms)
@@ -181,7 +187,9 @@ fn elsewhere(
         return aside(record, local, Why::AnotherLife, Some(there), now_ms);
     }
     let landed = sent.filter(|sent| lineage::goes_on_from(&there, sent, base.as_ref()));
-    match landed.cloned().or(base) {
+    // After a loss any state of ours will do: the merge asks what both share, and not where ours came from.
+    let lost = || record.unsaved.as_ref().filter(|unsaved| unsaved.lost).map(|_| local.clone());
+    match landed.cloned().or(base).or_else(lost) {
         Some(base) => Concluded { record: go_on(Some(base), closed_life), aside: None, merge_with: Some(there) },
         None => aside(record, local, Why::CreatedTwice, Some(there), now_ms),
     }
@@ -201,8 +209,19 @@ pub(super) fn damaged(record: &Record, now_ms: u64) -> Option<Aside> {
 
 /// The three states to merge: base, ours, theirs; none where one of them is no ticket of the present schema.
 pub(super) fn to_merge(record: &Record, theirs: &Entry) -> Option<[State; 3]> {
-    let base = record.unsaved.as_ref()?.base.as_ref()?;
-    Some([lineage::state(base)?, lineage::state(record.local.as_ref()?)?, lineage::state(theirs)?])
+    let unsaved = record.unsaved.as_ref()?;
+    let local = record.local.as_ref()?;
+    let is_later = local.expires_at_ms > theirs.expires_at_ms;
+    let (ours, theirs) = (lineage::state(local)?, lineage::state(theirs)?);
+    if unsaved.lost {
+        let (base, mut ours) = lineage::reunite(&ours, &theirs);
+        if is_later {
+            // What was lost is of the same second as what is left, more often than not.
+            ours.updated_at = ours.updated_at.max(theirs.updated_at.saturating_add(1));
+        }
+        return Some([base, ours, theirs]);
+    }
+    Some([lineage::state(unsaved.base.as_ref()?)?, ours, theirs])
 }
 
 /// The record after a merge with `theirs`, or after one that is not possible.
@@ -210,9 +229,12 @@ pub(super) fn merged(record: &Record, theirs: Entry, merged: Option<Merged>, now
     let (Some(local), Some(unsaved)) = (record.local.clone(), record.unsaved.clone()) else {
         return record.clone().into();
     };
-    let Some(Merged { state, aside: side }) = merged else {
+    let (Some(Merged { mut state, aside: side }), Some(mine), Some(others)) =
+        (merged, lineage::state(&local), lineage::state(&theirs))
+    else {
         return aside(record, local, Why::Unmergeable, Some(theirs), now_ms);
     };
+    state.updated_at = state.updated_at.min(mine.updated_at.max(others.updated_at));
     let expires_at_ms = local.expires_at_ms.max(theirs.expires_at_ms.saturating_add(1));
     let mut ours = lineage::entry(&state, expires_at_ms);
     if same_content(&ours, &theirs) {
@@ -241,11 +263,15 @@ pub(super) fn after_loss(
     let may_be_lost = |own: &Own| survived_ms.is_none_or(|survived_ms| own.at_ms >= survived_ms);
     if let Some(unsaved) = &record.unsaved {
         let base = unsaved.base.as_ref()?;
-        let older = shown.is_none_or(|there| life(there) == life(base) && there.expires_at_ms < base.expires_at_ms);
-        if !older || !record.own.as_ref().is_none_or(may_be_lost) {
-            return None;
-        }
-        let unsaved = Unsaved { base: shown.cloned(), sent: None, ..unsaved.clone() };
+        let base = match shown {
+            None if record.own.as_ref().is_none_or(may_be_lost) => None,
+            None => return None,
+            Some(there) if life(there) != life(base) || same_content(there, base) => return None,
+            Some(there) if is_older(there, record.local.as_ref().unwrap_or(base)) => Some(there.clone()),
+            // Somebody went on from what was left, or from where we did: what both share tells.
+            Some(_) => Some(base.clone()),
+        };
+        let unsaved = Unsaved { base, sent: None, lost: true, ..unsaved.clone() };
         return Some(Record { unsaved: Some(unsaved), ..record.clone() }.into());
     }
     let own = record.own.as_ref().filter(|own| may_be_lost(own))?;
@@ -255,18 +281,28 @@ pub(super) fn after_loss(
         (Made::State(_), Some(local), Some(there)) if life(there) != life(local) => {
             return Some(aside(record, local.clone(), Why::AnotherLife, Some(there.clone()), now_ms));
         }
-        (Made::State(_), Some(local), Some(there)) if there.expires_at_ms < local.expires_at_ms => {
-            (Some(there.clone()), None)
-        }
-        (Made::State(_), Some(local), Some(there)) if !lineage::holds(there, local) => {
-            // Somebody went on from what was left: both are kept, from where they parted.
-            let parting = lineage::parting(&lineage::state(local)?, &lineage::state(there)?);
-            (Some(lineage::entry(&parting, 0)), None)
+        (Made::State(_), Some(local), Some(there)) if is_older(there, local) => (Some(there.clone()), None),
+        (Made::State(_), Some(local), Some(there)) if local != there && !lineage::holds(there, local) => {
+            // Somebody went on from what was left: both are kept.
+            (Some(Entry::new(local.fields.clone(), 0)), None)
         }
         (Made::End(_) | Made::State(_), _, _) => return None,
     };
-    let unsaved = Unsaved { base, sent: None, closed_life, since_ms: now_ms };
-    Some(Record { unsaved: Some(unsaved), ..record.clone() }.into())
+    let unsaved = Unsaved { base, sent: None, closed_life, since_ms: now_ms, lost: true };
+    // Where the last change was another host's, its very revision must not come back by our hand: by that the other
+    // host tells what survived.
+    let by_us = |local: &Entry| own.made == Made::State(local.revision.clone());
+    let local = record.local.clone().map(|local| match by_us(&local) {
+        true => local,
+        false => Entry::new(local.fields, local.expires_at_ms.saturating_add(1)),
+    });
+    Some(Record { local, unsaved: Some(unsaved), ..record.clone() }.into())
+}
+
+/// Whether what the primary has is an older state, to be written over. Its deadline says so, which is not sure where
+/// clocks were set: nothing may go with it.
+fn is_older(there: &Entry, ours: &Entry) -> bool {
+    there.expires_at_ms < ours.expires_at_ms && lineage::has_messages_of(ours, there)
 }
 
 #[cfg(test)]

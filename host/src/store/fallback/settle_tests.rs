@@ -26,7 +26,7 @@ fn ours() -> Entry {
 }
 
 fn record(local: Option<Entry>, base: Option<Entry>, sent: Option<Sent>, closed_life: Option<&str>) -> Record {
-    let unsaved = Unsaved { base, sent, closed_life: closed_life.map(str::to_owned), since_ms: NOW_MS };
+    let unsaved = Unsaved { base, sent, closed_life: closed_life.map(str::to_owned), since_ms: NOW_MS, lost: false };
     Record { unsaved: Some(unsaved), ..Record::saved(local, None, NOW_MS) }
 }
 
@@ -36,7 +36,7 @@ fn sent() -> Record {
 }
 
 fn settled(record: Record, answer: Answer) -> Concluded {
-    conclude(record, answer, NOW_MS)
+    conclude(record, answer, false, NOW_MS)
 }
 
 fn unsaved(concluded: &Concluded) -> &Unsaved {
@@ -99,7 +99,7 @@ fn what_is_gone_is_made_again_only_where_it_merely_expired() {
     is_aside(&concluded, &ours(), Why::GoneElsewhere, None);
     let long = ticket(r#"["a","o"]"#, 7, LATER_MS + 90_000);
     let touched = record(Some(long.clone()), Some(base()), Some(Sent::Write(ours())), None);
-    let concluded = conclude(touched, Answer::Refused(None), LATER_MS + 11);
+    let concluded = conclude(touched, Answer::Refused(None), true, LATER_MS + 11);
     assert_eq!((&concluded.aside, &unsaved(&concluded).base), (&None, &None));
     assert_eq!(
         plan(&concluded.record, LATER_MS + 11),
@@ -129,7 +129,7 @@ fn a_close_wins_over_a_change_elsewhere_and_not_over_another_life() {
     assert_eq!((concluded.record.local, concluded.record.unsaved, concluded.aside), (Some(other), None, None));
     let concluded = settled(closed(), Answer::Removed);
     assert_eq!(plan(&concluded.record, NOW_MS), Step::Done);
-    let ended = Own { at_ms: NOW_MS, made: Made::End("7".into()) };
+    let ended = Own { at_ms: NOW_MS, made: Made::End("7".into()), once: true };
     assert_eq!(concluded.record.own, Some(ended));
 }
 
@@ -156,7 +156,7 @@ fn a_merge_is_written_at_what_it_was_made_with_and_keeps_its_losers() {
 }
 
 fn own(at_ms: u64, revision: &Revision) -> Option<Own> {
-    Some(Own { at_ms, made: Made::State(revision.clone()) })
+    Some(Own { at_ms, made: Made::State(revision.clone()), once: true })
 }
 
 #[test]
@@ -171,13 +171,14 @@ fn what_was_acknowledged_after_the_newest_that_survived_is_written_back() {
     let newer = ticket(r#"["a","o","t"]"#, 7, LATER_MS + 99);
     assert_eq!(lost(Some(&newer), None), None, "somebody went on from ours");
     let forked = ticket(r#"["a","t"]"#, 7, LATER_MS + 99);
-    let forked = lost(Some(&forked), None).expect("lost");
-    assert_eq!(lineage::state(unsaved(&forked).base.as_ref().expect("base")).expect("state").history, r#"["a"]"#);
+    let concluded = lost(Some(&forked), None).expect("lost");
+    let [base, mine, _] = to_merge(&concluded.record, &forked).expect("states");
+    assert_eq!((base.history.as_str(), mine.history.as_str()), (r#"["a"]"#, r#"["a","o"]"#));
 }
 
 #[test]
 fn a_close_that_was_lost_is_made_again() {
-    let ended = Some(Own { at_ms: 50, made: Made::End("7".into()) });
+    let ended = Some(Own { at_ms: 50, made: Made::End("7".into()), once: true });
     let closed = Record::saved(None, ended, NOW_MS);
     let concluded = after_loss(&closed, Some(&base()), None, NOW_MS).expect("lost");
     assert_eq!(

@@ -90,6 +90,7 @@ impl Inner {
             let entry = self.look(&key).await?;
             if let (Some(entry), super::record::Made::State(revision)) = (&entry, &own.made)
                 && entry.revision == *revision
+                && own.once
             {
                 // What is older was there before that, and is.
                 survived_ms = Some(own.at_ms);

@@ -3,6 +3,7 @@
 use redis::Value;
 use tokio::time::Instant;
 
+use super::link::Live;
 use super::qualify::{Info, Refused, TEXT_CHARS_MAX};
 use super::{RedisStore, answer};
 use crate::store::error::Error;
@@ -13,22 +14,23 @@ use crate::store::key::printable;
 const PINGS: usize = 5;
 
 pub(super) async fn look(store: &RedisStore) -> Result<Health, Error> {
-    let info = store.info().await?;
+    let live = store.link.live().await?;
+    let info = store.info(&live).await?;
     let mut facts = vec![("address", store.link.target.address())];
     if let Some(info) = &info {
         facts.extend(facts_of(info));
     }
-    if let Some(user) = user(store).await {
+    if let Some(user) = user(store, &live).await {
         facts.push(("user", user));
     }
-    if let Some(latency_us) = latency_us(store).await {
+    if let Some(latency_us) = latency_us(store, &live).await {
         facts.push(("latency_us", latency_us.to_string()));
     }
-    let mut findings = refusals(store.probe().await?);
+    let mut findings = refusals(store.probe(&live).await?);
     match &info {
         Some(info) => {
             findings.extend(findings_of(info));
-            findings.extend(persistence(store, info).await);
+            findings.extend(persistence(store, &live, info).await);
         }
         None => findings.push(warning(
             "the user may not run INFO: version, eviction and persistence are unknown; grant it `+info`",
@@ -84,10 +86,10 @@ fn findings_of(info: &Info) -> Vec<Finding> {
     findings
 }
 
-async fn persistence(store: &RedisStore, info: &Info) -> Option<Finding> {
+async fn persistence(store: &RedisStore, live: &Live, info: &Info) -> Option<Finding> {
     let appends = info.get("aof_enabled")? == "1";
     let saved = info.get("rdb_saves").is_some_and(|saves| saves != "0");
-    if appends || saved || saves_at_times(store).await == Some(true) {
+    if appends || saved || saves_at_times(store, live).await == Some(true) {
         return None;
     }
     Some(warning(
@@ -97,10 +99,12 @@ async fn persistence(store: &RedisStore, info: &Info) -> Option<Finding> {
 }
 
 /// Whether the server is set to save now and then; none where it does not tell this user.
-async fn saves_at_times(store: &RedisStore) -> Option<bool> {
+async fn saves_at_times(store: &RedisStore, live: &Live) -> Option<bool> {
     let mut command = redis::cmd("CONFIG");
     command.arg("GET").arg("save");
-    let Value::Array(parts) = store.ask(&command, "cannot ask for the configuration").await.ok()? else { return None };
+    let Value::Array(parts) = store.ask_on(live, &command, "cannot ask for the configuration").await.ok()? else {
+        return None;
+    };
     let times = answer::bytes(parts.into_iter().nth(1)).ok()?;
     Some(!times.is_empty())
 }
@@ -140,20 +144,20 @@ fn refusals(refused: Vec<Refused>) -> Vec<Finding> {
     by_words.iter().map(finding).collect()
 }
 
-async fn user(store: &RedisStore) -> Option<String> {
+async fn user(store: &RedisStore, live: &Live) -> Option<String> {
     let mut command = redis::cmd("ACL");
     command.arg("WHOAMI");
-    let name = store.ask(&command, "cannot ask who we are").await.ok()?;
+    let name = store.ask_on(live, &command, "cannot ask who we are").await.ok()?;
     Some(printable(&answer::text(Some(name)).ok()?, TEXT_CHARS_MAX))
 }
 
 /// The median of a few round trips; none where PING is not permitted.
-async fn latency_us(store: &RedisStore) -> Option<u128> {
+async fn latency_us(store: &RedisStore, live: &Live) -> Option<u128> {
     let ping = redis::cmd("PING");
     let mut times_us = Vec::with_capacity(PINGS);
     for _ in 0..PINGS {
         let sent = Instant::now();
-        store.ask(&ping, "cannot ask for PING").await.ok()?;
+        store.ask_on(live, &ping, "cannot ask for PING").await.ok()?;
         times_us.push(sent.elapsed().as_micros());
     }
     times_us.sort_unstable();

@@ -3,6 +3,7 @@
 use redis::Value;
 
 use super::failure::{Verdict, judge_text};
+use super::link::Live;
 use super::{RedisStore, answer, scripts};
 use crate::store::error::{Error, Kind};
 use crate::store::key::printable;
@@ -40,8 +41,8 @@ impl RedisStore {
         let now = |error| Unfit { error, permanent: false };
         let never = |error| Unfit { error, permanent: true };
         let address = self.link.target.address();
-        self.link.fit().await?;
-        let info = self.info().await.map_err(now)?;
+        let live = self.link.fit().await?;
+        let info = self.info(&live).await.map_err(now)?;
         if let Some(info) = &info {
             let Some(version) = info.get("redis_version") else {
                 let text = format!("what listens at {address} is no Redis: it has no version");
@@ -53,7 +54,7 @@ impl RedisStore {
                 return Err(never(Error::new(Kind::Denied, text)));
             }
         }
-        let Some(Refused { command, words }) = self.probe().await.map_err(now)?.into_iter().next() else {
+        let Some(Refused { command, words }) = self.probe(&live).await.map_err(now)?.into_iter().next() else {
             let part = |name| info.as_ref().and_then(|info| info.get(name)).unwrap_or_default();
             return Ok(Origin(format!("{} {}", part("run_id"), part("master_replid"))));
         };
@@ -66,9 +67,9 @@ impl RedisStore {
     }
 
     /// What the server says of itself; none where it does not tell this user.
-    pub(super) async fn info(&self) -> Result<Option<Info>, Error> {
+    pub(super) async fn info(&self, live: &Live) -> Result<Option<Info>, Error> {
         let what = "cannot ask for INFO";
-        match self.ask(&redis::cmd("INFO"), what).await {
+        match self.ask_on(live, &redis::cmd("INFO"), what).await {
             Ok(value) => match answer::text(Some(value)) {
                 Ok(text) => Ok(Some(Info::parse(&text))),
                 Err(answer::Strange) => Err(self.error(Kind::Denied, what.to_owned(), "gave no answer to that")),
@@ -80,12 +81,12 @@ impl RedisStore {
     }
 
     /// Does what the scripts do on a key of nobody, which leaves nothing; what was refused.
-    pub(super) async fn probe(&self) -> Result<Vec<Refused>, Error> {
+    pub(super) async fn probe(&self, live: &Live) -> Result<Vec<Refused>, Error> {
         let what = "cannot try a write";
         let name = format!("{}{}", self.names.stored_prefix(), uuid::Uuid::new_v4());
         let mut refused = Vec::new();
         for command in scripts::probes(&name) {
-            let failed = self.ask(&command, what).await?;
+            let failed = self.ask_on(live, &command, what).await?;
             refused = parse(failed).map_err(|answer::Strange| {
                 self.error(Kind::Denied, what.to_owned(), "gave an answer that is none of ours")
             })?;

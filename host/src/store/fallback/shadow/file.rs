@@ -26,6 +26,7 @@ const SCHEMA: Schema = Schema {
         unsaved_since_ms INTEGER, own_at_ms INTEGER, gone_until_ms INTEGER NOT NULL, used INTEGER NOT NULL)
         STRICT, WITHOUT ROWID;
     CREATE INDEX record_unsaved ON record (unsaved_since_ms) WHERE unsaved_since_ms IS NOT NULL;
+    CREATE INDEX record_own ON record (own_at_ms) WHERE own_at_ms IS NOT NULL;
     CREATE TABLE origin (text TEXT NOT NULL) STRICT;
 ",
 };
@@ -66,7 +67,10 @@ impl FileShadow {
                 let (fate, answer) = step(known.as_ref());
                 match fate {
                     Fate::Keep => {}
-                    Fate::Put(record) => put(transaction, &key, &record, now_ms)?,
+                    Fate::Put(mut record) => {
+                        keep_order(transaction, known.as_ref(), &mut record)?;
+                        put(transaction, &key, &record, now_ms)?;
+                    }
                     Fate::Forget => forget(transaction, &key)?,
                 }
                 if tidy {
@@ -175,6 +179,19 @@ fn load(connection: &Connection, key: &Key, now_ms: u64) -> SqlResult<Option<Kno
         statement.query_row([key.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     let known = found.and_then(|(text, stamp)| Some(Known { record: parse(&text)?, stamp: stamp.cast_unsigned() }));
     Ok(known.filter(|known| !known.record.is_stale(now_ms)))
+}
+
+/// The primary's clock may be set back; the order of own changes must not.
+fn keep_order(transaction: &Transaction<'_>, known: Option<&Known>, record: &mut Record) -> SqlResult<()> {
+    let before = known.and_then(|known| known.record.own.as_ref());
+    if before != record.own.as_ref()
+        && let Some(own) = &mut record.own
+    {
+        let latest: Option<i64> =
+            transaction.prepare_cached("SELECT max(own_at_ms) FROM record")?.query_row([], |row| row.get(0))?;
+        own.at_ms = own.at_ms.max(u64::try_from(latest.unwrap_or(0)).unwrap_or(0));
+    }
+    Ok(())
 }
 
 fn put(transaction: &Transaction<'_>, key: &Key, record: &Record, now_ms: u64) -> SqlResult<()> {

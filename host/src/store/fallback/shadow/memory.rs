@@ -30,6 +30,8 @@ struct Records {
     uses: u64,
     bytes: usize,
     unsaved_bytes: usize,
+    /// The latest time of an own change: the primary's clock may be set back, and their order must not.
+    own_ms: u64,
     origin: Option<Origin>,
 }
 
@@ -129,7 +131,14 @@ impl Records {
         }
     }
 
-    fn put(&mut self, key: &Key, record: Record) {
+    fn put(&mut self, key: &Key, mut record: Record) {
+        let before = self.slots.get(key).and_then(|slot| slot.known.record.own.as_ref());
+        if before != record.own.as_ref()
+            && let Some(own) = &mut record.own
+        {
+            self.own_ms = self.own_ms.max(own.at_ms);
+            own.at_ms = self.own_ms;
+        }
         self.take(key);
         let bytes = record.bytes() + RECORD_BYTES;
         self.bytes += bytes;

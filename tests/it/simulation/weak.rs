@@ -1,0 +1,143 @@
+//! The same fallback with one thing done wrong, through the seams it has: its primary and its merge.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ticket_host::Merged;
+use ticket_host::store::{
+    Answer, Condition, Entry, Error, Expiry, Failure, Fields, Health, Key, Kind, Merge, Origin, Page, Primary,
+    Revision, Unfit,
+};
+use tokio::time::Instant;
+
+/// One thing done wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Weakness {
+    /// A write whose condition does not hold is made all the same.
+    BlindWrite,
+    /// Where both sides changed, ours is taken.
+    OursWins,
+    /// Where both sides changed, theirs is taken and ours forgotten.
+    TheirsWins,
+    /// A server that started anew is taken for the old one.
+    NoCheckAfterRestart,
+    /// A write that was not answered is taken for one that was not made.
+    NoRecordOfUncertain,
+}
+
+impl Weakness {
+    pub(super) const ALL: [Self; 5] =
+        [Self::BlindWrite, Self::OursWins, Self::TheirsWins, Self::NoCheckAfterRestart, Self::NoRecordOfUncertain];
+
+    /// The merge, done wrong.
+    pub(super) fn merge(self, merge: Merge) -> Merge {
+        match self {
+            Self::OursWins => Arc::new(|_, ours, _| Box::pin(async { Ok(Merged { state: ours, aside: None }) })),
+            Self::TheirsWins => Arc::new(|_, _, theirs| Box::pin(async { Ok(Merged { state: theirs, aside: None }) })),
+            Self::BlindWrite | Self::NoCheckAfterRestart | Self::NoRecordOfUncertain => merge,
+        }
+    }
+}
+
+/// A primary, done wrong.
+pub(super) struct Weak<P> {
+    pub(super) inner: P,
+    pub(super) weakness: Option<Weakness>,
+}
+
+impl<P> Weak<P> {
+    fn failed<T>(&self, answer: Result<T, Failure>) -> Result<T, Failure> {
+        match answer {
+            Err(Failure { error, cause })
+                if self.weakness == Some(Weakness::NoRecordOfUncertain) && error.kind() == Kind::Uncertain =>
+            {
+                Err(Failure { error: Error::new(Kind::Unavailable, "no answer").caused_by(error), cause })
+            }
+            answer => answer,
+        }
+    }
+}
+
+impl<P: Primary> fmt::Debug for Weak<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.inner, f)
+    }
+}
+
+impl<P: Primary> fmt::Display for Weak<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.inner, f)
+    }
+}
+
+#[async_trait]
+impl<P: Primary> Primary for Weak<P> {
+    fn now_ms(&self) -> Option<u64> {
+        self.inner.now_ms()
+    }
+
+    async fn qualify(&self) -> Result<Origin, Unfit> {
+        let origin = self.inner.qualify().await?;
+        if self.weakness == Some(Weakness::NoCheckAfterRestart) {
+            return Ok(Origin("always the same".into()));
+        }
+        Ok(origin)
+    }
+
+    fn disconnect(&self) {
+        self.inner.disconnect();
+    }
+
+    async fn disconnected(&self) {
+        self.inner.disconnected().await;
+    }
+
+    async fn ping(&self, until: Instant) -> Result<(), Failure> {
+        self.inner.ping(until).await
+    }
+
+    async fn read(&self, key: &Key, until: Instant) -> Result<Option<Entry>, Failure> {
+        self.inner.read(key, until).await
+    }
+
+    async fn write(
+        &self,
+        key: &Key,
+        fields: &Fields,
+        expiry: Expiry,
+        when: &Condition,
+        repeated: bool,
+        until: Instant,
+    ) -> Result<Answer, Failure> {
+        let answer = self.inner.write(key, fields, expiry, when, repeated, until).await;
+        if self.weakness == Some(Weakness::BlindWrite)
+            && let Ok(Answer::Refused(Some(_))) = &answer
+        {
+            return self.inner.write(key, fields, expiry, &Condition::Present, false, until).await;
+        }
+        self.failed(answer)
+    }
+
+    async fn touch(
+        &self,
+        key: &Key,
+        expiry: Expiry,
+        from: Option<&Revision>,
+        until: Instant,
+    ) -> Result<Answer, Failure> {
+        self.failed(self.inner.touch(key, expiry, from, until).await)
+    }
+
+    async fn remove(&self, key: &Key, when: &Condition, repeated: bool, until: Instant) -> Result<Answer, Failure> {
+        self.failed(self.inner.remove(key, when, repeated, until).await)
+    }
+
+    async fn scan(&self, cursor: Option<&str>, limit: u32, until: Instant) -> Result<Page, Failure> {
+        self.inner.scan(cursor, limit, until).await
+    }
+
+    async fn health(&self) -> Result<Health, Error> {
+        self.inner.health().await
+    }
+}

@@ -1,0 +1,281 @@
+//! One schedule: a server, its hosts and their agents, what goes wrong, and the peace after it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fastrand::Rng;
+use ticket_host::clock::Clock;
+use ticket_host::store::{Branches, Connector, Merge, Options, Parts, RedisStore, Stream};
+use ticket_host::{Settings, Tickets, merge};
+use ticket_tests::stand_in::{Faults, Snapshot, StandIn};
+use tokio::task::{JoinHandle, LocalSet, spawn_local};
+use tokio::time::{Instant, sleep};
+
+use super::agent::Agent;
+use super::check::check;
+use super::journal::Journal;
+use super::nemesis::Nemesis;
+use super::weak::{Weak, Weakness};
+
+/// Time of one operation.
+pub(super) const CALL_MS: u64 = 150;
+/// Tickets of a schedule; of the first half all that is said must be there in the end.
+pub(super) const TICKETS: usize = 4;
+pub(super) const PASSWORD: &str = "s3cret";
+/// When every schedule begins.
+const BASE_MS: u64 = 1_750_000_000_000;
+/// Longer than any stalled call lives.
+const ZOMBIES: Duration = Duration::from_secs(6);
+/// Within so long after the last fault everything must be home.
+const PEACE: Duration = Duration::from_secs(20);
+
+/// What happened in schedules.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Report {
+    pub(super) happened: BTreeMap<&'static str, u64>,
+    calls: u64,
+    served_here: u64,
+    branches: u64,
+}
+
+impl Report {
+    pub(super) fn add(&mut self, other: Self) {
+        for (kind, count) in other.happened {
+            *self.happened.entry(kind).or_default() += count;
+        }
+        self.calls += other.calls;
+        self.served_here += other.served_here;
+        self.branches += other.branches;
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { happened, calls, served_here, branches } = self;
+        write!(f, "{calls} calls, {served_here} served by a fallback, {branches} branches; {happened:?}")
+    }
+}
+
+/// A host's wall clock, which goes on with tokio's and is stepped now and then.
+#[derive(Clone, Debug)]
+pub(super) struct StepClock {
+    began: Instant,
+    offset_ms: Arc<AtomicI64>,
+}
+
+impl StepClock {
+    fn new() -> Self {
+        Self { began: Instant::now(), offset_ms: Arc::default() }
+    }
+
+    pub(super) fn step(&self, by_ms: i64) {
+        self.offset_ms.fetch_add(by_ms, Ordering::Relaxed);
+    }
+}
+
+impl Clock for StepClock {
+    fn now_ms(&self) -> u64 {
+        let passed_ms = u64::try_from(self.began.elapsed().as_millis()).expect("milliseconds");
+        (BASE_MS + passed_ms).saturating_add_signed(self.offset_ms.load(Ordering::Relaxed))
+    }
+}
+
+thread_local! {
+    static BEGAN: std::cell::Cell<Option<Instant>> = const { std::cell::Cell::new(None) };
+}
+
+/// The time of the log: since the schedule began.
+pub(super) struct Elapsed;
+
+impl tracing_subscriber::fmt::time::FormatTime for Elapsed {
+    fn format_time(&self, w: &mut tracing_subscriber::fmt::format::Writer<'_>) -> fmt::Result {
+        let elapsed = BEGAN.get().map(|began| began.elapsed()).unwrap_or_default();
+        write!(w, "{:>9.3}", elapsed.as_secs_f64())
+    }
+}
+
+/// The way of a host to the server.
+#[derive(Debug)]
+struct Way(StandIn);
+
+#[async_trait]
+impl Connector for Way {
+    async fn connect(&self) -> io::Result<Box<dyn Stream>> {
+        Ok(Box::new(self.0.connect().await?))
+    }
+}
+
+/// A host and its agents.
+pub(super) struct Host {
+    index: usize,
+    life: u32,
+    pub(super) tickets: Tickets,
+    /// Of this life and of those before.
+    pub(super) branches: Vec<Branches>,
+    pub(super) clock: StepClock,
+    pub(super) may_crash: bool,
+    agents: Vec<JoinHandle<()>>,
+    rng: Rng,
+    ground: Ground,
+}
+
+/// What all hosts share.
+#[derive(Clone)]
+struct Ground {
+    server: StandIn,
+    merge: Merge,
+    weakness: Option<Weakness>,
+    journal: Journal,
+}
+
+impl Ground {
+    async fn open(&self, clock: &StepClock) -> Tickets {
+        let clock: Arc<dyn Clock> = Arc::new(clock.clone());
+        loop {
+            match self.try_open(&clock).await {
+                Ok(tickets) => return tickets,
+                // Garbage: at start that is no Redis, and whoever runs the host starts it again.
+                Err(ticket_host::Error::Denied(_)) => sleep(Duration::from_millis(100)).await,
+                Err(error) => panic!("tickets: {error:?}"),
+            }
+        }
+    }
+
+    async fn try_open(&self, clock: &Arc<dyn Clock>) -> Result<Tickets, ticket_host::Error> {
+        let options = Options { clock: Arc::clone(clock), ..Options::default() };
+        let url = format!("redis://:{PASSWORD}@stand-in/");
+        let store = RedisStore::unconnected(&url, Some(Box::new(Way(self.server.clone()))), &options).expect("url");
+        let primary = Arc::new(Weak { inner: store, weakness: self.weakness });
+        let parts = Parts { clock: Arc::clone(clock), call_ms: CALL_MS, ..Parts::new(Arc::clone(&self.merge)) };
+        let settings = Settings { clock: Arc::clone(clock), deadline_ms: CALL_MS, ..Settings::default() };
+        Tickets::over(primary, parts, settings).await
+    }
+}
+
+impl Host {
+    async fn open(index: usize, mut rng: Rng, ground: &Ground) -> Self {
+        let clock = StepClock::new();
+        let tickets = ground.open(&clock).await;
+        let branches = vec![tickets.fallback().expect("fallback").branches().clone()];
+        let (may_crash, agents) = (rng.u32(0..3) == 0, Vec::new());
+        Self { index, life: 0, tickets, branches, clock, may_crash, agents, rng, ground: ground.clone() }
+    }
+
+    /// Two agents, each with tickets that the other has not: one calm, one that is closed and rolled back.
+    fn talk(&mut self, operations: u32) {
+        for first in 0..TICKETS / 2 {
+            let agent = Agent {
+                host: (self.index, self.life),
+                tickets: self.tickets.clone(),
+                ids: vec![format!("t{first}"), format!("t{}", first + TICKETS / 2)],
+                rng: self.rng.fork(),
+                journal: self.ground.journal.clone(),
+            };
+            self.agents.push(spawn_local(agent.talk(operations)));
+        }
+    }
+
+    /// Ends at once, with what it holds, and begins anew.
+    pub(super) async fn crash(&mut self) {
+        for agent in self.agents.drain(..) {
+            agent.abort();
+            let _ = agent.await;
+        }
+        self.life += 1;
+        self.tickets = self.ground.open(&self.clock).await;
+        self.branches.push(self.tickets.fallback().expect("fallback").branches().clone());
+        self.talk(10);
+    }
+
+    /// Which life it is in: what earlier ones held is gone.
+    pub(super) fn life(&self) -> (usize, u32) {
+        (self.index, self.life)
+    }
+
+    async fn is_home(&self) -> bool {
+        let status = self.tickets.fallback().expect("fallback").status().await.expect("status");
+        status.store_serves && status.unsaved == 0
+    }
+}
+
+/// Plays the schedule of a seed.
+pub(super) fn run(seed: u64, weakness: Option<Weakness>) -> Result<Report, String> {
+    thread_local! {
+        static MERGE: Merge = merge(&Settings::default()).expect("engine");
+    }
+    fastrand::seed(seed);
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("runtime");
+    let merge = MERGE.with(Merge::clone);
+    let merge = weakness.map_or(Arc::clone(&merge), |weakness| weakness.merge(merge));
+    LocalSet::new().block_on(&runtime, play(Rng::with_seed(seed), merge, weakness))
+}
+
+async fn play(mut rng: Rng, merge: Merge, weakness: Option<Weakness>) -> Result<Report, String> {
+    BEGAN.set(Some(Instant::now()));
+    let server = StandIn::new(BASE_MS, rng.u64(..));
+    server.set_password(Some(PASSWORD));
+    let ground = Ground { server: server.clone(), merge, weakness, journal: Journal::default() };
+    let mut hosts = Vec::new();
+    for index in 0..rng.usize(1..=4) {
+        hosts.push(Host::open(index, rng.fork(), &ground).await);
+    }
+    for number in 0..TICKETS {
+        hosts[0].tickets.create(Some(&format!("t{number}")), &[]).await.map_err(|error| format!("{error:?}"))?;
+    }
+    for host in &mut hosts {
+        host.talk(20);
+    }
+    let journal = ground.journal.clone();
+    let nemesis =
+        Nemesis { server: server.clone(), hosts, rng: rng.fork(), journal: journal.clone(), old: Snapshot::default() };
+    let mut hosts = Nemesis { old: server.dump(), ..nemesis }.rage(rng.u32(3..14)).await;
+    for host in &mut hosts {
+        for agent in host.agents.drain(..) {
+            agent.await.map_err(|error| format!("an agent ended: {error}"))?;
+        }
+    }
+    make_peace(&server, &hosts).await?;
+    check(&server, &hosts, &journal).await?;
+    Ok(report(&server, &hosts, &journal).await)
+}
+
+/// Ends all faults, and waits until everything is home, also after the last call that was on its way.
+async fn make_peace(server: &StandIn, hosts: &[Host]) -> Result<(), String> {
+    server.set_faults(Faults::default());
+    server.clear_modes();
+    server.thaw();
+    server.start();
+    server.set_password(Some(PASSWORD));
+    for _ in 0..2 {
+        let until = Instant::now() + PEACE;
+        for host in hosts {
+            while !host.is_home().await {
+                if Instant::now() > until {
+                    let status = host.tickets.fallback().expect("fallback").status().await;
+                    return Err(format!("host {} does not come to peace: {status:?}", host.index));
+                }
+                sleep(Duration::from_millis(20)).await;
+            }
+        }
+        sleep(ZOMBIES).await;
+    }
+    Ok(())
+}
+
+async fn report(server: &StandIn, hosts: &[Host], journal: &Journal) -> Report {
+    let (mut happened, calls, served_here) = journal.sums();
+    for (kind, count) in server.counts() {
+        *happened.entry(kind).or_default() += count;
+    }
+    let mut branches = 0;
+    for kept in hosts.iter().flat_map(|host| &host.branches) {
+        branches += kept.count().await.expect("count");
+    }
+    Report { happened, calls, served_here, branches }
+}
