@@ -12,6 +12,7 @@ use super::pacer::Pacer;
 use super::reconcile::Brought;
 use super::settle;
 use super::status::Reconciliation;
+use crate::store::entry::Entry;
 use crate::store::error::Error;
 use crate::store::key::Key;
 use crate::store::primary::{Failure, Origin, Unfit};
@@ -83,23 +84,22 @@ impl Inner {
     async fn find_lost(&self) -> Result<u64, Failure> {
         let local = |error| Failure { error, cause: crate::store::Cause::Data };
         let own = self.shadow.own().await.map_err(local)?;
-        let mut keys: Vec<Key> = own.iter().map(|(key, _)| key.clone()).collect();
         let mut shown = std::collections::BTreeMap::new();
         let (mut survived_ms, mut lost) = (None, 0);
         for (key, own) in own {
+            if survived_ms.is_some_and(|survived_ms| own.at_ms < survived_ms) {
+                // What is older was there before that, and is.
+                break;
+            }
             let entry = self.look(&key).await?;
             if let (Some(entry), super::record::Made::State(revision)) = (&entry, &own.made)
                 && entry.revision == *revision
                 && own.once
             {
-                // What is older was there before that, and is.
                 survived_ms = Some(own.at_ms);
-                shown.insert(key, Some(entry.clone()));
-                break;
             }
             shown.insert(key, entry);
         }
-        keys.retain(|key| shown.contains_key(key));
         for key in self.shadow.unsaved().await.map_err(local)? {
             if !shown.contains_key(&key) {
                 let entry = self.look(&key).await?;
@@ -113,24 +113,21 @@ impl Inner {
     }
 
     /// What the primary has under a key; damage counts as nothing that we could compare.
-    async fn look(&self, key: &Key) -> Result<Option<crate::store::Entry>, Failure> {
+    async fn look(&self, key: &Key) -> Result<Option<Entry>, Failure> {
         match self.primary.read(key, Instant::now() + self.call_time).await {
             Err(Failure { cause: crate::store::Cause::Data, .. }) => Ok(None),
             answer => answer,
         }
     }
 
-    async fn mark_lost(
-        &self,
-        key: &Key,
-        shown: Option<crate::store::Entry>,
-        survived_ms: Option<u64>,
-    ) -> Result<bool, Error> {
+    async fn mark_lost(&self, key: &Key, shown: Option<Entry>, survived_ms: Option<u64>) -> Result<bool, Error> {
         let now_ms = self.now_ms();
         let Some(known) = self.shadow.get(key, now_ms).await? else { return Ok(false) };
-        let Some(concluded) = settle::after_loss(&known.record, shown.as_ref(), survived_ms, now_ms) else {
-            return Ok(false);
-        };
+        let concluded = settle::after_loss(&known.record, shown.as_ref(), survived_ms, now_ms);
+        let revision = |entry: Option<&Entry>| entry.map(|entry| entry.revision.to_string());
+        let (ours, theirs) = (revision(known.record.local.as_ref()), revision(shown.as_ref()));
+        tracing::debug!(%key, ?ours, ?theirs, own = ?known.record.own, survived_ms, lost = concluded.is_some(), "compared");
+        let Some(concluded) = concluded else { return Ok(false) };
         if let Some(aside) = concluded.aside {
             self.keep_aside(key, aside).await?;
         }
