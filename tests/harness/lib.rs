@@ -8,7 +8,9 @@ pub mod flaky;
 pub mod foreign;
 pub mod interposed;
 pub mod model;
+pub mod ports;
 pub mod program;
+pub mod proxy;
 pub mod python;
 pub mod redis_server;
 pub mod seed;
@@ -16,4 +18,5 @@ pub mod stand_in;
 
 pub use error_kind::ErrorKind;
 pub use fixture::{Fixture, Home, StoreKind};
+pub use proxy::Proxy;
 pub use redis_server::RedisServer;

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -12,17 +11,21 @@ use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
 use tempfile::TempDir;
 
+use crate::ports::free_port;
+
 /// How long a server may take to start; it takes some 20 ms on an idle machine.
 const START_TIME_MAX: Duration = Duration::from_secs(30);
 /// How often a port may turn out to be taken by somebody faster.
 const PORTS_TRIED_MAX: u32 = 20;
 
-/// A running `redis-server` that nobody else uses, without persistence.
+/// A running `redis-server` that nobody else uses, without persistence unless it is asked for.
 #[derive(Debug)]
 pub struct RedisServer {
     folder: TempDir,
     arguments: Vec<String>,
     port: u16,
+    /// The password of the default user; none for none.
+    password: Mutex<Option<String>>,
     running: Mutex<Option<Running>>,
 }
 
@@ -42,10 +45,17 @@ impl RedisServer {
         for _ in 0..PORTS_TRIED_MAX {
             let port = free_port();
             if let Some(running) = Running::start(folder.path(), port, &arguments) {
-                return Self { folder, arguments, port, running: Mutex::new(Some(running)) };
+                let running = Mutex::new(Some(running));
+                return Self { folder, arguments, port, password: Mutex::default(), running };
             }
         }
         panic!("redis-server does not start: {}", log_of(folder.path()));
+    }
+
+    /// Starts a server that keeps its data in an append-only file, which outlives a kill.
+    #[must_use]
+    pub fn start_durable() -> Self {
+        Self::start(&["--appendonly", "yes", "--appendfsync", "everysec"])
     }
 
     /// The server that the tests of this process share; each keeps to a namespace of its own. It ends with the
@@ -91,6 +101,51 @@ impl RedisServer {
         self.client_of(&self.url()).await
     }
 
+    /// Its URL for its operator, who knows the password that was set last.
+    #[must_use]
+    pub fn operator_url(&self) -> String {
+        let password = self.password().clone();
+        password.map_or_else(|| self.url(), |password| self.url_of("", &password))
+    }
+
+    /// A plain client of its operator.
+    pub async fn operator(&self) -> MultiplexedConnection {
+        self.client_of(&self.operator_url()).await
+    }
+
+    /// Gives the server a command as its operator, and insists on the answer OK.
+    pub async fn operate(&self, words: &[&str]) {
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]);
+        let answer = self.operator().await.send_packed_command(&command).await;
+        assert!(matches!(answer, Ok(redis::Value::Okay)), "{words:?}: {answer:?}");
+    }
+
+    /// Sets the password of the default user, none for none. Other connections end: as they stand, they would be
+    /// served on.
+    pub async fn set_password(&self, password: Option<&str>) {
+        self.operate(&["CONFIG", "SET", "requirepass", password.unwrap_or_default()]).await;
+        *self.password() = password.map(str::to_owned);
+        self.end_connections().await;
+    }
+
+    /// Ends all connections but the operator's.
+    pub async fn end_connections(&self) {
+        let mut kill = redis::cmd("CLIENT");
+        kill.arg(&["KILL", "TYPE", "normal", "SKIPME", "yes"]);
+        self.operator().await.send_packed_command(&kill).await.expect("connections end");
+    }
+
+    /// Makes the server a replica of one that is not there: it keeps its data, serves reads and refuses writes.
+    pub async fn become_replica(&self) {
+        self.operate(&["REPLICAOF", "127.0.0.1", "1"]).await;
+    }
+
+    /// Makes a replica a primary.
+    pub async fn promote(&self) {
+        self.operate(&["REPLICAOF", "NO", "ONE"]).await;
+    }
+
     /// Ends the server in order.
     pub fn stop(&self) {
         self.end("TERM");
@@ -114,6 +169,16 @@ impl RedisServer {
     /// Starts the server again on its port, without data; one that still runs is killed first.
     pub fn restart(&self) {
         self.kill();
+        // Of a server that kept its data.
+        drop(fs::remove_dir_all(self.folder.path().join("appendonlydir")));
+        self.restart_keeping();
+    }
+
+    /// Starts the server again with the data that it kept; one that still runs is killed first.
+    pub fn restart_keeping(&self) {
+        self.kill();
+        // What was set at run time ended with the process.
+        *self.password() = None;
         let until = Instant::now() + START_TIME_MAX;
         loop {
             if let Some(running) = Running::start(self.folder.path(), self.port, &self.arguments) {
@@ -135,6 +200,10 @@ impl RedisServer {
             signal(&running.server, signal_name);
             running.server.wait().expect("redis-server ends");
         }
+    }
+
+    fn password(&self) -> MutexGuard<'_, Option<String>> {
+        self.password.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn running(&self) -> MutexGuard<'_, Option<Running>> {
@@ -202,11 +271,6 @@ fn signal(process: &Child, name: &str) {
     let command = format!("kill -{name} {}", process.id());
     let sent = Command::new("sh").args(["-c", &command]).status().expect("a shell");
     assert!(sent.success(), "{command}");
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("its number").port()
 }
 
 fn log_file(folder: &Path) -> PathBuf {

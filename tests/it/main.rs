@@ -6,6 +6,7 @@ mod equivalence;
 mod foreign_race;
 mod interop;
 mod races;
+mod real_faults;
 mod sandbox;
 mod simulation;
 mod stand_in;

@@ -1,0 +1,88 @@
+//! The two directions of one connection of the proxy.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::Mode;
+
+/// Most bytes that pass at once.
+const CHUNK: usize = 64 * 1024;
+/// What a drip lets through at once, and how often: some three thousand bytes a second.
+const DRIP_BYTES: usize = 7;
+const DRIP_EVERY: Duration = Duration::from_millis(2);
+
+/// Which way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Request,
+    Answer,
+}
+
+/// Carries both directions. It ends with the answers: a client that has gone away may still have its requests done.
+pub(super) async fn both(client: &mut TcpStream, server: &mut TcpStream, mode: &watch::Receiver<Mode>) {
+    let (from_client, to_client) = client.split();
+    let (from_server, to_server) = server.split();
+    let requests = carry(from_client, to_server, mode.clone(), Way::Request);
+    let answers = carry(from_server, to_client, mode.clone(), Way::Answer);
+    tokio::pin!(requests, answers);
+    tokio::select! {
+        () = &mut requests => answers.await,
+        () = &mut answers => {}
+    }
+}
+
+async fn carry(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mut mode: watch::Receiver<Mode>,
+    way: Way,
+) {
+    let mut held = Vec::new();
+    let mut ended = false;
+    loop {
+        let now = *mode.borrow_and_update();
+        if now != Mode::Stall {
+            if !held.is_empty() && !forward(&held, &mut to, now, way).await {
+                return;
+            }
+            held.clear();
+            if ended {
+                let _ = to.shutdown().await;
+                return;
+            }
+        }
+        let mut chunk = [0; CHUNK];
+        tokio::select! {
+            changed = mode.changed() => if changed.is_err() { return },
+            read = from.read(&mut chunk), if !ended => match read {
+                Ok(0) | Err(_) => ended = true,
+                Ok(count) => held.extend_from_slice(&chunk[..count]),
+            },
+        }
+    }
+}
+
+/// Passes bytes on as the mode has it; whether the connection goes on.
+async fn forward(bytes: &[u8], to: &mut (impl AsyncWrite + Unpin), mode: Mode, way: Way) -> bool {
+    match (mode, way) {
+        (Mode::Half, Way::Answer) => true,
+        (Mode::Truncate, Way::Answer) => {
+            let _ = to.write_all(&bytes[..bytes.len() / 2]).await;
+            false
+        }
+        (Mode::Drip, _) => {
+            for few in bytes.chunks(DRIP_BYTES) {
+                if to.write_all(few).await.is_err() {
+                    return false;
+                }
+                sleep(DRIP_EVERY).await;
+            }
+            true
+        }
+        _ => to.write_all(bytes).await.is_ok(),
+    }
+}

@@ -1,0 +1,6 @@
+//! Real servers, real sockets and real signals: Redis fails as it fails, agents notice nothing, and everything that
+//! they were told is at home in the end.
+
+mod scene;
+mod servers;
+mod wires;
