@@ -34,6 +34,7 @@ pub struct RedisServer {
 struct Running {
     server: Child,
     watchdog: Child,
+    stands_still: bool,
 }
 
 impl RedisServer {
@@ -158,12 +159,12 @@ impl RedisServer {
 
     /// Makes the server stand still, its connections open.
     pub fn pause(&self) {
-        self.signal("STOP");
+        self.stand_still(true);
     }
 
     /// Makes a server that stands still go on.
     pub fn resume(&self) {
-        self.signal("CONT");
+        self.stand_still(false);
     }
 
     /// Starts the server again on its port, without data; one that still runs is killed first.
@@ -189,9 +190,16 @@ impl RedisServer {
         }
     }
 
-    fn signal(&self, name: &str) {
-        if let Some(running) = &*self.running() {
-            signal(&running.server, name);
+    /// Whether its process is there and takes commands.
+    #[must_use]
+    pub fn serves(&self) -> bool {
+        self.running().as_ref().is_some_and(|running| !running.stands_still)
+    }
+
+    fn stand_still(&self, still: bool) {
+        if let Some(running) = &mut *self.running() {
+            signal(&running.server, if still { "STOP" } else { "CONT" });
+            running.stands_still = still;
         }
     }
 
@@ -232,7 +240,7 @@ impl Running {
                 ErrorKind::NotFound => panic!("redis-server is missing: apt-get install redis-server"),
                 _ => panic!("redis-server cannot be started: {error}"),
             });
-        let mut running = Self { watchdog: watchdog(&server), server };
+        let mut running = Self { watchdog: watchdog(&server), server, stands_still: false };
         let until = Instant::now() + START_TIME_MAX;
         // The log is this server's own; on the port somebody else might answer.
         while !fs::read_to_string(&log).is_ok_and(|log| log.contains("Ready to accept connections")) {

@@ -1,6 +1,10 @@
 //! Real servers, real sockets and real signals: Redis fails as it fails, agents notice nothing, and everything that
 //! they were told is at home in the end.
 
+mod killed;
+mod measures;
 mod scene;
+mod schedules;
 mod servers;
+mod two_hosts;
 mod wires;

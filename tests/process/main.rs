@@ -2,11 +2,12 @@
 //!
 //! `read URL NAMESPACE KEY` prints a line of name, tab and text for each field.
 //! `announce URL ID LIFE` appends until it is killed, and prints each message that was acknowledged.
+//! `announce-behind URL FILE ID LIFE` does so with a fallback in a file.
 //! `append URL NAMESPACE ID WRITER TASKS COUNT` lets so many tasks append so many messages each.
 
 use anyhow::{Context, bail};
-use ticket_host::store::{self, Freshness, Key, Namespace, Options};
-use ticket_host::{Change, Settings, Tickets};
+use ticket_host::store::{self, Fallback, Freshness, Key, Namespace, Options, Place};
+use ticket_host::{Change, Error, Settings, Tickets};
 use ticket_tests::appending;
 
 #[tokio::main]
@@ -28,14 +29,30 @@ async fn main() -> anyhow::Result<()> {
             appending::by_tasks(&tickets, id, writer, tasks.parse()?, count.parse()?).await;
         }
         ["announce", url, id, life] => {
-            let tickets = Tickets::open(url).await?;
-            for number in 0.. {
-                let message = format!("{life}-{number}");
-                tickets.apply(id, &[Change::say(&message)], None).await?;
-                println!("{message}");
-            }
+            announce(&Tickets::open(url).await?, id, life).await?;
+        }
+        ["announce-behind", url, file, id, life] => {
+            let fallback = Fallback { place: Place::File(file.into()), ..Fallback::default() };
+            let (options, settings) = (Options::default(), Settings::default());
+            announce(&Tickets::open_with(url, &options, Some(fallback), settings).await?, id, life).await?;
         }
         _ => bail!("unknown arguments {arguments:?}"),
+    }
+    Ok(())
+}
+
+async fn announce(tickets: &Tickets, id: &str, life: &str) -> anyhow::Result<()> {
+    for number in 0.. {
+        let message = format!("{life}-{number}");
+        loop {
+            match tickets.apply(id, &[Change::say(&message)], None).await {
+                Ok(_) => break,
+                // Another process with the same file was first too often: nothing was written.
+                Err(Error::Conflict(Some(_))) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        println!("{message}");
     }
     Ok(())
 }

@@ -1,0 +1,117 @@
+//! Random schedules: two hosts, several tickets, many agents, and any of the real faults at any time. Everything that
+//! was acknowledged is in its ticket in the end, once, or kept aside by one of the hosts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use ticket_tests::seed::{rng, seed};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use agents::{Agents, Kind};
+use faults::Fault;
+
+mod agents;
+mod faults;
+mod verdict;
+
+/// Schedules unless `TICKET_FAULT_SCHEDULES` says how many.
+const SCHEDULES: u64 = 60;
+/// Operations of one schedule at least: sixty make a hundred thousand.
+const OPERATIONS: u64 = 1_700;
+/// Schedules at once: they wait for their servers more than they work.
+const AT_ONCE: usize = 4;
+/// How long a fault lasts at most while nobody gets anything done.
+const FAULT_TIME_MAX: Duration = Duration::from_millis(700);
+/// Operations from one fault to the next.
+const PAUSE_OPERATIONS_MAX: u64 = 200;
+/// Operations in a fault.
+const FAULT_OPERATIONS_MAX: u64 = 300;
+
+/// What came of one schedule.
+#[derive(Debug, Default)]
+struct Tally {
+    operations: u64,
+    acknowledged: u64,
+    aside: u64,
+    branches: u64,
+    refused: BTreeMap<&'static str, u64>,
+    faults: BTreeMap<&'static str, u64>,
+}
+
+impl Tally {
+    fn add(&mut self, other: Self) {
+        self.operations += other.operations;
+        self.acknowledged += other.acknowledged;
+        self.aside += other.aside;
+        self.branches += other.branches;
+        for (name, count) in other.refused {
+            *self.refused.entry(name).or_default() += count;
+        }
+        for (name, count) in other.faults {
+            *self.faults.entry(name).or_default() += count;
+        }
+    }
+}
+
+fn schedules() -> u64 {
+    std::env::var("TICKET_FAULT_SCHEDULES")
+        .map_or(SCHEDULES, |text| text.parse().expect("TICKET_FAULT_SCHEDULES is a number"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 6)]
+async fn nothing_acknowledged_is_lost_whatever_fails_when() {
+    let (count, begun) = (schedules(), Instant::now());
+    println!("TICKET_SEED={} TICKET_FAULT_SCHEDULES={count}", seed());
+    let places = Arc::new(Semaphore::new(AT_ONCE));
+    let mut running = JoinSet::new();
+    for number in 0..count {
+        let place = Arc::clone(&places).acquire_owned().await.unwrap();
+        running.spawn(async move {
+            let tally = schedule(number).await;
+            drop(place);
+            tally
+        });
+    }
+    let mut total = Tally::default();
+    for tally in running.join_all().await {
+        total.add(tally);
+    }
+    println!("{count} schedules in {:?}: {total:?}", begun.elapsed());
+    assert!(total.operations >= count * OPERATIONS);
+    // Behind a fallback nearly everything succeeds: what does not is a lost race or a ticket not yet written back.
+    let refused: u64 = total.refused.values().sum();
+    assert!(refused * 10 <= total.operations, "{total:?}");
+}
+
+async fn schedule(number: u64) -> Tally {
+    let mut rng = rng(&format!("fault schedule {number}"));
+    let agents = Agents::begin(&mut rng).await;
+    let mut faults: BTreeMap<&'static str, u64> = BTreeMap::new();
+    while agents.operations() < OPERATIONS {
+        agents.pass(rng.u64(1..=PAUSE_OPERATIONS_MAX), FAULT_TIME_MAX).await;
+        for fault in some_faults(&mut rng) {
+            *faults.entry(fault.name()).or_default() += 1;
+            fault.begin(&agents.ground).await;
+            if rng.bool() {
+                agents.pass(rng.u64(1..=FAULT_OPERATIONS_MAX), FAULT_TIME_MAX).await;
+            }
+        }
+        agents.pass(rng.u64(1..=FAULT_OPERATIONS_MAX), FAULT_TIME_MAX).await;
+        faults::mend(&agents.ground, &mut rng).await;
+    }
+    let done = agents.end().await;
+    let tally = verdict::check(number, done).await;
+    Tally { faults, ..tally }
+}
+
+/// One fault, now and then two at once.
+fn some_faults(rng: &mut Rng) -> Vec<Fault> {
+    let count = if rng.u8(..4) == 0 { 2 } else { 1 };
+    (0..count).map(|_| Fault::any(rng)).collect()
+}
+
+/// What was said or learnt, by ticket.
+type Told = BTreeMap<(String, Kind), BTreeSet<String>>;

@@ -1,0 +1,64 @@
+//! What must be true after a schedule.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use ticket_host::store::Branch;
+
+use super::super::scene::{home, plain};
+use super::super::two_hosts::counted;
+use super::agents::{Done, Kind};
+use super::{Tally, seed};
+
+/// Waits until everything is home and looks at it from everywhere.
+pub(super) async fn check(number: u64, done: Done) -> Tally {
+    let Done { ground, hosts, operations, acknowledged, refused, ids } = done;
+    let mut branches = Vec::new();
+    for host in &hosts {
+        home(host).await;
+    }
+    for host in &hosts {
+        branches.extend(host.fallback().unwrap().branches().list().await.unwrap());
+    }
+    let elsewhere = plain(&ground.server).await;
+    let mut tally = Tally { operations, refused, branches: branches.len() as u64, ..Tally::default() };
+    for id in &ids {
+        let of = format!("schedule {number} of TICKET_SEED={}, {id}", seed());
+        let there = elsewhere.get(id).await.unwrap_or_else(|error| panic!("{of}: {error:?}"));
+        for host in &hosts {
+            assert_eq!(host.get(id).await.unwrap(), there, "{of}");
+        }
+        let history = counted(&there.history);
+        let twice: Vec<_> = history.iter().filter(|(_, count)| **count > 1).collect();
+        assert!(twice.is_empty(), "{of}: said more than once: {twice:?}");
+        let facts: BTreeMap<String, Value> = serde_json::from_str(&there.facts).unwrap();
+        let aside: Vec<&Branch> = branches.iter().filter(|branch| branch.id == *id).collect();
+        for (kind, known) in
+            [(Kind::Said, history.keys().cloned().collect()), (Kind::Learnt, facts.keys().cloned().collect())]
+        {
+            let kept_aside = in_branches(&aside, kind);
+            let told = acknowledged.get(&(id.clone(), kind)).cloned().unwrap_or_default();
+            tally.acknowledged += told.len() as u64;
+            let missing: BTreeSet<String> = told.difference(&known).cloned().collect();
+            let lost: Vec<&String> = missing.difference(&kept_aside).collect();
+            let why: Vec<&str> = aside.iter().map(|branch| branch.why.as_str()).collect();
+            assert!(lost.is_empty(), "{of}: {kind:?} and lost: {lost:?}; branches: {why:?}");
+            tally.aside += missing.len() as u64;
+        }
+    }
+    tally
+}
+
+/// All that was said or learnt in these branches.
+fn in_branches(branches: &[&Branch], kind: Kind) -> BTreeSet<String> {
+    let name = if kind == Kind::Said { "history" } else { "facts" };
+    let mut told = BTreeSet::new();
+    for branch in branches {
+        let Some((_, text)) = branch.entry.fields.iter().find(|(field, _)| field == name) else { continue };
+        match kind {
+            Kind::Said => told.extend(counted(text).into_keys()),
+            Kind::Learnt => told.extend(serde_json::from_str::<BTreeMap<String, Value>>(text).unwrap().into_keys()),
+        }
+    }
+    told
+}
