@@ -30,6 +30,7 @@ mod breaker;
 mod calls;
 mod changes;
 mod lineage;
+mod loss;
 mod pacer;
 mod put_back;
 mod reconcile;

@@ -26,9 +26,9 @@ const AT_ONCE: usize = 4;
 /// How long a fault lasts at most while nobody gets anything done.
 const FAULT_TIME_MAX: Duration = Duration::from_millis(700);
 /// Operations from one fault to the next.
-const PAUSE_OPERATIONS_MAX: u64 = 200;
+const PAUSE_OPERATIONS_MAX: u64 = 60;
 /// Operations in a fault.
-const FAULT_OPERATIONS_MAX: u64 = 300;
+const FAULT_OPERATIONS_MAX: u64 = 100;
 
 /// What came of one schedule.
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ struct Tally {
     operations: u64,
     acknowledged: u64,
     aside: u64,
-    branches: u64,
+    branches: BTreeMap<String, u64>,
     refused: BTreeMap<&'static str, u64>,
     faults: BTreeMap<&'static str, u64>,
 }
@@ -46,7 +46,9 @@ impl Tally {
         self.operations += other.operations;
         self.acknowledged += other.acknowledged;
         self.aside += other.aside;
-        self.branches += other.branches;
+        for (why, count) in other.branches {
+            *self.branches.entry(why).or_default() += count;
+        }
         for (name, count) in other.refused {
             *self.refused.entry(name).or_default() += count;
         }
@@ -103,7 +105,8 @@ async fn schedule(number: u64) -> Tally {
         faults::mend(&agents.ground, &mut rng).await;
     }
     let done = agents.end().await;
-    let tally = verdict::check(number, done).await;
+    let of = format!("schedule {number} of TICKET_SEED={} with {faults:?}", seed());
+    let tally = verdict::check(&of, done).await;
     Tally { faults, ..tally }
 }
 

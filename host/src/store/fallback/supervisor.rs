@@ -1,5 +1,6 @@
 //! The supervisor: the task that owns the link to the primary, brings unsaved changes home, and closes the breaker.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +11,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::Inner;
 use super::pacer::Pacer;
 use super::reconcile::Brought;
-use super::settle;
 use super::status::Reconciliation;
-use crate::store::entry::Entry;
-use crate::store::error::Error;
-use crate::store::key::Key;
-use crate::store::primary::{Failure, Origin, Unfit};
+use crate::store::primary::Unfit;
 
 /// How often an idle link is asked for a sign of life: a dead one is found before the next caller finds it.
 const PING_EVERY: Duration = Duration::from_secs(5);
@@ -49,7 +46,7 @@ pub(super) async fn supervise(inner: Arc<Inner>, mut pacer: Pacer) {
 
 impl Inner {
     /// Makes a new link, finds out what the server has lost, and closes the breaker.
-    pub(super) async fn attempt(&self) -> Result<(), Unfit> {
+    pub(super) async fn attempt(self: &Arc<Self>) -> Result<(), Unfit> {
         let origin = self.primary.qualify().await?;
         if let Err(error) = self.adopt(origin).await {
             self.primary.disconnect();
@@ -64,74 +61,6 @@ impl Inner {
         let Some(link) = self.link() else { return };
         let answer = self.primary.ping(Instant::now() + self.call_time).await;
         self.note(link, answer.as_ref().err());
-    }
-
-    /// Speaks of the data set of `origin` from now on; where that is another one, what it lost is to be written back.
-    async fn adopt(&self, origin: Origin) -> Result<(), Error> {
-        let known = self.shadow.origin().await?;
-        if known.as_ref() == Some(&origin) {
-            return Ok(());
-        }
-        let Some(_lock) = self.shadow.lock()? else { return Ok(()) };
-        if known.is_some() {
-            let lost = self.find_lost().await.map_err(|failure| failure.error)?;
-            self.board.data_lost(lost);
-        }
-        self.shadow.set_origin(origin).await
-    }
-
-    /// Finds what was acknowledged after the newest own change that is still there, and marks it as unsaved.
-    async fn find_lost(&self) -> Result<u64, Failure> {
-        let local = |error| Failure { error, cause: crate::store::Cause::Data };
-        let own = self.shadow.own().await.map_err(local)?;
-        let mut shown = std::collections::BTreeMap::new();
-        let (mut survived_ms, mut lost) = (None, 0);
-        for (key, own) in own {
-            if survived_ms.is_some_and(|survived_ms| own.at_ms < survived_ms) {
-                // What is older was there before that, and is.
-                break;
-            }
-            let entry = self.look(&key).await?;
-            if let (Some(entry), super::record::Made::State(revision)) = (&entry, &own.made)
-                && entry.revision == *revision
-                && own.once
-            {
-                survived_ms = Some(own.at_ms);
-            }
-            shown.insert(key, entry);
-        }
-        for key in self.shadow.unsaved().await.map_err(local)? {
-            if !shown.contains_key(&key) {
-                let entry = self.look(&key).await?;
-                shown.insert(key, entry);
-            }
-        }
-        for (key, entry) in shown {
-            lost += u64::from(self.mark_lost(&key, entry, survived_ms).await.map_err(local)?);
-        }
-        Ok(lost)
-    }
-
-    /// What the primary has under a key; damage counts as nothing that we could compare.
-    async fn look(&self, key: &Key) -> Result<Option<Entry>, Failure> {
-        match self.primary.read(key, Instant::now() + self.call_time).await {
-            Err(Failure { cause: crate::store::Cause::Data, .. }) => Ok(None),
-            answer => answer,
-        }
-    }
-
-    async fn mark_lost(&self, key: &Key, shown: Option<Entry>, survived_ms: Option<u64>) -> Result<bool, Error> {
-        let now_ms = self.now_ms();
-        let Some(known) = self.shadow.get(key, now_ms).await? else { return Ok(false) };
-        let concluded = settle::after_loss(&known.record, shown.as_ref(), survived_ms, now_ms);
-        let revision = |entry: Option<&Entry>| entry.map(|entry| entry.revision.to_string());
-        let (ours, theirs) = (revision(known.record.local.as_ref()), revision(shown.as_ref()));
-        tracing::debug!(%key, ?ours, ?theirs, own = ?known.record.own, survived_ms, lost = concluded.is_some(), "compared");
-        let Some(concluded) = concluded else { return Ok(false) };
-        if let Some(aside) = concluded.aside {
-            self.keep_aside(key, aside).await?;
-        }
-        self.replace(key, known.stamp, concluded.record).await
     }
 
     /// Brings every unsaved ticket home, the one that is waited for first, then in order of age; whether some are
@@ -159,7 +88,7 @@ impl Inner {
         let places = Arc::new(Semaphore::new(AT_ONCE));
         let mut at_work = JoinSet::new();
         let (mut total, mut left) = (Reconciliation::default(), false);
-        let mut begun = std::collections::BTreeSet::new();
+        let mut begun = BTreeSet::new();
         for key in ordered {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
             if self.link().is_none() {

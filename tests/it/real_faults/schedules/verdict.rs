@@ -7,11 +7,11 @@ use ticket_host::store::Branch;
 
 use super::super::scene::{home, plain};
 use super::super::two_hosts::counted;
+use super::Tally;
 use super::agents::{Done, Kind};
-use super::{Tally, seed};
 
 /// Waits until everything is home and looks at it from everywhere.
-pub(super) async fn check(number: u64, done: Done) -> Tally {
+pub(super) async fn check(schedule: &str, done: Done) -> Tally {
     let Done { ground, hosts, operations, acknowledged, refused, ids } = done;
     let mut branches = Vec::new();
     for host in &hosts {
@@ -21,9 +21,12 @@ pub(super) async fn check(number: u64, done: Done) -> Tally {
         branches.extend(host.fallback().unwrap().branches().list().await.unwrap());
     }
     let elsewhere = plain(&ground.server).await;
-    let mut tally = Tally { operations, refused, branches: branches.len() as u64, ..Tally::default() };
+    let mut tally = Tally { operations, refused, ..Tally::default() };
+    for branch in &branches {
+        *tally.branches.entry(branch.why.clone()).or_default() += 1;
+    }
     for id in &ids {
-        let of = format!("schedule {number} of TICKET_SEED={}, {id}", seed());
+        let of = format!("{schedule}, {id}");
         let there = elsewhere.get(id).await.unwrap_or_else(|error| panic!("{of}: {error:?}"));
         for host in &hosts {
             assert_eq!(host.get(id).await.unwrap(), there, "{of}");
