@@ -106,9 +106,22 @@ pub(super) fn sending(mut record: Record, change: &Sent) -> Record {
     record
 }
 
-/// The record that needs nothing more.
+/// The record that needs nothing more. What is home by now counts as acknowledged now, also where it was found there
+/// and not answered for.
 pub(super) fn done(record: Record, now_ms: u64) -> Record {
-    Record::saved(record.alive(now_ms).cloned(), record.own, now_ms)
+    let local = record.alive(now_ms).cloned();
+    let made = match (&local, record.unsaved.as_ref().and_then(|unsaved| unsaved.closed_life.clone())) {
+        // Whose state it is cannot be told: by a revision that none has, it is taken for another's.
+        (Some(local), _) => Made::State(Entry::new(local.fields.clone(), 0).revision),
+        (None, Some(life)) => Made::End(life),
+        (None, None) => return Record::saved(local, record.own, now_ms),
+    };
+    let answered = record.own.as_ref().is_some_and(|own| match (&own.made, &local) {
+        (Made::State(revision), Some(local)) => *revision == local.revision,
+        (answered, _) => *answered == made,
+    });
+    let found = Own { at_ms: now_ms, made, once: false };
+    Record::saved(local, if answered { record.own } else { Some(found) }, now_ms)
 }
 
 /// What the answer to the change on its way means.
