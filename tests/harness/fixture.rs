@@ -324,9 +324,12 @@ async fn behind(mood: Mood, clock: ManualClock) -> SharedStore {
 
 /// The namespaces of a store in this process, each made once.
 pub(crate) struct Spaces {
-    make: Box<dyn Fn(Option<&str>) -> Making + Send + Sync>,
+    make: Make,
     made: tokio::sync::Mutex<BTreeMap<Option<String>, SharedStore>>,
 }
+
+/// Makes the store of a namespace.
+type Make = Box<dyn Fn(Option<&str>) -> Making + Send + Sync>;
 
 enum Making {
     Made(SharedStore),
@@ -334,7 +337,7 @@ enum Making {
 }
 
 impl Spaces {
-    fn new(make: Box<dyn Fn(Option<&str>) -> Making + Send + Sync>) -> Self {
+    fn new(make: Make) -> Self {
         Self { make, made: tokio::sync::Mutex::default() }
     }
 

@@ -12,7 +12,15 @@ const FUNCTION_LINES_MAX: usize = 70;
 /// Words and the only places, by the beginnings of paths, where they may stand.
 const ROOMS: &[(&str, &[&str])] = &[
     ("redis::", &["host/src/store.rs", "host/src/store/redis", "tests/"]),
-    ("rusqlite::", &["host/src/store/sqlite", "tests/"]),
+    (
+        "rusqlite::",
+        &[
+            "host/src/store/sqlite",
+            "host/src/store/fallback/shadow/file.rs",
+            "host/src/store/fallback/branches/file.rs",
+            "tests/",
+        ],
+    ),
     ("wasmtime::", &["host/src/engine"]),
     ("wit_bindgen::", &["guest/engine/src/component.rs"]),
     ("bindgen!(", &["host/src/engine/bindings.rs"]),

@@ -22,7 +22,7 @@ use crate::ticket::{Merged, State};
 use crate::turns::Turns;
 use breaker::Breaker;
 use pacer::Pacer;
-use shadow::{FileShadow, MemoryShadow, Shadow};
+use shadow::{FileShadow, MemoryShadow, NoteName, Shadow};
 use status::Board;
 
 mod branches;
@@ -174,8 +174,9 @@ impl FallbackStore {
             None => Branches::in_memory(),
             Some(path) => Branches::in_file(path).await?,
         };
+        let last = shadow.note(NoteName::Reconciliation).await?.and_then(|text| Reconciliation::from_text(&text));
         let inner = Arc::new(Inner {
-            board: Board::new(primary.to_string()),
+            board: Board::new(primary.to_string(), last),
             primary,
             shadow,
             branches,

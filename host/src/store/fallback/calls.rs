@@ -92,15 +92,14 @@ impl Store for FallbackStore {
         let status = self.status().await?;
         let branches = self.branches().count().await?;
         let mut facts = vec![
+            ("fallback", self.inner.shadow.to_string()),
             ("breaker", if status.store_serves { "closed" } else { "open" }.to_owned()),
             ("unsaved_tickets", status.unsaved.to_string()),
             ("branches", branches.to_string()),
         ];
         facts.extend(status.last_error.clone().map(|error| ("last_error", error)));
-        facts.extend(status.last_reconciliation.map(|last| {
-            let (tickets, branches) = (last.tickets, last.branches);
-            ("last_reconciliation", format!("{tickets} tickets, {branches} branches, at {} ms", last.at_ms))
-        }));
+        let now_ms = self.inner.now_ms();
+        facts.extend(status.last_reconciliation.map(|last| ("last_reconciliation", last.describe(now_ms))));
         let mut findings = Vec::new();
         if status.store_serves {
             let health = self.inner.primary.health().await?;

@@ -1,5 +1,7 @@
 //! One change: sent to the primary where that serves, else made here and kept until it can be brought home.
 
+use tokio::time::Instant;
+
 use super::Inner;
 use super::record::{Change, Made, Own, Record, life};
 use super::shadow::{Fate, Known};
@@ -95,14 +97,7 @@ impl Inner {
             };
             let previous_ms = if let Condition::At(revision) = &named { revision.deadline_ms() } else { 0 };
             let expiry = wanted.expiry(self.now_ms(), previous_ms);
-            let answer = match wanted {
-                Wanted::Write { fields, .. } => self.primary.write(key, fields, expiry, &named, false, until).await,
-                Wanted::Touch { .. } => {
-                    let from = if let Condition::At(revision) = &named { Some(revision) } else { None };
-                    self.primary.touch(key, expiry, from, until).await
-                }
-                Wanted::Remove => self.primary.remove(key, &named, false, until).await,
-            };
+            let answer = self.send_once(key, wanted, expiry, &named, until).await;
             self.note(link, answer.as_ref().err());
             match answer {
                 Ok(Answer::Clock(_)) => {}
@@ -143,6 +138,24 @@ impl Inner {
             }
         }
         Err(Error::new(Kind::Unavailable, format!("cannot change {key}: {} is too unsteady for it", self.primary)))
+    }
+
+    async fn send_once(
+        &self,
+        key: &Key,
+        wanted: &Wanted,
+        expiry: Expiry,
+        when: &Condition,
+        until: Instant,
+    ) -> Result<Answer, Failure> {
+        match wanted {
+            Wanted::Write { fields, .. } => self.primary.write(key, fields, expiry, when, false, until).await,
+            Wanted::Touch { .. } => {
+                let from = if let Condition::At(revision) = when { Some(revision) } else { None };
+                self.primary.touch(key, expiry, from, until).await
+            }
+            Wanted::Remove => self.primary.remove(key, when, false, until).await,
+        }
     }
 
     /// Asks the primary for a ticket of which this host has no copy.

@@ -10,8 +10,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::Inner;
-use super::record::Made;
+use super::record::{Made, Own, same_content};
 use super::settle;
+use super::shadow::NoteName;
 use crate::store::entry::Entry;
 use crate::store::error::Error;
 use crate::store::key::Key;
@@ -25,8 +26,8 @@ const MARKS_MAX: u32 = 16;
 impl Inner {
     /// Speaks of the data set of `origin` from now on; where that is another one, what it lost is to be written back.
     pub(super) async fn adopt(self: &Arc<Self>, origin: Origin) -> Result<(), Error> {
-        let known = self.shadow.origin().await?;
-        if known.as_ref() == Some(&origin) {
+        let known = self.shadow.note(NoteName::Origin).await?;
+        if known.as_ref() == Some(&origin.0) {
             return Ok(());
         }
         let Some(_lock) = self.shadow.lock()? else { return Ok(()) };
@@ -34,7 +35,7 @@ impl Inner {
             let lost = self.find_lost().await.map_err(|failure| failure.error)?;
             self.board.data_lost(lost);
         }
-        self.shadow.set_origin(origin).await
+        self.shadow.set_note(NoteName::Origin, origin.0).await
     }
 
     /// Finds what was acknowledged after the newest own change that is still there, and marks it as unsaved.
@@ -50,11 +51,8 @@ impl Inner {
             let looked = self.look_at(own.iter().map(|(key, _)| key.clone())).await?;
             for (key, own) in own {
                 let there = looked.get(key).cloned().flatten();
-                if let (Some(there), Made::State(revision)) = (&there, &own.made)
-                    && there.revision == *revision
-                    && own.once
-                {
-                    survived_ms = survived_ms.or(Some(own.at_ms));
+                if own.once && survived_ms.is_none() && self.survived(key, own, there.as_ref()).await.map_err(local)? {
+                    survived_ms = Some(own.at_ms);
                 }
                 if survived_ms.is_none_or(|survived_ms| own.at_ms >= survived_ms) {
                     shown.insert(key.clone(), there);
@@ -70,6 +68,16 @@ impl Inner {
             lost += u64::from(self.mark_lost(&key, entry, survived_ms).await.map_err(local)?);
         }
         Ok(lost)
+    }
+
+    /// Whether what is there is the very state that the last own change made. The revision alone might be that of
+    /// another's state of the same lengths, named for the same millisecond.
+    async fn survived(&self, key: &Key, own: &Own, there: Option<&Entry>) -> Result<bool, Error> {
+        let (Some(there), Made::State(revision)) = (there, &own.made) else { return Ok(false) };
+        let known = self.shadow.get(key, self.now_ms()).await?;
+        let local = known.and_then(|known| known.record.local);
+        Ok(there.revision == *revision
+            && local.is_some_and(|local| local.revision == *revision && same_content(&local, there)))
     }
 
     /// What the primary has under some keys, asked at once.

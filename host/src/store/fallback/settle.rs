@@ -24,6 +24,10 @@ use crate::store::entry::{Condition, Entry};
 use crate::store::primary::Answer;
 use crate::ticket::{Merged, Side, State};
 
+/// How far the deadline moves of a state that is written back for another host: one that the other named itself, as by
+/// a touch, is rarely met.
+const STEP_MS_MAX: u64 = 63;
+
 /// What to do next about a record.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
@@ -307,7 +311,7 @@ pub(super) fn after_loss(
     let by_us = |local: &Entry| own.made == Made::State(local.revision.clone());
     let local = record.local.clone().map(|local| match by_us(&local) {
         true => local,
-        false => Entry::new(local.fields, local.expires_at_ms.saturating_add(1)),
+        false => Entry::new(local.fields, local.expires_at_ms.saturating_add(fastrand::u64(1..=STEP_MS_MAX))),
     });
     Some(Record { local, unsaved: Some(unsaved), ..record.clone() }.into())
 }

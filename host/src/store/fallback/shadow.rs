@@ -1,9 +1,10 @@
 //! The shadow: a record of each ticket that this host touched, in memory or in a file.
 
+use std::fmt;
+
 use super::record::{Own, Record};
 use crate::store::error::Error;
 use crate::store::key::Key;
-use crate::store::primary::Origin;
 
 mod file;
 mod memory;
@@ -20,6 +21,7 @@ pub(super) struct Known {
 
 /// What becomes of a record.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "made and taken apart at once, and most often a record")]
 pub(super) enum Fate {
     /// It stays as it is.
     Keep,
@@ -29,11 +31,38 @@ pub(super) enum Fate {
     Forget,
 }
 
+/// What is noted beside the records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum NoteName {
+    /// The data set of the primary that the records speak of.
+    Origin,
+    /// The last reconciliation, as JSON.
+    Reconciliation,
+}
+
+impl NoteName {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Origin => "origin",
+            Self::Reconciliation => "reconciliation",
+        }
+    }
+}
+
 /// Where the records are. Every update is atomic.
 #[derive(Clone, Debug)]
 pub(super) enum Shadow {
     Memory(MemoryShadow),
     File(FileShadow),
+}
+
+impl fmt::Display for Shadow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory(_) => f.write_str("memory:"),
+            Self::File(file) => write!(f, "sqlite:{}", file.path().display()),
+        }
+    }
 }
 
 impl Shadow {
@@ -103,22 +132,22 @@ impl Shadow {
         }
     }
 
-    /// The data set that the records speak of; none before the primary was ever reached.
-    pub(super) async fn origin(&self) -> Result<Option<Origin>, Error> {
+    /// What was noted under a name; none before.
+    pub(super) async fn note(&self, name: NoteName) -> Result<Option<String>, Error> {
         match self {
-            Self::Memory(memory) => Ok(memory.origin()),
-            Self::File(file) => file.origin().await,
+            Self::Memory(memory) => Ok(memory.note(name)),
+            Self::File(file) => file.note(name).await,
         }
     }
 
-    /// Notes the data set that the records speak of from now on.
-    pub(super) async fn set_origin(&self, origin: Origin) -> Result<(), Error> {
+    /// Notes something that is true of all records, in place of what was noted before.
+    pub(super) async fn set_note(&self, name: NoteName, text: String) -> Result<(), Error> {
         match self {
             Self::Memory(memory) => {
-                memory.set_origin(origin);
+                memory.set_note(name, text);
                 Ok(())
             }
-            Self::File(file) => file.set_origin(origin).await,
+            Self::File(file) => file.set_note(name, text).await,
         }
     }
 

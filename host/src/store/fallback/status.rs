@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
@@ -48,7 +49,7 @@ pub struct Status {
 }
 
 /// One reconciliation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reconciliation {
     /// When it ended, in milliseconds since the epoch.
     pub at_ms: u64,
@@ -56,6 +57,26 @@ pub struct Reconciliation {
     pub tickets: u64,
     /// States that were kept aside.
     pub branches: u64,
+}
+
+impl Reconciliation {
+    /// As it is noted for later processes.
+    pub(super) fn to_text(self) -> String {
+        serde_json::to_string(&self).unwrap_or_default()
+    }
+
+    /// One that was noted.
+    pub(super) fn from_text(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
+    /// For people.
+    pub(super) fn describe(self, now_ms: u64) -> String {
+        let Self { at_ms, tickets, branches } = self;
+        let count = |count: u64, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
+        let ago_s = now_ms.saturating_sub(at_ms) / 1_000;
+        format!("{}, {}, {ago_s} s ago", count(tickets, "ticket", "tickets"), count(branches, "branch", "branches"))
+    }
 }
 
 /// The board on which transitions are written.
@@ -75,11 +96,11 @@ struct State {
 }
 
 impl Board {
-    /// For the store of a name without secrets.
-    pub(super) fn new(name: String) -> Self {
+    /// For the store of a name without secrets; `last` is what was reconciled before this process.
+    pub(super) fn new(name: String, last: Option<Reconciliation>) -> Self {
         let (events, _) = broadcast::channel(EVENTS_KEPT);
         let state =
-            State { away_since: Some(Instant::now()), last_error: None, branched: 0, last_reconciliation: None };
+            State { away_since: Some(Instant::now()), last_error: None, branched: 0, last_reconciliation: last };
         Self { state: Mutex::new(state), events, name }
     }
 

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::Inner;
 use super::pacer::Pacer;
 use super::reconcile::Brought;
+use super::shadow::NoteName;
 use super::status::Reconciliation;
 use crate::store::primary::Unfit;
 
@@ -116,7 +117,11 @@ impl Inner {
         }
         drop(lock);
         if total.tickets + total.branches > 0 {
-            self.board.reconciled(Reconciliation { at_ms: self.now_ms(), ..total });
+            let last = Reconciliation { at_ms: self.now_ms(), ..total };
+            self.board.reconciled(last);
+            let noted = self.shadow.set_note(NoteName::Reconciliation, last.to_text()).await;
+            // It is for people to look at, and the next one is noted too.
+            drop(noted);
         }
         left
     }

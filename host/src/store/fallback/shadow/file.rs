@@ -2,17 +2,16 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rusqlite::{Connection, OptionalExtension, Result as SqlResult, Transaction, params};
 
-use super::{Fate, Known};
+use super::{Fate, Known, NoteName};
 use crate::store::error::{Error, Kind};
 use crate::store::fallback::record::{Own, Record};
 use crate::store::key::Key;
-use crate::store::primary::Origin;
 use crate::store::sqlite::database::{Database, Schema};
 
 /// After so many changes old records are dropped.
@@ -27,7 +26,7 @@ const SCHEMA: Schema = Schema {
         STRICT, WITHOUT ROWID;
     CREATE INDEX record_unsaved ON record (unsaved_since_ms) WHERE unsaved_since_ms IS NOT NULL;
     CREATE INDEX record_own ON record (own_at_ms) WHERE own_at_ms IS NOT NULL;
-    CREATE TABLE origin (text TEXT NOT NULL) STRICT;
+    CREATE TABLE note (name TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT ROWID;
 ",
 };
 
@@ -45,6 +44,10 @@ impl FileShadow {
     pub(in crate::store::fallback) async fn open(path: PathBuf, bytes_max: usize) -> Result<Self, Error> {
         let database = Database::open(path, &SCHEMA).await?;
         Ok(Self { database, bytes_max, changes: Arc::default(), full: Arc::default() })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.database.path()
     }
 
     pub(super) async fn get(&self, key: &Key, now_ms: u64) -> Result<Option<Known>, Error> {
@@ -132,22 +135,20 @@ impl FileShadow {
         self.full.load(Ordering::Relaxed)
     }
 
-    pub(super) async fn origin(&self) -> Result<Option<Origin>, Error> {
+    pub(super) async fn note(&self, name: NoteName) -> Result<Option<String>, Error> {
         self.database
-            .look("read the origin", |connection| {
-                let text: Option<String> =
-                    connection.query_row("SELECT text FROM origin", [], |row| row.get(0)).optional()?;
-                Ok(text.map(Origin))
+            .look("read a note", move |connection| {
+                let sql = "SELECT text FROM note WHERE name = ?1";
+                connection.query_row(sql, [name.text()], |row| row.get(0)).optional()
             })
             .await
     }
 
-    pub(super) async fn set_origin(&self, origin: Origin) -> Result<(), Error> {
+    pub(super) async fn set_note(&self, name: NoteName, text: String) -> Result<(), Error> {
         self.database
-            .change("keep the origin", move |transaction| {
-                transaction.execute("DELETE FROM origin", [])?;
-                transaction.execute("INSERT INTO origin (text) VALUES (?1)", [origin.0])?;
-                Ok(())
+            .change("keep a note", move |transaction| {
+                let sql = "INSERT OR REPLACE INTO note (name, text) VALUES (?1, ?2)";
+                transaction.execute(sql, params![name.text(), text]).map(drop)
             })
             .await
     }

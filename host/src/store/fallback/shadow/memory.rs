@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Fate, Known};
+use super::{Fate, Known, NoteName};
 use crate::store::fallback::record::{Own, Record};
 use crate::store::key::Key;
-use crate::store::primary::Origin;
 
 /// What a record takes besides its texts, in bytes: its place in the maps, its key, its revision.
 const RECORD_BYTES: usize = 400;
@@ -32,7 +31,7 @@ struct Records {
     unsaved_bytes: usize,
     /// The latest time of an own change: the primary's clock may be set back, and their order must not.
     own_ms: u64,
-    origin: Option<Origin>,
+    notes: BTreeMap<NoteName, String>,
 }
 
 #[derive(Debug)]
@@ -60,7 +59,7 @@ impl MemoryShadow {
         let (fate, answer) = step(records.get(key, now_ms));
         match fate {
             Fate::Keep => {}
-            Fate::Forget => drop(records.take(key)),
+            Fate::Forget => records.take(key),
             Fate::Put(record) => {
                 records.put(key, record);
                 records.make_room(self.bytes_max);
@@ -96,12 +95,12 @@ impl MemoryShadow {
         self.records().unsaved_bytes >= self.bytes_max
     }
 
-    pub(super) fn origin(&self) -> Option<Origin> {
-        self.records().origin.clone()
+    pub(super) fn note(&self, name: NoteName) -> Option<String> {
+        self.records().notes.get(&name).cloned()
     }
 
-    pub(super) fn set_origin(&self, origin: Origin) {
-        self.records().origin = Some(origin);
+    pub(super) fn set_note(&self, name: NoteName, text: String) {
+        self.records().notes.insert(name, text);
     }
 }
 

@@ -1,0 +1,208 @@
+//! The command line while Redis is away: what one command writes the next one finds, and the first that reaches Redis
+//! brings it there.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use ticket_tests::RedisServer;
+use ticket_tests::program::{Run, User};
+
+const TRANSCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/shop-conversations.jsonl");
+/// How long a server is up, and how long it is down or stands still, while it is treated badly.
+const MOMENT: Duration = Duration::from_millis(400);
+
+fn warnings(run: &Run) -> usize {
+    run.stderr.lines().filter(|line| line.starts_with("warning: ")).count()
+}
+
+/// The six fields that a plain client sees.
+async fn stored(server: &RedisServer, id: &str) -> BTreeMap<String, String> {
+    let mut command = redis::cmd("HGETALL");
+    command.arg(format!("ticket:{id}")).query_async(&mut server.client().await).await.expect("HGETALL")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_work_without_redis_say_so_once_and_the_first_that_reaches_it_brings_all_there() {
+    let server = RedisServer::start(&[]);
+    server.stop();
+    let user = User::of(&server.url());
+    for arguments in [
+        &["new", "--id", "a"] as &[&str],
+        &["say", "a", "Where is my parcel?"],
+        &["learn", "a", r#"{"parcel": "lost"}"#],
+        &["new", "--id", "b"],
+        &["close", "b"],
+        &["show", "a"],
+    ] {
+        let run = user.run(arguments);
+        assert_eq!((run.code, warnings(&run)), (Some(0), 1), "{arguments:?}: {run:?}");
+        assert!(run.stderr.contains("is away"), "{arguments:?}: {run:?}");
+    }
+    let shown = user.json(&["show", "a"]);
+    assert_eq!(shown["history"], json!(["Where is my parcel?"]));
+    let list = user.run(&["list"]);
+    assert_eq!((list.stdout.as_str(), warnings(&list)), ("[\"a\"]\n", 2), "and says that it may be part: {list:?}");
+    let closed = user.run(&["show", "b"]);
+    assert_eq!(closed.code, Some(3), "{closed:?}");
+    let unknown = user.run(&["show", "nobody"]);
+    assert_eq!(unknown.code, Some(75), "it may exist: {unknown:?}");
+
+    server.restart();
+    let other = user.run(&["list"]);
+    assert_eq!((other.code, warnings(&other)), (Some(0), 0), "{other:?}");
+    let fields = stored(&server, "a").await;
+    assert_eq!(fields["facts"], r#"{"parcel":"lost"}"#);
+    assert_eq!(fields.len(), 6);
+    let again = user.run(&["show", "a"]);
+    assert_eq!(serde_json::from_str::<Value>(&again.stdout).unwrap(), shown, "the revision is still true");
+    assert!(again.stderr.is_empty(), "{again:?}");
+}
+
+#[test]
+fn without_a_fallback_an_absent_server_is_an_error_at_once() {
+    let user = User::of("redis://127.0.0.1:1");
+    let run = user.run(&["new", "--fallback", "none"]);
+    assert_eq!(run.code, Some(75), "{run:?}");
+    assert!(run.stdout.is_empty() && run.stderr.starts_with("error: "), "{run:?}");
+}
+
+#[test]
+fn what_only_memory_holds_is_named_as_lost() {
+    let user = User::of("redis://127.0.0.1:1");
+    let run = user.run(&["new", "--id", "t", "--fallback", "memory:"]);
+    assert_eq!(run.code, Some(75), "{run:?}");
+    assert!(run.stderr.contains("lost with this process: t"), "{run:?}");
+    let wrong = user.run(&["new", "--fallback", "sqlite:"]);
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+}
+
+#[test]
+fn what_is_no_redis_is_an_error_also_with_a_fallback() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            use std::io::Write;
+            let _ = (&stream).write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let run = User::of(&format!("redis://127.0.0.1:{port}")).run(&["new"]);
+    assert_eq!(run.code, Some(77), "{run:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_prints_the_same_while_redis_is_killed_and_frozen() {
+    let server = Arc::new(RedisServer::start(&[]));
+    let calm = User::of("memory:").run(&["replay", TRANSCRIPTS, "--format", "json"]);
+    let user = User::of(&server.url());
+    let (over, bad) = (Arc::new(AtomicBool::new(false)), Arc::clone(&server));
+    let treated = {
+        let over = Arc::clone(&over);
+        tokio::task::spawn_blocking(move || {
+            for round in 0.. {
+                if over.load(Ordering::Relaxed) {
+                    break;
+                }
+                if round % 2 == 0 {
+                    bad.kill();
+                    std::thread::sleep(MOMENT);
+                    bad.restart();
+                } else {
+                    bad.pause();
+                    std::thread::sleep(MOMENT);
+                    bad.resume();
+                }
+                std::thread::sleep(MOMENT);
+            }
+        })
+    };
+    let mut runs = Vec::new();
+    for round in 0..12 {
+        let mut arguments = vec!["replay", TRANSCRIPTS, "--format", "json"];
+        // From the second on these are tickets that this user knows, also while Redis is away.
+        arguments.extend((round > 0).then_some("--replace"));
+        runs.push(tokio::task::block_in_place(|| user.run(&arguments)));
+    }
+    over.store(true, Ordering::Relaxed);
+    for run in runs {
+        assert_eq!((run.code, &run.stdout), (Some(0), &calm.stdout), "{run:?}");
+    }
+    treated.await.expect("treated");
+    assert_eq!(user.run(&["list"]).code, Some(0));
+    assert_eq!(stored(&server, "parcel-lost-1").await.len(), 6);
+    for line in calm.stdout.lines() {
+        let row: Value = serde_json::from_str(line).unwrap();
+        if let Some(id) = row["id"].as_str() {
+            assert_eq!(stored(&server, id).await.len(), 6, "{id}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn branches_can_be_read_put_back_and_dropped() {
+    let server = RedisServer::start(&[]);
+    let user = User::of(&server.url());
+    for id in ["gone", "anew", "dropped"] {
+        user.json(&["new", "--id", id]);
+    }
+    server.pause();
+    for id in ["gone", "anew", "dropped"] {
+        user.json(&["say", id, "said in the outage"]);
+    }
+    server.resume();
+    let other = User::of(&server.url());
+    for id in ["gone", "anew", "dropped"] {
+        let mut delete = redis::cmd("DEL");
+        let _: i64 = delete.arg(format!("ticket:{id}")).query_async(&mut server.client().await).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    other.json(&["new", "--id", "anew"]);
+    assert_eq!(user.run(&["list"]).code, Some(0));
+
+    let branches = user.json(&["branches", "list"]);
+    let number = |id: &str| {
+        let branch = branches.as_array().unwrap().iter().find(|branch| branch["id"] == id).expect("a branch");
+        branch["number"].to_string()
+    };
+    assert_eq!(branches.as_array().unwrap().len(), 3, "{branches}");
+    let shown = user.json(&["branches", "show", &number("gone")]);
+    assert_eq!(shown["fields"]["history"], json!(["said in the outage"]));
+    assert!(user.run(&["branches", "list", "--format", "table"]).stdout.contains("gone"));
+    assert!(
+        user.run(&["branches", "show", &number("gone"), "--format", "table"]).stdout.contains("said in the outage")
+    );
+
+    let back = user.json(&["branches", "apply", &number("gone")]);
+    assert_eq!(back["history"], json!(["said in the outage"]));
+    let refused = user.run(&["branches", "apply", &number("anew")]);
+    assert_eq!(refused.code, Some(2), "another ticket: {refused:?}");
+    let dropped = user.run(&["branches", "drop", &number("dropped")]);
+    assert_eq!(dropped.code, Some(0), "{dropped:?}");
+    assert_eq!(user.run(&["branches", "drop", &number("dropped")]).code, Some(2));
+    let left = user.json(&["branches", "list"]);
+    assert_eq!(left.as_array().unwrap().len(), 1, "{left}");
+    assert_eq!(User::new().run(&["branches", "list"]).code, Some(2), "a file has none");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_tells_what_waits() {
+    let server = RedisServer::start(&[]);
+    let user = User::of(&server.url());
+    server.stop();
+    user.json(&["new", "--id", "t"]);
+    let away = user.run(&["doctor", "--format", "json"]);
+    assert_eq!(away.code, Some(75), "{away:?}");
+    let report: Value = serde_json::from_str(&away.stdout).unwrap();
+    assert_eq!((&report["facts"]["breaker"], &report["facts"]["unsaved_tickets"]), (&json!("open"), &json!("1")));
+    server.restart();
+    user.json(&["show", "t"]);
+    let report = user.json(&["doctor", "--format", "json"]);
+    assert_eq!((&report["facts"]["breaker"], &report["facts"]["unsaved_tickets"]), (&json!("closed"), &json!("0")));
+    let last = report["facts"]["last_reconciliation"].as_str().expect("the last reconciliation").to_owned();
+    assert!(last.contains("1 ticket"), "{last}");
+}
