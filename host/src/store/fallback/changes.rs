@@ -42,6 +42,18 @@ enum Unanswered {
     Uncertain(Failure, Expiry),
 }
 
+/// What came of sending a change; the error is that there was no answer for good.
+type Answered = Result<Outcome, Unanswered>;
+
+/// A change that is being sent, and what is known of its ticket.
+struct Sending<'a> {
+    key: &'a Key,
+    wanted: &'a Wanted,
+    when: &'a Condition,
+    copy: Option<Entry>,
+    stamp: Option<u64>,
+}
+
 /// What the primary shows of a ticket of which this host has no copy.
 enum Met {
     Entry(Entry),
@@ -65,79 +77,85 @@ impl Inner {
         }
     }
 
-    /// Sends a change until its answer is for good. The inner error is that there was none.
+    /// Sends a change until its answer is for good.
     async fn send_change(
         &self,
         key: &Key,
         wanted: &Wanted,
         when: &Condition,
         known: Option<Known>,
-    ) -> Result<Result<Outcome, Unanswered>, Error> {
-        let mut copy = known.as_ref().and_then(|known| known.record.alive(self.now_ms()).cloned());
-        let mut stamp = known.map(|known| known.stamp);
-        if copy.is_none() && *when != Condition::Absent {
+    ) -> Result<Answered, Error> {
+        let copy = known.as_ref().and_then(|known| known.record.alive(self.now_ms()).cloned());
+        let stamp = known.map(|known| known.stamp);
+        let mut sending = Sending { key, wanted, when, copy, stamp };
+        if sending.copy.is_none() && *when != Condition::Absent {
             // What is not known could not be settled, should the answer to the change be lost.
-            match self.meet(key, stamp).await? {
-                Met::Entry(entry) => copy = Some(entry),
+            match self.meet(key, sending.stamp).await? {
+                Met::Entry(entry) => sending.copy = Some(entry),
                 Met::Damage => {}
                 Met::Nothing => return Ok(Ok(Outcome::Refused(None))),
                 Met::Nobody(failure) => return Ok(Err(Unanswered::Refused(failure))),
             }
-            stamp = self.stamp(key).await?;
+            sending.stamp = self.stamp(key).await?;
         }
-        for sending in 0..SENDINGS_MAX {
-            let Some((link, until)) = self.route() else {
-                let failure = Failure { error: self.away(), cause: Cause::Time };
-                return Ok(Err(Unanswered::Refused(failure)));
-            };
-            // An unconditional change may land late and hit what it has not seen: what is known is named.
-            let named = match (when, &copy) {
-                (Condition::Present, Some(copy)) if sending < NAMED_MAX => Condition::At(copy.revision.clone()),
-                (when, _) => when.clone(),
-            };
-            let previous_ms = if let Condition::At(revision) = &named { revision.deadline_ms() } else { 0 };
-            let expiry = wanted.expiry(self.now_ms(), previous_ms);
-            let answer = self.send_once(key, wanted, expiry, &named, until).await;
-            self.note(link, answer.as_ref().err());
-            match answer {
-                Ok(Answer::Clock(_)) => {}
-                Ok(Answer::Refused(shown)) => {
-                    self.heard(key, stamp, shown.clone()).await?;
-                    if *when != Condition::Present || shown.is_none() {
-                        return Ok(Ok(Outcome::Refused(shown)));
-                    }
-                    copy = shown;
-                    stamp = self.stamp(key).await?;
-                }
-                Ok(Answer::Written { revision, expires_at_ms, now_ms }) => {
-                    let made = self.made(wanted, copy.as_ref(), &revision, expires_at_ms);
-                    let own = Own { at_ms: now_ms, made: Made::State(revision.clone()), once: true };
-                    self.acknowledged(key, made, own).await?;
-                    return Ok(Ok(Outcome::Written { revision, expires_at_ms }));
-                }
-                Ok(Answer::Removed) => {
-                    self.removed(key, copy.as_ref()).await?;
-                    return Ok(Ok(Outcome::Removed));
-                }
-                // Damage: only an unconditional change may replace it, and only where it can be answered for.
-                Err(Failure { cause: Cause::Data, .. }) if *when == Condition::Present && copy.take().is_some() => {
-                    self.forget(key).await?;
-                    stamp = None;
-                }
-                Err(Failure { error, cause: Cause::Data }) => {
-                    self.forget(key).await?;
-                    return Err(error);
-                }
-                Err(failure) if failure.error.kind() == Kind::Uncertain => {
-                    if named == Condition::Present && !matches!(wanted, Wanted::Touch { .. }) {
-                        return Err(failure.error);
-                    }
-                    return Ok(Err(Unanswered::Uncertain(failure, expiry)));
-                }
-                Err(failure) => return Ok(Err(Unanswered::Refused(failure))),
+        for number in 0..SENDINGS_MAX {
+            if let Some(answered) = self.send_named(&mut sending, number < NAMED_MAX).await? {
+                return Ok(answered);
             }
         }
         Err(Error::new(Kind::Unavailable, format!("cannot change {key}: {} is too unsteady for it", self.primary)))
+    }
+
+    /// Sends a change once, naming the state that is known where `name` says so; none where it is to be sent again.
+    async fn send_named(&self, sending: &mut Sending<'_>, name: bool) -> Result<Option<Answered>, Error> {
+        let Sending { key, wanted, when, copy, stamp } = sending;
+        let Some((link, until)) = self.route() else {
+            let failure = Failure { error: self.away(), cause: Cause::Time };
+            return Ok(Some(Err(Unanswered::Refused(failure))));
+        };
+        // An unconditional change may land late and hit what it has not seen: what is known is named.
+        let named = match (&**when, &*copy) {
+            (Condition::Present, Some(copy)) if name => Condition::At(copy.revision.clone()),
+            (when, _) => when.clone(),
+        };
+        let previous_ms = if let Condition::At(revision) = &named { revision.deadline_ms() } else { 0 };
+        let expiry = wanted.expiry(self.now_ms(), previous_ms);
+        let answer = self.send_once(key, wanted, expiry, &named, until).await;
+        self.note(link, answer.as_ref().err());
+        match answer {
+            Ok(Answer::Clock(_)) => Ok(None),
+            Ok(Answer::Refused(shown)) => {
+                self.heard(key, *stamp, shown.clone()).await?;
+                if **when != Condition::Present || shown.is_none() {
+                    return Ok(Some(Ok(Outcome::Refused(shown))));
+                }
+                *copy = shown;
+                *stamp = self.stamp(key).await?;
+                Ok(None)
+            }
+            Ok(Answer::Written { revision, expires_at_ms, now_ms }) => {
+                let made = self.made(wanted, copy.as_ref(), &revision, expires_at_ms);
+                let own = Own { at_ms: now_ms, made: Made::State(revision.clone()), once: true };
+                self.acknowledged(key, made, own).await?;
+                Ok(Some(Ok(Outcome::Written { revision, expires_at_ms })))
+            }
+            Ok(Answer::Removed) => {
+                self.removed(key, copy.as_ref()).await?;
+                Ok(Some(Ok(Outcome::Removed)))
+            }
+            Err(Failure { error, cause: Cause::Data }) => {
+                self.forget(key).await?;
+                *stamp = None;
+                // Damage: an unconditional change replaces it, and only where it can be answered for.
+                let again = **when == Condition::Present && copy.take().is_some();
+                if again { Ok(None) } else { Err(error) }
+            }
+            Err(failure) if failure.error.kind() != Kind::Uncertain => Ok(Some(Err(Unanswered::Refused(failure)))),
+            Err(Failure { error, .. }) if named == Condition::Present && !matches!(wanted, Wanted::Touch { .. }) => {
+                Err(error)
+            }
+            Err(failure) => Ok(Some(Err(Unanswered::Uncertain(failure, expiry)))),
+        }
     }
 
     async fn send_once(

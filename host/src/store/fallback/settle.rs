@@ -24,8 +24,8 @@ use crate::store::entry::{Condition, Entry};
 use crate::store::primary::Answer;
 use crate::ticket::{Merged, Side, State};
 
-/// How far the deadline moves of a state that is written back for another host: one that the other named itself, as by
-/// a touch, is rarely met.
+/// How far the deadline moves of a state that is merged, or written back for another host: it is the identity of a
+/// state, and one that another host named itself shall rarely be met.
 const STEP_MS_MAX: u64 = 63;
 
 /// What to do next about a record.
@@ -116,7 +116,7 @@ pub(super) fn done(record: Record, now_ms: u64) -> Record {
     let local = record.alive(now_ms).cloned();
     let made = match (&local, record.unsaved.as_ref().and_then(|unsaved| unsaved.closed_life.clone())) {
         // Whose state it is cannot be told: by a revision that none has, it is taken for another's.
-        (Some(local), _) => Made::State(Entry::new(local.fields.clone(), 0).revision),
+        (Some(local), _) => Made::State(nowhere(local).revision),
         (None, Some(life)) => Made::End(life),
         (None, None) => return Record::saved(local, record.own, now_ms),
     };
@@ -252,7 +252,7 @@ pub(super) fn merged(record: &Record, theirs: Entry, merged: Option<Merged>, now
         return aside(record, local, Why::Unmergeable, Some(theirs), now_ms);
     };
     state.updated_at = state.updated_at.min(mine.updated_at.max(others.updated_at));
-    let expires_at_ms = local.expires_at_ms.max(theirs.expires_at_ms.saturating_add(1));
+    let expires_at_ms = local.expires_at_ms.max(past(theirs.expires_at_ms));
     let mut ours = lineage::entry(&state, expires_at_ms);
     if same_content(&ours, &theirs) {
         ours = theirs.clone();
@@ -286,7 +286,7 @@ pub(super) fn after_loss(
             Some(there) if life(there) != life(base) || same_content(there, base) => return None,
             Some(there) if is_older(there, record.local.as_ref().unwrap_or(base)) => Some(there.clone()),
             // Somebody went on from what was left, or from where we did: what both share tells.
-            Some(_) => Some(base.clone()),
+            Some(_) => Some(nowhere(base)),
         };
         let unsaved = Unsaved { base, sent: None, lost: true, ..unsaved.clone() };
         return Some(Record { unsaved: Some(unsaved), ..record.clone() }.into());
@@ -301,7 +301,7 @@ pub(super) fn after_loss(
         (Made::State(_), Some(local), Some(there)) if is_older(there, local) => (Some(there.clone()), None),
         (Made::State(_), Some(local), Some(there)) if local != there && !lineage::holds(there, local) => {
             // Somebody went on from what was left: both are kept.
-            (Some(Entry::new(local.fields.clone(), 0)), None)
+            (Some(nowhere(local)), None)
         }
         (Made::End(_) | Made::State(_), _, _) => return None,
     };
@@ -311,9 +311,19 @@ pub(super) fn after_loss(
     let by_us = |local: &Entry| own.made == Made::State(local.revision.clone());
     let local = record.local.clone().map(|local| match by_us(&local) {
         true => local,
-        false => Entry::new(local.fields, local.expires_at_ms.saturating_add(fastrand::u64(1..=STEP_MS_MAX))),
+        false => Entry::new(local.fields, past(local.expires_at_ms)),
     });
     Some(Record { local, unsaved: Some(unsaved), ..record.clone() }.into())
+}
+
+/// The same content as a state that is stored nowhere.
+fn nowhere(entry: &Entry) -> Entry {
+    Entry::new(entry.fields.clone(), 0)
+}
+
+/// A deadline past another by a step that others rarely take.
+fn past(expires_at_ms: u64) -> u64 {
+    expires_at_ms.saturating_add(fastrand::u64(1..=STEP_MS_MAX))
 }
 
 /// Whether what the primary has is an older state, to be written over. Its deadline says so, which is not sure where

@@ -148,10 +148,12 @@ fn a_merge_is_written_at_what_it_was_made_with_and_keeps_its_losers() {
     let outcome = Merged { state, aside: Some(Side::Ours) };
     let concluded = merged(&record, theirs.clone(), Some(outcome), NOW_MS);
     assert_eq!(concluded.aside, Some(Aside { entry: ours(), why: Why::NotMixed }));
-    let expected = ticket(r#"["a","t","o"]"#, 7, LATER_MS + 21);
+    let merged_entry = concluded.record.local.clone().expect("merged");
+    assert!(same_content(&merged_entry, &ticket(r#"["a","t","o"]"#, 7, 0)));
+    assert!(merged_entry.expires_at_ms > theirs.expires_at_ms, "a new state");
     let when = Condition::At(theirs.revision.clone());
     let step = plan(&concluded.record, NOW_MS);
-    assert_eq!(step, Step::Send { change: Sent::Write(expected), when, repeated: false });
+    assert_eq!(step, Step::Send { change: Sent::Write(merged_entry), when, repeated: false });
     is_aside(&merged(&record, theirs.clone(), None, NOW_MS), &ours(), Why::Unmergeable, Some(&theirs));
 }
 
