@@ -8,7 +8,7 @@
 //! | cut | are closed in order | are closed at once |
 //! | reset | end by RST | the same at once |
 //! | drip | a few bytes at a time, both ways | the same |
-//! | half | requests pass, answers are thrown away | the same |
+//! | half | requests pass, answers are thrown away, also later ones of such a connection | the same |
 //! | truncate | half of the next answer, then closed | the same |
 
 use std::net::Ipv4Addr;

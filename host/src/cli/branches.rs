@@ -58,7 +58,7 @@ pub(crate) async fn run(command: BranchCommand, common: Common, output: &Output)
             let session = Session::open(common, Some(&branch.id)).await?;
             let ticket = session.tickets.apply_branch(number).await?;
             output.ticket(&ticket)?;
-            session.leave(None).await
+            session.leave(None, false).await
         }
     }
 }

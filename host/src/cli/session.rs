@@ -40,14 +40,18 @@ impl Session {
         Ok(Self { tickets, place })
     }
 
-    /// Leaves the store: what is not there yet is brought there within `grace`, else kept or named as lost.
-    pub(crate) async fn leave(self, grace: Option<Duration>) -> Result<(), Failure> {
+    /// Leaves the store: what is not there yet is brought there within `wait`, else kept or named as lost. That the
+    /// store is away is told unless that is `said`.
+    pub(crate) async fn leave(self, wait: Option<Duration>, said: bool) -> Result<(), Failure> {
         let Some(fallback) = self.tickets.fallback() else { return Ok(()) };
         let serves = fallback.status().await?.store_serves;
-        let within = grace.unwrap_or(if serves { REPAIR_TIME } else { Duration::ZERO });
+        let within = wait.unwrap_or(if serves { REPAIR_TIME } else { Duration::ZERO });
         let Left { unsaved, kept } = fallback.leave(within).await?;
         if !kept && !unsaved.is_empty() {
             return Err(Failure::Lost { ids: unsaved });
+        }
+        if said {
+            return Ok(());
         }
         let status = fallback.status().await?;
         let store = self.tickets.store();

@@ -43,8 +43,14 @@ async fn carry(
 ) {
     let mut held = Vec::new();
     let mut ended = false;
+    // No network leaves bytes out and goes on: a connection that lost an answer brings none any more.
+    let mut lost = false;
     loop {
         let now = *mode.borrow_and_update();
+        lost |= now == Mode::Half && way == Way::Answer && !held.is_empty();
+        if lost {
+            held.clear();
+        }
         if now != Mode::Stall {
             if !held.is_empty() && !forward(&held, &mut to, now, way).await {
                 return;
@@ -69,7 +75,6 @@ async fn carry(
 /// Passes bytes on as the mode has it; whether the connection goes on.
 async fn forward(bytes: &[u8], to: &mut (impl AsyncWrite + Unpin), mode: Mode, way: Way) -> bool {
     match (mode, way) {
-        (Mode::Half, Way::Answer) => true,
         (Mode::Truncate, Way::Answer) => {
             let _ = to.write_all(&bytes[..bytes.len() / 2]).await;
             false

@@ -1,8 +1,11 @@
 //! Faults of the server itself, by signals and by its settings.
 
+use std::time::Instant;
+
+use ticket_host::{Change, ServedBy};
 use ticket_tests::RedisServer;
 
-use super::scene::Scene;
+use super::scene::{HOME_TIME_MAX, LOOK_EVERY, Scene, open, plain, stored};
 
 /// The password of these tests.
 const PASSWORD: &str = "secret";
@@ -41,6 +44,25 @@ async fn it_stands_still_and_goes_on() {
     scene.is_away().await;
     scene.server.resume();
     scene.is_home().await;
+}
+
+/// What the test above rests on: a stopped server makes late what it was asked for, even where nobody waits for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_in_flight_lands_late_though_its_host_is_gone() {
+    let server = RedisServer::start(&[]);
+    let tickets = open(&server.url()).await;
+    tickets.create(Some("before"), &[]).await.unwrap();
+    server.pause();
+    let created = tickets.create(Some("late"), &[Change::say("late")]).await.unwrap();
+    assert_eq!(created.served_by, ServedBy::Fallback);
+    drop(tickets);
+    server.resume();
+    let until = Instant::now() + HOME_TIME_MAX;
+    while stored(&server, "late").await.is_none() {
+        assert!(Instant::now() < until, "it never lands");
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    assert_eq!(plain(&server).await.get("late").await.unwrap(), created);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

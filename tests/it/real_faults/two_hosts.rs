@@ -114,6 +114,25 @@ async fn plain_messages_of_both_are_there_once() {
     }
 }
 
+/// The server stands still under both: their last writes land late, one of them or both.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_of_both_to_a_server_that_stands_still_are_there_once() {
+    let (server, one, other) = pair().await;
+    let mut said = vec![json!("first").to_string()];
+    for round in 0..4 {
+        server.pause();
+        let (ours, theirs) = tokio::join!(one.say(round, false), other.say(round, false));
+        server.resume();
+        home(&one.tickets).await;
+        home(&other.tickets).await;
+        said.extend(ours.into_iter().chain(theirs));
+        let ticket = agreed(&server, [&one.tickets, &other.tickets], ID).await;
+        let expected: BTreeMap<String, usize> = said.iter().map(|message| (message.clone(), 1)).collect();
+        assert_eq!(counted(&ticket.history), expected, "round {round}");
+    }
+    assert_eq!((one.branches().await, other.branches().await), (Vec::new(), Vec::new()));
+}
+
 /// The only branch of a host, and what was said in it.
 async fn only_branch(host: &Host) -> (Branch, String) {
     let mut branches = host.branches().await;

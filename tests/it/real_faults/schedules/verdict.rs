@@ -45,7 +45,12 @@ pub(super) async fn check(schedule: &str, done: Done) -> Tally {
             let missing: BTreeSet<String> = told.difference(&known).cloned().collect();
             let lost: Vec<&String> = missing.difference(&kept_aside).collect();
             let why: Vec<&str> = aside.iter().map(|branch| branch.why.as_str()).collect();
-            assert!(lost.is_empty(), "{of}: {kind:?} and lost: {lost:?}; branches: {why:?}");
+            assert!(
+                lost.is_empty(),
+                "{of}: {kind:?} and lost: {} as {:?}; branches: {why:?}",
+                lost.len(),
+                lost.first()
+            );
             tally.aside += missing.len() as u64;
         }
     }
