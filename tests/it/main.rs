@@ -3,6 +3,7 @@
 mod command;
 mod crash;
 mod equivalence;
+mod fallback;
 mod fallback_command;
 mod foreign_race;
 mod interop;

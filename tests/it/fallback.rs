@@ -1,0 +1,133 @@
+//! What an embedder and an operator see of a fallback: who served, events, the state, the limit, and leaving.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use ticket_host::clock::{Clock, ManualClock, SystemClock};
+use ticket_host::store::{Event, Fallback, Freshness, Key, Parts, Place};
+use ticket_host::{Change, Error, ServedBy, Settings, Tickets, merge};
+use ticket_tests::flaky::{Flaky, Mood};
+use ticket_tests::seed;
+
+fn clock() -> ManualClock {
+    ManualClock::at(SystemClock.now_ms())
+}
+
+async fn tickets(primary: &Arc<Flaky>, fallback: Fallback) -> Tickets {
+    let settings = Settings::default();
+    let parts = Parts { fallback, ..Parts::new(merge(&settings).expect("engine")) };
+    Tickets::over(primary.clone(), parts, settings).await.expect("tickets")
+}
+
+fn key(id: &str) -> Key {
+    Key::parse(&format!("ticket:{id}")).expect("key")
+}
+
+async fn home(tickets: &Tickets) {
+    let left = tickets.fallback().expect("fallback").leave(Duration::from_secs(20)).await.expect("left");
+    assert!(left.unsaved.is_empty(), "{left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_embedder_learns_who_served_and_what_happened() {
+    let primary = Flaky::new(Mood::Well, clock(), seed::rng("events"));
+    let tickets = tickets(&primary, Fallback::default()).await;
+    let mut events = tickets.fallback().expect("fallback").events();
+    assert_eq!(tickets.create(Some("t"), &[]).await.unwrap().served_by, ServedBy::Store);
+    assert_eq!(tickets.list(None).await.unwrap().served_by, ServedBy::Store);
+
+    primary.set_mood(Mood::Down);
+    let said = tickets.apply("t", &[Change::say("in the outage")], None).await.unwrap();
+    assert_eq!(said.served_by, ServedBy::Fallback);
+    assert_eq!(tickets.get("t").await.unwrap(), said);
+    assert_eq!(tickets.list(None).await.unwrap().served_by, ServedBy::Fallback);
+    assert!(matches!(events.recv().await, Ok(Event::Away(_))));
+    let status = tickets.fallback().expect("fallback").status().await.unwrap();
+    assert_eq!((status.store_serves, status.unsaved), (false, 1));
+    assert!(status.last_error.is_some());
+
+    primary.set_mood(Mood::Well);
+    home(&tickets).await;
+    assert!(matches!(events.recv().await, Ok(Event::Back { .. })));
+    assert_eq!(events.recv().await, Ok(Event::Reconciled { tickets: 1, branches: 0 }));
+    let status = tickets.fallback().expect("fallback").status().await.unwrap();
+    assert_eq!((status.store_serves, status.unsaved), (true, 0));
+    assert_eq!(status.last_reconciliation.map(|last| last.tickets), Some(1));
+    let got = tickets.get("t").await.unwrap();
+    assert_eq!((got.served_by, &got), (ServedBy::Store, &said), "and the revision is still true");
+    assert_eq!(primary.entry(&key("t")).expect("entry").revision.as_str(), said.revision);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_ticket_may_well_exist_and_a_closed_one_does_not() {
+    let primary = Flaky::new(Mood::Well, clock(), seed::rng("unknown"));
+    let tickets = tickets(&primary, Fallback::default()).await;
+    tickets.create(Some("closed"), &[]).await.unwrap();
+    primary.set_mood(Mood::Down);
+    for _ in 0..2 {
+        assert!(matches!(tickets.get("stranger").await, Err(Error::Unavailable(_))));
+        assert!(matches!(tickets.apply("stranger", &[Change::say("x")], None).await, Err(Error::Unavailable(_))));
+    }
+    tickets.close("closed", None).await.unwrap();
+    assert!(matches!(tickets.get("closed").await, Err(Error::NotFound(_))));
+    assert!(matches!(tickets.create(Some("closed"), &[]).await, Ok(_)), "a new life");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_its_room_full_of_unsaved_changes_new_tickets_are_unavailable_and_old_ones_go_on() {
+    let primary = Flaky::new(Mood::Down, clock(), seed::rng("full"));
+    let tickets = tickets(&primary, Fallback { bytes_max: 20_000, ..Fallback::default() }).await;
+    let fact = [Change::learn(&json!({ "long": "x".repeat(1_000) }))];
+    let mut made = 0;
+    let refused = loop {
+        match tickets.create(Some(&format!("t{made}")), &fact).await {
+            Ok(_) => made += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, Error::Unavailable(_)), "{refused:?}");
+    assert!((5..20).contains(&made), "{made}");
+    tickets.apply("t0", &[Change::say("still here")], None).await.unwrap();
+    primary.set_mood(Mood::Well);
+    home(&tickets).await;
+    tickets.create(Some("more"), &fact).await.unwrap();
+    assert!(primary.entry(&key("t0")).is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_is_named_and_a_file_keeps_it_for_the_next_process() {
+    let primary = Flaky::new(Mood::Down, clock(), seed::rng("leave"));
+    let in_memory = tickets(&primary, Fallback::default()).await;
+    in_memory.create(Some("m"), &[]).await.unwrap();
+    let left = in_memory.fallback().expect("fallback").leave(Duration::ZERO).await.unwrap();
+    assert_eq!((left.unsaved, left.kept), (vec!["m".to_owned()], false));
+
+    let folder = tempfile::TempDir::new().unwrap();
+    let place = || Fallback { place: Place::File(folder.path().join("f.db")), ..Fallback::default() };
+    let first = tickets(&primary, place()).await;
+    let made = first.create(Some("f"), &[Change::say("kept")]).await.unwrap();
+    let left = first.fallback().expect("fallback").leave(Duration::ZERO).await.unwrap();
+    assert_eq!((left.unsaved, left.kept), (vec!["f".to_owned()], true));
+    drop(first);
+    let second = tickets(&primary, place()).await;
+    assert_eq!(second.get("f").await.unwrap(), made);
+    primary.set_mood(Mood::Well);
+    home(&second).await;
+    assert_eq!(primary.entry(&key("f")).expect("entry").revision.as_str(), made.revision);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_last_known_copy_feeds_changes_and_never_an_answer() {
+    let primary = Flaky::new(Mood::Well, clock(), seed::rng("recent"));
+    let tickets = tickets(&primary, Fallback::default()).await;
+    let made = tickets.create(Some("t"), &[]).await.unwrap();
+    let entry = primary.entry(&key("t")).expect("entry");
+    primary.delete(&key("t"));
+    let store = tickets.store();
+    assert!(store.read(&key("t"), Freshness::Recent).await.unwrap().is_some(), "the copy");
+    assert!(matches!(tickets.apply("t", &[Change::say("x")], None).await, Err(Error::NotFound(_))));
+    assert_eq!(store.read(&key("t"), Freshness::Recent).await.unwrap(), None, "by now it is known");
+    primary.put(&key("t"), entry);
+    assert_eq!(tickets.get("t").await.unwrap().revision, made.revision);
+}
