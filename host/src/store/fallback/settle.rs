@@ -283,7 +283,10 @@ pub(super) fn after_loss(
         let base = match shown {
             None if record.own.as_ref().is_none_or(may_be_lost) => None,
             None => return None,
-            Some(there) if life(there) != life(base) || same_content(there, base) => return None,
+            Some(there) if life(there) != life(base) => return None,
+            // What was not answered may have been made, seen by others, and come back by their hand.
+            Some(there) if same_content(there, base) && unsaved.sent.is_none() => return None,
+            Some(there) if same_content(there, base) => Some(there.clone()),
             Some(there) if is_older(there, record.local.as_ref().unwrap_or(base)) => Some(there.clone()),
             // Somebody went on from what was left, or from where we did: what both share tells.
             Some(_) => Some(nowhere(base)),
