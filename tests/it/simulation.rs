@@ -2,14 +2,13 @@
 //! by a seed.
 //!
 //! `TICKET_SCHEDULES` says how many, `TICKET_SEED` where they begin: schedule N of a run has the seed plus N, and a
-//! failure names the command that plays it again. `TICKET_LOG` tells what happened, for example `debug`.
+//! failure names the command that plays it again. Without a seed it is the same schedules every time, so that a change
+//! of the code is what makes a difference; a long run takes a seed of its own. `TICKET_LOG` tells what happened, for example `debug`.
 
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-
-use ticket_tests::seed;
 
 use weak::Weakness;
 use world::{Report, run};
@@ -23,6 +22,8 @@ mod world;
 
 /// Schedules of a usual run; a release is preceded by a million.
 const SCHEDULES: u64 = 20_000;
+/// Where schedules begin that nobody gave a seed.
+const FIRST_SEED: u64 = 1;
 /// Schedules from which on every kind of fault must have happened.
 const SCHEDULES_FOR_ALL: u64 = 2_000;
 /// A weakened variant must be caught within so many.
@@ -63,6 +64,11 @@ const KINDS: [&str; 29] = [
 
 fn schedules() -> u64 {
     std::env::var("TICKET_SCHEDULES").map_or(SCHEDULES, |text| text.parse().expect("a number of schedules"))
+}
+
+/// Where schedules begin.
+fn first_seed() -> u64 {
+    std::env::var("TICKET_SEED").map_or(FIRST_SEED, |text| text.parse().expect("TICKET_SEED is a number"))
 }
 
 /// Tells what happens, by the time of the schedule.
@@ -111,7 +117,7 @@ fn play(first: u64, count: u64, weakness: Option<Weakness>) -> Result<Report, St
 #[test]
 fn outages_lose_nothing_double_nothing_and_end() {
     start_log();
-    let (first, count) = (seed::seed(), schedules());
+    let (first, count) = (first_seed(), schedules());
     let report = play(first, count, None).unwrap_or_else(|why| panic!("{why}"));
     let text = format!("{count} schedules from TICKET_SEED={first}: {report}\n");
     std::io::stdout().write_all(text.as_bytes()).expect("stdout");
@@ -121,7 +127,7 @@ fn outages_lose_nothing_double_nothing_and_end() {
 
 #[test]
 fn the_same_seed_is_the_same_schedule() {
-    let first = seed::seed();
+    let first = first_seed();
     for seed in (0..10).map(|number| first.wrapping_add(number)) {
         let played = [run(seed, None), run(seed, None)].map(|report| report.map(|report| report.happened));
         assert_eq!(played[0], played[1], "TICKET_SEED={seed}");
@@ -131,7 +137,7 @@ fn the_same_seed_is_the_same_schedule() {
 /// A check that cannot fail is none: each way to do it wrong is seen.
 #[test]
 fn every_weakened_variant_is_caught() {
-    let first = seed::seed();
+    let first = first_seed();
     let mut caught = BTreeMap::new();
     for weakness in Weakness::ALL {
         match play(first, SCHEDULES_WEAK, Some(weakness)) {
