@@ -17,8 +17,9 @@ use crate::store::primary::Unfit;
 
 /// How often an idle link is asked for a sign of life: a dead one is found before the next caller finds it.
 const PING_EVERY: Duration = Duration::from_secs(5);
-/// Tickets that are brought home at once: enough to fill the link, few enough to leave it to callers.
-const AT_ONCE: usize = 16;
+/// Tickets that are brought home at once: ten thousand of 4 KiB in a second, and callers hardly wait. Measured: 16 take
+/// 0.7 s and make callers wait ten times as long, 2 take 1.7 s and are no better for callers than 4.
+const AT_ONCE: usize = 4;
 /// Pause before what could not be brought home is tried again while the store serves.
 const ROUND_PAUSE: Duration = Duration::from_millis(100);
 
