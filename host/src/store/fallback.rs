@@ -249,8 +249,8 @@ impl FallbackStore {
     /// Waits until everything is with the store; for ever while it is away.
     async fn brought_home(&self) {
         let mut rounds = self.inner.rounds.subscribe();
+        self.inner.wake.notify_one();
         while !self.inner.shadow.unsaved().await.is_ok_and(|keys| keys.is_empty()) {
-            self.inner.wake.notify_one();
             if rounds.changed().await.is_err() {
                 return;
             }

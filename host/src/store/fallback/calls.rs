@@ -112,7 +112,8 @@ impl Store for FallbackStore {
             findings.push(Finding { severity: Severity::Problem, text });
         }
         if branches > 0 {
-            let text = format!("{branches} branches wait to be looked at: see `ticket branches list`");
+            let waiting = if branches == 1 { "1 branch waits".into() } else { format!("{branches} branches wait") };
+            let text = format!("{waiting} to be looked at: see `ticket branches list`");
             findings.push(Finding { severity: Severity::Warning, text });
         }
         Ok(Health { facts, findings })

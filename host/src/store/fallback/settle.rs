@@ -171,8 +171,12 @@ fn gone(record: &Record, sent: &Sent, base: Option<Entry>, now_ms: u64, made_ane
     let Some(local) = record.local.clone() else { return made_anew.into() };
     let sent_until_ms = if let Sent::Write(entry) = sent { entry.expires_at_ms } else { 0 };
     let until_ms = base.map_or(0, |base| base.expires_at_ms.max(sent_until_ms));
-    let lost = record.unsaved.as_ref().is_some_and(|unsaved| unsaved.lost);
-    if is_over(until_ms, now_ms) || until_ms == 0 || lost {
+    let unsaved = record.unsaved.as_ref();
+    let lost = unsaved.is_some_and(|unsaved| unsaved.lost);
+    // What is gone was closed here too, and ours is another ticket of the id.
+    let closed_here =
+        unsaved.and_then(|unsaved| unsaved.closed_life.as_deref()).is_some_and(|ended| ended != life(&local));
+    if is_over(until_ms, now_ms) || until_ms == 0 || lost || closed_here {
         return made_anew.into();
     }
     aside(record, local, Why::GoneElsewhere, None, now_ms)

@@ -108,6 +108,16 @@ fn what_is_gone_is_made_again_only_where_it_merely_expired() {
 }
 
 #[test]
+fn a_ticket_that_was_closed_and_made_anew_here_is_made_there_where_the_old_one_is_gone() {
+    let anew = ticket("[]", 9, LATER_MS + 30);
+    let replaced = record(Some(anew.clone()), Some(base()), Some(Sent::Write(anew.clone())), Some("7"));
+    let concluded = settled(replaced, Answer::Refused(None));
+    assert_eq!(concluded.aside, None);
+    let step = Step::Send { change: Sent::Write(anew), when: Condition::Absent, repeated: false };
+    assert_eq!(plan(&concluded.record, NOW_MS), step);
+}
+
+#[test]
 fn two_lives_are_never_mixed_and_a_new_id_that_is_taken_stays_theirs() {
     let other = ticket(r#"["a"]"#, 8, LATER_MS);
     is_aside(&settled(sent(), Answer::Refused(Some(other.clone()))), &ours(), Why::AnotherLife, Some(&other));
