@@ -39,7 +39,7 @@ impl Agent {
             let began = Instant::now();
             let done = match self.rng.u32(0..100) {
                 0..50 => self.say(&id, number).await,
-                50..60 => told(self.tickets.apply(&id, &[self.fact(number)], None).await.map(|it| it.served_by)),
+                50..60 => self.learn(&id, number).await,
                 60..68 => told(self.tickets.get(&id).await.map(|it| it.served_by)),
                 68..74 => told(self.tickets.touch(&id).await.map(|it| it.served_by)),
                 74..78 => self.tickets.list(None).await.map(|_| Told::Other),
@@ -62,9 +62,17 @@ impl Agent {
         format!("h{host}.{life}.{}.{number}", self.ids[0])
     }
 
+    /// Learns something that nobody else does, and something that all do.
     fn fact(&self, number: u32) -> Change {
-        let key = if number.is_multiple_of(2) { "shared".to_owned() } else { format!("h{}", self.host.0) };
-        Change::learn(&json!({ key: number }))
+        Change::learn(&json!({ format!("fact-{}", self.message(number)): number, "shared": number }))
+    }
+
+    async fn learn(&mut self, id: &str, number: u32) -> Result<Told, Error> {
+        let answer = self.tickets.apply(id, &[self.fact(number)], None).await;
+        if answer.is_ok() {
+            self.journal.acknowledge(id, &format!("fact-{}", self.message(number)), self.host);
+        }
+        told(answer.map(|it| it.served_by))
     }
 
     /// Says a message, alone or with more, as text or with an id.
@@ -74,13 +82,17 @@ impl Agent {
             0 => vec![Change::Say(json!({ "id": message }).to_string())],
             _ => vec![Change::say(&message)],
         };
-        if self.rng.u32(0..4) == 0 {
+        let more = self.rng.u32(0..4) == 0;
+        if more {
             changes.push(self.fact(number));
             changes.push(Change::decide(&json!({ "after": message })));
         }
         let answer = self.tickets.apply(id, &changes, None).await;
         if answer.is_ok() {
             self.journal.acknowledge(id, &message, self.host);
+        }
+        if answer.is_ok() && more {
+            self.journal.acknowledge(id, &format!("fact-{message}"), self.host);
         }
         told(answer.map(|it| it.served_by))
     }

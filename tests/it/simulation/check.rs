@@ -15,7 +15,7 @@ use super::world::{Host, TICKETS};
 const ATTEMPTS_MAX: usize = 20;
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// No acknowledged message is lost, none is there twice, all hosts and the server agree, and nobody hurried.
+/// No acknowledged message or fact is lost, no message is there twice, all hosts and the server agree, and nobody hurried.
 pub(super) async fn check(server: &StandIn, hosts: &[Host], journal: &Journal) -> Result<(), String> {
     if let Some(wrong) = journal.wrongs().first() {
         return Err(wrong.clone());
@@ -23,7 +23,9 @@ pub(super) async fn check(server: &StandIn, hosts: &[Host], journal: &Journal) -
     let mut there = BTreeMap::new();
     for id in (0..TICKETS).map(|number| format!("t{number}")) {
         agree(server, hosts, &id).await?;
-        there.insert(id.clone(), once(&id, &history(server, &id))?);
+        let mut held = once(&id, &field(server, &id, "history"))?;
+        held.extend(facts(&field(server, &id, "facts")));
+        there.insert(id, held);
     }
     let aside = aside(hosts).await;
     let alive: BTreeSet<(usize, u32)> = hosts.iter().map(Host::life).collect();
@@ -58,9 +60,15 @@ async fn agree(server: &StandIn, hosts: &[Host], id: &str) -> Result<(), String>
     Ok(())
 }
 
-fn history(server: &StandIn, id: &str) -> String {
+fn field(server: &StandIn, id: &str, name: &str) -> String {
     let fields = server.entry(&format!("ticket:{id}")).map(|(fields, _)| fields).unwrap_or_default();
-    fields.get("history").cloned().unwrap_or_default()
+    fields.get(name).cloned().unwrap_or_default()
+}
+
+/// The names of facts.
+fn facts(facts: &str) -> Vec<String> {
+    let facts: BTreeMap<String, Value> = serde_json::from_str(facts).unwrap_or_default();
+    facts.into_keys().collect()
 }
 
 /// The messages of a history: texts, or ids of objects.
@@ -79,14 +87,14 @@ fn once(id: &str, history: &str) -> Result<BTreeSet<String>, String> {
     Ok(set)
 }
 
-/// The messages in branches, with their tickets.
+/// The messages and facts in branches, with their tickets.
 async fn aside(hosts: &[Host]) -> BTreeSet<(String, String)> {
     let mut found = BTreeSet::new();
     for branches in hosts.iter().flat_map(|host| &host.branches) {
         for branch in branches.list().await.expect("branches") {
-            let history = branch.entry.fields.iter().find(|(name, _)| name == "history");
-            for message in messages(history.map_or("", |(_, text)| text)) {
-                found.insert((branch.id.clone(), message));
+            let text = |name| branch.entry.fields.iter().find(|(field, _)| field == name).map_or("", |(_, text)| text);
+            for held in messages(text("history")).into_iter().chain(facts(text("facts"))) {
+                found.insert((branch.id.clone(), held));
             }
         }
     }

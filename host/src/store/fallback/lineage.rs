@@ -1,5 +1,7 @@
 //! What one state of a ticket tells about another: whether it came from it, is older, or where both parted. Pure.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -70,16 +72,23 @@ pub(super) fn holds(whole: &Entry, part: &Entry) -> bool {
         && field(whole, "last_decision") == field(part, "last_decision")
 }
 
-/// Whether every message of `part` is in `whole`, in whatever order.
-pub(super) fn has_messages_of(whole: &Entry, part: &Entry) -> bool {
+/// Whether `whole` can take the place of `part`, an older state, and nothing that was said or learnt goes with it: it
+/// has every message, in whatever order, and a value of every fact.
+pub(super) fn covers(whole: &Entry, part: &Entry) -> bool {
+    let facts = |entry| serde_json::from_str::<BTreeMap<String, &RawValue>>(field(entry, "facts")).ok();
+    let known = match (facts(whole), facts(part)) {
+        (Some(whole), Some(part)) => part.keys().all(|key| whole.contains_key(key)),
+        (_, _) => field(whole, "facts") == field(part, "facts"),
+    };
     let mut others = messages(whole);
-    messages(part).into_iter().all(|item| match others.iter().position(|other| same(item, other)) {
-        Some(place) => {
-            others.remove(place);
-            true
-        }
-        None => false,
-    })
+    known
+        && messages(part).into_iter().all(|item| match others.iter().position(|other| same(item, other)) {
+            Some(place) => {
+                others.remove(place);
+                true
+            }
+            None => false,
+        })
 }
 
 /// Two states of one life whose common past is not known: a base, and ours as it goes on from there. What both
@@ -167,6 +176,14 @@ mod tests {
         assert!(!holds(&whole, &ticket(r#"{"b":3}"#, r#"["x"]"#, "1", 4)));
         assert!(!holds(&whole, &ticket("{}", r#"["y"]"#, "1", 4)));
         assert!(!holds(&whole, &ticket("{}", r#"["x"]"#, "2", 4)));
+    }
+
+    #[test]
+    fn what_covers_an_older_state_has_all_its_messages_and_facts() {
+        let older = ticket(r#"{"a":1}"#, r#"["x","y"]"#, "1", 5);
+        assert!(covers(&ticket(r#"{"a":2,"b":1}"#, r#"["y","x","z"]"#, "2", 6), &older));
+        assert!(!covers(&ticket(r#"{"b":1}"#, r#"["x","y"]"#, "1", 6), &older), "a fact");
+        assert!(!covers(&ticket(r#"{"a":1}"#, r#"["x","z"]"#, "1", 6), &older), "a message");
     }
 
     #[test]

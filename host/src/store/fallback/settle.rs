@@ -336,7 +336,7 @@ fn past(expires_at_ms: u64) -> u64 {
 /// Whether what the primary has is an older state, to be written over. Its deadline says so, which is not sure where
 /// clocks were set: nothing may go with it.
 fn is_older(there: &Entry, ours: &Entry) -> bool {
-    there.expires_at_ms < ours.expires_at_ms && lineage::has_messages_of(ours, there)
+    there.expires_at_ms < ours.expires_at_ms && lineage::covers(ours, there)
 }
 
 #[cfg(test)]
