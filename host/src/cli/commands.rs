@@ -31,7 +31,10 @@ pub(crate) async fn run(command: Command, common: Common, output: &Output) -> Re
             let session = Session::open(common, command.ticket()).await?;
             let done = on_tickets(command, &session.tickets, output).await;
             // An error that says that the store is away needs no warning of the same.
-            let said = matches!(&done, Err(Failure::Ticket(Error::Unavailable(_)) | Failure::Replay { .. }));
+            let said = matches!(
+                &done,
+                Err(Failure::Ticket(Error::Unavailable(_)) | Failure::Replay { .. } | Failure::Unhealthy(_))
+            );
             let left = session.leave(wait, said).await;
             done.and(left)
         }

@@ -101,15 +101,20 @@ impl Store for FallbackStore {
         let now_ms = self.inner.now_ms();
         facts.extend(status.last_reconciliation.map(|last| ("last_reconciliation", last.describe(now_ms))));
         let mut findings = Vec::new();
-        if status.store_serves {
-            let health = self.inner.primary.health().await?;
-            facts.splice(0..0, health.facts);
-            findings.extend(health.findings);
-        } else {
+        if !status.store_serves {
             let why = status.last_error.unwrap_or_default();
             let text =
                 format!("the store is away and its fallback serves ({why}); mend that, and it is back by itself");
             findings.push(Finding { severity: Severity::Problem, text });
+        }
+        match self.inner.primary.health().await {
+            Ok(health) => {
+                facts.splice(0..0, health.facts);
+                findings.extend(health.findings);
+            }
+            Err(error) if status.store_serves => return Err(error),
+            // Why it is away is said already.
+            Err(_) => {}
         }
         if branches > 0 {
             let waiting = if branches == 1 { "1 branch waits".into() } else { format!("{branches} branches wait") };
