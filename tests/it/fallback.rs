@@ -131,3 +131,21 @@ async fn a_last_known_copy_feeds_changes_and_never_an_answer() {
     primary.put(&key("t"), entry);
     assert_eq!(tickets.get("t").await.unwrap().revision, made.revision);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fallback_that_cannot_keep_up_fails_nothing_that_the_store_has_done() {
+    let primary = Flaky::new(Mood::Well, clock(), seed::rng("broken"));
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("f.db");
+    let tickets = tickets(&primary, Fallback { place: Place::File(file.clone()), ..Fallback::default() }).await;
+    tickets.create(Some("t"), &[]).await.unwrap();
+    rusqlite::Connection::open(&file).unwrap().execute_batch("DROP TABLE record").unwrap();
+    for _ in 0..3 {
+        tickets.apply("t", &[Change::say("said")], None).await.unwrap();
+    }
+    assert_eq!(tickets.get("t").await.unwrap().message_count(), 3);
+    tickets.close("t", None).await.unwrap();
+    assert!(primary.entry(&key("t")).is_none());
+    primary.set_mood(Mood::Down);
+    assert!(matches!(tickets.create(Some("u"), &[]).await, Err(Error::Unavailable(_))), "and in an outage it says so");
+}

@@ -25,7 +25,7 @@ impl Store for FallbackStore {
     async fn read(&self, key: &Key, freshness: Freshness) -> Result<Option<Entry>, Error> {
         let inner = &self.inner;
         let now_ms = inner.now_ms();
-        let known = inner.shadow.get(key, now_ms).await?;
+        let known = inner.known(key, now_ms).await?;
         if let Some(Known { record, .. }) = &known {
             let unsaved = record.unsaved.is_some();
             if unsaved {
@@ -43,11 +43,11 @@ impl Store for FallbackStore {
         inner.note(link, answer.as_ref().err());
         match answer {
             Ok(shown) => {
-                inner.heard(key, known.map(|known| known.stamp), shown.clone()).await?;
+                inner.heard(key, known.map(|known| known.stamp), shown.clone()).await;
                 Ok(shown)
             }
             Err(Failure { error, cause: Cause::Data }) => {
-                inner.forget(key).await?;
+                inner.forget(key).await;
                 Err(error)
             }
             Err(_) => inner.read_here(known, now_ms),
@@ -163,26 +163,54 @@ impl Inner {
         }
     }
 
+    /// The record of a ticket. Where it cannot be read, nothing is known while the primary can be asked instead.
+    pub(super) async fn known(&self, key: &Key, now_ms: u64) -> Result<Option<Known>, Error> {
+        match self.shadow.get(key, now_ms).await {
+            Err(error) if self.link().is_some() => {
+                self.unnoted(&error);
+                Ok(None)
+            }
+            known => known,
+        }
+    }
+
+    /// A record could not be kept up to date, as where its disk is full. What the primary has answered holds all the
+    /// same; in an outage this host would know an older state.
+    fn unnoted(&self, error: &Error) {
+        tracing::warn!(store = %self.primary, error = %error.chain(), "the fallback cannot keep up");
+        self.board.failed(&error.chain());
+    }
+
+    /// Changes a record by what the primary has answered.
+    pub(super) async fn note_answer(
+        &self,
+        key: &Key,
+        step: impl FnOnce(Option<&Known>) -> (Fate, ()) + Send + 'static,
+    ) {
+        if let Err(error) = self.shadow.update(key, self.now_ms(), step).await {
+            self.unnoted(&error);
+        }
+    }
+
     /// The primary has shown what it has. Not news where the record was changed since the question.
-    pub(super) async fn heard(&self, key: &Key, stamp: Option<u64>, shown: Option<Entry>) -> Result<(), Error> {
+    pub(super) async fn heard(&self, key: &Key, stamp: Option<u64>, shown: Option<Entry>) {
         let now_ms = self.now_ms();
-        self.shadow
-            .update(key, now_ms, move |known| {
-                if known.map(|known| known.stamp) != stamp {
-                    return (Fate::Keep, ());
-                }
-                (Fate::Put(Record::heard(known.map(|known| known.record.clone()), shown, now_ms)), ())
-            })
-            .await
+        self.note_answer(key, move |known| {
+            if known.map(|known| known.stamp) != stamp {
+                return (Fate::Keep, ());
+            }
+            (Fate::Put(Record::heard(known.map(|known| known.record.clone()), shown, now_ms)), ())
+        })
+        .await;
     }
 
     /// What is there cannot be read: nothing is known of it.
-    pub(super) async fn forget(&self, key: &Key) -> Result<(), Error> {
-        let forget = |known: Option<&Known>| match known {
+    pub(super) async fn forget(&self, key: &Key) {
+        self.note_answer(key, |known| match known {
             Some(known) if known.record.unsaved.is_none() => (Fate::Forget, ()),
             Some(_) | None => (Fate::Keep, ()),
-        };
-        self.shadow.update(key, self.now_ms(), forget).await
+        })
+        .await;
     }
 
     /// A page of what the fallback knows.

@@ -67,7 +67,7 @@ impl Inner {
     pub(super) async fn change(&self, key: &Key, wanted: Wanted, when: &Condition) -> Result<Outcome, Error> {
         let _turn = self.turns.take(key.as_str()).await;
         let now_ms = self.now_ms();
-        let known = self.shadow.get(key, now_ms).await?;
+        let known = self.known(key, now_ms).await?;
         if known.as_ref().is_some_and(|known| known.record.unsaved.is_some()) || self.route().is_none() {
             return self.change_here(key, wanted, when, None).await;
         }
@@ -125,7 +125,7 @@ impl Inner {
         match answer {
             Ok(Answer::Clock(_)) => Ok(None),
             Ok(Answer::Refused(shown)) => {
-                self.heard(key, *stamp, shown.clone()).await?;
+                self.heard(key, *stamp, shown.clone()).await;
                 if **when != Condition::Present || shown.is_none() {
                     return Ok(Some(Ok(Outcome::Refused(shown))));
                 }
@@ -136,15 +136,15 @@ impl Inner {
             Ok(Answer::Written { revision, expires_at_ms, now_ms }) => {
                 let made = self.made(wanted, copy.as_ref(), &revision, expires_at_ms);
                 let own = Own { at_ms: now_ms, made: Made::State(revision.clone()), once: true };
-                self.acknowledged(key, made, own).await?;
+                self.acknowledged(key, made, own).await;
                 Ok(Some(Ok(Outcome::Written { revision, expires_at_ms })))
             }
             Ok(Answer::Removed) => {
-                self.removed(key, copy.as_ref()).await?;
+                self.removed(key, copy.as_ref()).await;
                 Ok(Some(Ok(Outcome::Removed)))
             }
             Err(Failure { error, cause: Cause::Data }) => {
-                self.forget(key).await?;
+                self.forget(key).await;
                 *stamp = None;
                 // Damage: an unconditional change replaces it, and only where it can be answered for.
                 let again = **when == Condition::Present && copy.take().is_some();
@@ -185,7 +185,7 @@ impl Inner {
         self.note(link, answer.as_ref().err());
         match answer {
             Ok(shown) => {
-                self.heard(key, stamp, shown.clone()).await?;
+                self.heard(key, stamp, shown.clone()).await;
                 Ok(shown.map_or(Met::Nothing, Met::Entry))
             }
             Err(Failure { cause: Cause::Data, .. }) => Ok(Met::Damage),
@@ -194,7 +194,7 @@ impl Inner {
     }
 
     async fn stamp(&self, key: &Key) -> Result<Option<u64>, Error> {
-        Ok(self.shadow.get(key, self.now_ms()).await?.map(|known| known.stamp))
+        Ok(self.known(key, self.now_ms()).await?.map(|known| known.stamp))
     }
 
     /// The entry that an acknowledged change made, where all of it is known.
@@ -207,26 +207,24 @@ impl Inner {
         Some(Entry::new(fields, expires_at_ms)).filter(|entry| entry.revision == *revision)
     }
 
-    async fn acknowledged(&self, key: &Key, made: Option<Entry>, own: Own) -> Result<(), Error> {
+    async fn acknowledged(&self, key: &Key, made: Option<Entry>, own: Own) {
         let now_ms = self.now_ms();
         let Some(entry) = made else { return self.forget(key).await };
-        self.shadow
-            .update(key, now_ms, move |known| {
-                let known = known.map(|known| known.record.clone());
-                (Fate::Put(Record::acknowledged(known, Some(entry), Some(own), now_ms)), ())
-            })
-            .await
+        self.note_answer(key, move |known| {
+            let known = known.map(|known| known.record.clone());
+            (Fate::Put(Record::acknowledged(known, Some(entry), Some(own), now_ms)), ())
+        })
+        .await;
     }
 
-    async fn removed(&self, key: &Key, copy: Option<&Entry>) -> Result<(), Error> {
+    async fn removed(&self, key: &Key, copy: Option<&Entry>) {
         let now_ms = self.now_ms();
         let own = copy.map(|copy| Own { at_ms: now_ms, made: Made::End(life(copy).to_owned()), once: true });
-        self.shadow
-            .update(key, now_ms, move |known| {
-                let known = known.map(|known| known.record.clone());
-                (Fate::Put(Record::acknowledged(known, None, own, now_ms)), ())
-            })
-            .await
+        self.note_answer(key, move |known| {
+            let known = known.map(|known| known.record.clone());
+            (Fate::Put(Record::acknowledged(known, None, own, now_ms)), ())
+        })
+        .await;
     }
 
     /// Makes a change on what this host knows, to be brought home.
