@@ -223,7 +223,7 @@ impl Primary for Flaky {
             }
         }
         inner.linked = true;
-        Ok(Origin("the only one".into()))
+        Ok(Origin(Some("the only one".into())))
     }
 
     fn disconnect(&self) {

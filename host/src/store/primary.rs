@@ -56,9 +56,10 @@ pub enum Answer {
     Clock(u64),
 }
 
-/// The data set that a primary serves: another one where the server started anew or another took over.
+/// The data set that a primary serves: another one where the server started anew or another took over; none where it
+/// does not tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin(pub String);
+pub struct Origin(pub Option<String>);
 
 /// Why a primary does not qualify.
 #[derive(Debug)]

@@ -80,7 +80,7 @@ impl<P: Primary> Primary for Weak<P> {
     async fn qualify(&self) -> Result<Origin, Unfit> {
         let origin = self.inner.qualify().await?;
         if self.weakness == Some(Weakness::NoCheckAfterRestart) {
-            return Ok(Origin("always the same".into()));
+            return Ok(Origin(Some("always the same".into())));
         }
         Ok(origin)
     }

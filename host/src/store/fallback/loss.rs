@@ -27,15 +27,18 @@ impl Inner {
     /// Speaks of the data set of `origin` from now on; where that is another one, what it lost is to be written back.
     pub(super) async fn adopt(self: &Arc<Self>, origin: Origin) -> Result<(), Error> {
         let known = self.shadow.note(NoteName::Origin).await?;
-        if known.as_ref() == Some(&origin.0) {
+        // A server that does not tell may have lost data each time.
+        if origin.0.is_some() && known == origin.0 {
             return Ok(());
         }
         let Some(_lock) = self.shadow.lock()? else { return Ok(()) };
         if known.is_some() {
             let lost = self.find_lost().await.map_err(|failure| failure.error)?;
-            self.board.data_lost(lost);
+            if lost > 0 || origin.0.is_some() {
+                self.board.data_lost(lost);
+            }
         }
-        self.shadow.set_note(NoteName::Origin, origin.0).await
+        self.shadow.set_note(NoteName::Origin, origin.0.unwrap_or_default()).await
     }
 
     /// Finds what was acknowledged after the newest own change that is still there, and marks it as unsaved.

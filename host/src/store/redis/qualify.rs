@@ -55,8 +55,9 @@ impl RedisStore {
             }
         }
         let Some(Refused { command, words }) = self.probe(&live).await.map_err(now)?.into_iter().next() else {
-            let part = |name| info.as_ref().and_then(|info| info.get(name)).unwrap_or_default();
-            return Ok(Origin(format!("{} {}", part("run_id"), part("master_replid"))));
+            let part = |info: &Info, name| info.get(name).unwrap_or_default().to_owned();
+            let origin = info.map(|info| format!("{} {}", part(&info, "run_id"), part(&info, "master_replid")));
+            return Ok(Origin(origin.filter(|origin| !origin.trim().is_empty())));
         };
         let kind = match judge_text(&words) {
             Verdict::Refused(kind) => kind,
