@@ -137,14 +137,24 @@ impl Inner {
         Ok(())
     }
 
+    /// What is there is no ticket: ours is kept aside, with what callers change meanwhile.
     async fn leave_damage(&self, key: &Key, branches: &mut u64) -> Result<(), Error> {
-        let now_ms = self.now_ms();
-        let Some(known) = self.shadow.get(key, now_ms).await? else { return Ok(()) };
-        if let Some(aside) = settle::damaged(&known.record, now_ms) {
-            self.keep_aside(key, aside).await?;
-            *branches += 1;
+        for _ in 0..STEPS_MAX {
+            let now_ms = self.now_ms();
+            let Some(Known { record, stamp }) = self.shadow.get(key, now_ms).await? else { return Ok(()) };
+            if let Some(aside) = settle::damaged(&record, now_ms) {
+                self.keep_aside(key, aside).await?;
+                *branches += 1;
+            }
+            let forget = move |known: Option<&Known>| match known {
+                Some(known) if known.stamp != stamp => (Fate::Keep, false),
+                Some(_) | None => (Fate::Forget, true),
+            };
+            if self.shadow.update(key, now_ms, forget).await? {
+                return Ok(());
+            }
         }
-        self.shadow.update(key, now_ms, |_| (Fate::Forget, ())).await
+        Ok(())
     }
 
     pub(super) async fn keep_aside(&self, key: &Key, aside: Aside) -> Result<(), Error> {

@@ -108,6 +108,14 @@ fn what_is_gone_is_made_again_only_where_it_merely_expired() {
 }
 
 #[test]
+fn a_ticket_that_expired_there_while_it_lived_on_here_is_made_again() {
+    let long = ticket(r#"["a","o"]"#, 7, LATER_MS + 90_000);
+    let first = record(Some(long.clone()), Some(base()), Some(Sent::Write(long)), None);
+    let concluded = conclude(first, Answer::Refused(None), false, LATER_MS + 11);
+    assert_eq!((&concluded.aside, &unsaved(&concluded).base), (&None, &None));
+}
+
+#[test]
 fn a_ticket_that_was_closed_and_made_anew_here_is_made_there_where_the_old_one_is_gone() {
     let anew = ticket("[]", 9, LATER_MS + 30);
     let replaced = record(Some(anew.clone()), Some(base()), Some(Sent::Write(anew.clone())), Some("7"));
