@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::Inner;
-use super::record::{Change, Made, Own, Record, life};
+use super::record::{Change, Made, Own, Record, life, same_content};
 use super::shadow::{Fate, Known};
 use crate::operation;
 use crate::store::entry::{Condition, Entry, Fields, Outcome, Revision};
@@ -135,7 +135,9 @@ impl Inner {
             }
             Ok(Answer::Written { revision, expires_at_ms, now_ms }) => {
                 let made = self.made(wanted, copy.as_ref(), &revision, expires_at_ms);
-                let own = Own { at_ms: now_ms, made: Made::State(revision.clone()), once: true };
+                let is_proof =
+                    made.as_ref().is_some_and(|made| copy.as_ref().is_none_or(|copy| !same_content(copy, made)));
+                let own = Own { at_ms: now_ms, made: Made::State(revision.clone()), is_proof };
                 self.acknowledged(key, made, own).await;
                 Ok(Some(Ok(Outcome::Written { revision, expires_at_ms })))
             }
@@ -219,7 +221,7 @@ impl Inner {
 
     async fn removed(&self, key: &Key, copy: Option<&Entry>) {
         let now_ms = self.now_ms();
-        let own = copy.map(|copy| Own { at_ms: now_ms, made: Made::End(life(copy).to_owned()), once: true });
+        let own = copy.map(|copy| Own { at_ms: now_ms, made: Made::End(life(copy).to_owned()), is_proof: true });
         self.note_answer(key, move |known| {
             let known = known.map(|known| known.record.clone());
             (Fate::Put(Record::acknowledged(known, None, own, now_ms)), ())

@@ -54,7 +54,10 @@ impl Inner {
             let looked = self.look_at(own.iter().map(|(key, _)| key.clone())).await?;
             for (key, own) in own {
                 let there = looked.get(key).cloned().flatten();
-                if own.once && survived_ms.is_none() && self.survived(key, own, there.as_ref()).await.map_err(local)? {
+                if own.is_proof
+                    && survived_ms.is_none()
+                    && self.survived(key, own, there.as_ref()).await.map_err(local)?
+                {
                     survived_ms = Some(own.at_ms);
                 }
                 if survived_ms.is_none_or(|survived_ms| own.at_ms >= survived_ms) {

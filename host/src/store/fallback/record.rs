@@ -71,9 +71,10 @@ pub(super) struct Own {
     pub(super) at_ms: u64,
     /// What it made.
     pub(super) made: Made,
-    /// Whether it was sent once: what was sent again, or written back after a loss, may be found in an older data
-    /// set too, and does not show how new that is.
-    pub(super) once: bool,
+    /// Whether finding it shows that the primary's data set is as new. What was sent again or written back after a
+    /// loss may come into an older one too; so may another deadline for the same content, by the hand of a host that
+    /// writes that content back and happens to draw it.
+    pub(super) is_proof: bool,
 }
 
 /// What an acknowledged change left with the primary.

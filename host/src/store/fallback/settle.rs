@@ -124,7 +124,7 @@ pub(super) fn done(record: Record, now_ms: u64) -> Record {
         (Made::State(revision), Some(local)) => *revision == local.revision,
         (answered, _) => *answered == made,
     });
-    let found = Own { at_ms: now_ms, made, once: false };
+    let found = Own { at_ms: now_ms, made, is_proof: false };
     Record::saved(local, if answered { record.own } else { Some(found) }, now_ms)
 }
 
@@ -139,7 +139,8 @@ pub(super) fn conclude(record: Record, answer: Answer, repeated: bool, now_ms: u
     };
     match (answer, &sent) {
         (Answer::Written { expires_at_ms, now_ms, revision }, Sent::Write(entry)) => {
-            let own = Some(Own { at_ms: now_ms, made: Made::State(revision), once: !repeated && !lost });
+            let is_proof = !repeated && !lost && base.as_ref().is_none_or(|base| !same_content(base, entry));
+            let own = Some(Own { at_ms: now_ms, made: Made::State(revision), is_proof });
             let written = Entry::new(entry.fields.clone(), expires_at_ms);
             // What was closed is overwritten, unless it is this.
             let closed_life = if record.local.is_some() { None } else { closed_life };
@@ -147,8 +148,8 @@ pub(super) fn conclude(record: Record, answer: Answer, repeated: bool, now_ms: u
             Record { own, unsaved: Some(unsaved), ..record }.into()
         }
         (Answer::Removed, _) => {
-            let end =
-                |base: &Entry| Own { at_ms: now_ms, made: Made::End(life(base).to_owned()), once: !repeated && !lost };
+            let is_proof = !repeated && !lost;
+            let end = |base: &Entry| Own { at_ms: now_ms, made: Made::End(life(base).to_owned()), is_proof };
             let ended = base.as_ref().map(end);
             Record { own: ended.or(record.own.clone()), ..go_on(None, closed_life) }.into()
         }

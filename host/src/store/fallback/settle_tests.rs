@@ -147,7 +147,7 @@ fn a_close_wins_over_a_change_elsewhere_and_not_over_another_life() {
     assert_eq!((concluded.record.local, concluded.record.unsaved, concluded.aside), (Some(other), None, None));
     let concluded = settled(closed(), Answer::Removed);
     assert_eq!(plan(&concluded.record, NOW_MS), Step::Done);
-    let ended = Own { at_ms: NOW_MS, made: Made::End("7".into()), once: true };
+    let ended = Own { at_ms: NOW_MS, made: Made::End("7".into()), is_proof: true };
     assert_eq!(concluded.record.own, Some(ended));
 }
 
@@ -175,8 +175,24 @@ fn a_merge_is_written_at_what_it_was_made_with_and_keeps_its_losers() {
     is_aside(&merged(&record, theirs.clone(), None, NOW_MS), &ours(), Why::Unmergeable, Some(&theirs));
 }
 
+#[test]
+fn only_a_first_write_of_another_content_proves_a_data_set() {
+    let is_proof = |base: Option<Entry>, repeated| {
+        let written = Answer::Written { revision: ours().revision, expires_at_ms: LATER_MS + 10, now_ms: NOW_MS };
+        let sent = record(Some(ours()), base, Some(Sent::Write(ours())), None);
+        conclude(sent, written, repeated, NOW_MS).record.own.expect("own").is_proof
+    };
+    assert!(is_proof(Some(base()), false));
+    assert!(is_proof(None, false));
+    assert!(!is_proof(Some(base()), true), "it may have come there late");
+    assert!(
+        !is_proof(Some(ticket(r#"["a","o"]"#, 7, LATER_MS)), false),
+        "another may write the same with any deadline"
+    );
+}
+
 fn own(at_ms: u64, revision: &Revision) -> Option<Own> {
-    Some(Own { at_ms, made: Made::State(revision.clone()), once: true })
+    Some(Own { at_ms, made: Made::State(revision.clone()), is_proof: true })
 }
 
 #[test]
@@ -198,7 +214,7 @@ fn what_was_acknowledged_after_the_newest_that_survived_is_written_back() {
 
 #[test]
 fn a_close_that_was_lost_is_made_again() {
-    let ended = Some(Own { at_ms: 50, made: Made::End("7".into()), once: true });
+    let ended = Some(Own { at_ms: 50, made: Made::End("7".into()), is_proof: true });
     let closed = Record::saved(None, ended, NOW_MS);
     let concluded = after_loss(&closed, Some(&base()), None, NOW_MS).expect("lost");
     assert_eq!(
