@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -32,6 +33,10 @@ use output::Output;
 /// Where the filter of the log stands, for example `debug` or `ticket_host=trace`.
 const LOG_VARIABLE: &str = "TICKET_LOG";
 
+/// How long threads may go on when all is done: a commit that has begun takes less, and the look-up of a name that nobody
+/// answers must hold nobody up.
+const SHUTDOWN_TIME: Duration = Duration::from_millis(250);
+
 /// Does what the arguments of this process say.
 pub(crate) fn run() -> ExitCode {
     panic::set_hook(Box::new(exit::report_panic));
@@ -49,7 +54,9 @@ fn carry_out(args: Args) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| ticket_host::Error::Unavailable(format!("cannot start: {error}")))?;
-    runtime.block_on(commands::run(args.command, args.common, &output))
+    let done = runtime.block_on(commands::run(args.command, args.common, &output));
+    runtime.shutdown_timeout(SHUTDOWN_TIME);
+    done
 }
 
 /// The log goes to stderr, and only where somebody asked for it.

@@ -52,8 +52,7 @@ pub use fallback::{
 pub use health::{Finding, Health, Severity};
 pub use key::{Key, Namespace};
 pub use memory::MemoryStore;
-pub(crate) use open::is_remote;
-pub use open::{Options, open};
+pub use open::{Options, is_remote, open};
 pub use primary::{Answer, Cause, Expiry, Failure, Origin, Primary, Unfit};
 pub use redis::{Connector, RedisStore, Stream};
 pub use sqlite::SqliteStore;

@@ -24,6 +24,8 @@ pub enum Mood {
     Down,
     /// It refuses now and then, loses its link, and keeps answers to itself.
     Flapping,
+    /// It takes every change and answers none.
+    Mute,
 }
 
 /// Entries in memory, behind a link that can be lost.
@@ -37,6 +39,7 @@ struct Inner {
     entries: BTreeMap<Key, (Fields, u64)>,
     mood: Mood,
     linked: bool,
+    losses: u32,
     rng: Rng,
 }
 
@@ -51,13 +54,21 @@ impl Flaky {
     /// An empty primary with its own random numbers.
     #[must_use]
     pub fn new(mood: Mood, clock: ManualClock, rng: Rng) -> Arc<Self> {
-        let inner = Inner { entries: BTreeMap::new(), mood, linked: false, rng };
+        let inner = Inner { entries: BTreeMap::new(), mood, linked: false, losses: 0, rng };
         Arc::new(Self { inner: Mutex::new(inner), clock, ended: Notify::new() })
     }
 
     /// Changes how it behaves.
     pub fn set_mood(&self, mood: Mood) {
         self.inner().mood = mood;
+    }
+
+    /// Loses its link and all entries, as a server without a disk that starts anew.
+    pub fn lose_data(&self) {
+        let mut inner = self.inner();
+        inner.entries.clear();
+        inner.losses += 1;
+        self.lose(&mut inner, Cause::Link);
     }
 
     /// What it has under a key.
@@ -92,7 +103,7 @@ impl Flaky {
                 Err(failure(Kind::Unavailable, cause))
             }
             Fate::Unanswered(cause) => {
-                if inner.rng.bool() {
+                if inner.mood == Mood::Mute || inner.rng.bool() {
                     make(&mut inner, now_ms);
                 }
                 self.lose(&mut inner, cause);
@@ -114,8 +125,10 @@ impl Inner {
         if !self.linked || self.mood == Mood::Down {
             return Fate::Refused(Cause::Link);
         }
-        if self.mood == Mood::Well {
-            return Fate::Answered;
+        match self.mood {
+            Mood::Well => return Fate::Answered,
+            Mood::Mute => return Fate::Unanswered(Cause::Time),
+            Mood::Flapping | Mood::Down => {}
         }
         match self.rng.u32(0..100) {
             0..6 => Fate::Refused(Cause::Refused),
@@ -207,6 +220,10 @@ impl fmt::Display for Flaky {
 
 #[async_trait]
 impl Primary for Flaky {
+    fn identity(&self) -> String {
+        "flaky".into()
+    }
+
     fn now_ms(&self) -> Option<u64> {
         Some(self.clock.now_ms())
     }
@@ -215,7 +232,7 @@ impl Primary for Flaky {
         let mut inner = self.inner();
         let luck = inner.rng.u32(0..4) > 0;
         match inner.mood {
-            Mood::Well => {}
+            Mood::Well | Mood::Mute => {}
             Mood::Flapping if luck => {}
             Mood::Flapping | Mood::Down => {
                 let error = Error::new(Kind::Unavailable, "the primary is flaky");
@@ -223,7 +240,7 @@ impl Primary for Flaky {
             }
         }
         inner.linked = true;
-        Ok(Origin(Some("the only one".into())))
+        Ok(Origin(Some(format!("after {} losses", inner.losses))))
     }
 
     fn disconnect(&self) {

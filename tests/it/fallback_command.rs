@@ -190,6 +190,66 @@ async fn branches_can_be_read_put_back_and_dropped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn without_a_home_branches_are_kept_beside_the_file_or_named_as_lost() {
+    let server = RedisServer::start(&[]);
+    let user = User::of(&server.url());
+    let file = format!("sqlite:{}", user.home().join("f.db").display());
+    let run = |arguments: &[&str]| Run::from(user.command(arguments).env_remove("HOME").output().expect("it runs"));
+    let homeless = run(&["branches", "list"]);
+    assert_eq!(homeless.code, Some(2), "{homeless:?}");
+    assert!(homeless.stderr.contains("HOME is not set"), "{homeless:?}");
+
+    server.pause();
+    assert_eq!(run(&["new", "--id", "t", "--fallback", &file]).code, Some(0));
+    server.resume();
+    User::of(&server.url()).json(&["new", "--id", "t", "--facts", r#"{"made": "elsewhere"}"#]);
+    assert_eq!(run(&["list", "--fallback", &file]).code, Some(0));
+    let branches = run(&["branches", "list", "--fallback", &file]);
+    assert!(branches.stdout.contains("created here and elsewhere"), "{branches:?}");
+    assert!(user.home().join("f.db.branches").exists());
+}
+
+#[test]
+fn a_named_file_is_of_one_store() {
+    let user = User::of("redis://127.0.0.1:1");
+    let file = format!("sqlite:{}", user.home().join("f.db").display());
+    user.json(&["new", "--id", "t", "--fallback", &file]);
+    for other in [&["--namespace", "shop"] as &[&str], &["--store", "redis://127.0.0.1:2"]] {
+        let run = user.run(&[other, &["show", "t", "--fallback", &file]].concat());
+        assert_eq!(run.code, Some(2), "{run:?}");
+        assert!(run.stderr.contains("name another file"), "{run:?}");
+    }
+    user.json(&["show", "t", "--fallback", &file]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_default_file_that_cannot_be_used_is_a_warning() {
+    let server = RedisServer::start(&[]);
+    let user = User::of(&server.url());
+    std::fs::write(user.home().join("state"), "").unwrap();
+    let command = |arguments: &[&str]| -> Run {
+        let state = user.home().join("state");
+        user.command(arguments).env("XDG_STATE_HOME", state).output().expect("it runs").into()
+    };
+    let run = command(&["new", "--id", "t"]);
+    assert_eq!((run.code, warnings(&run)), (Some(0), 1), "{run:?}");
+    assert_eq!(stored(&server, "t").await.len(), 6);
+    server.stop();
+    let run = command(&["new", "--id", "u"]);
+    assert_eq!(run.code, Some(75), "{run:?}");
+    assert!(run.stderr.contains("lost with this process: u"), "{run:?}");
+}
+
+#[test]
+fn a_command_that_fails_names_what_it_loses_too() {
+    let user = User::of("redis://127.0.0.1:1");
+    let lines = "{\"id\": \"t\", \"messages\": []}\nnonsense\n";
+    let run = user.run_with(&["replay", "-", "--fallback", "memory:", "--wait", "0s"], lines);
+    assert_eq!(run.code, Some(2), "{run:?}");
+    assert!(run.stderr.contains("line 2") && run.stderr.contains("lost with this process: t"), "{run:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_tells_what_waits() {
     let server = RedisServer::start(&[]);
     let user = User::of(&server.url());

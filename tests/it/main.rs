@@ -5,6 +5,7 @@ mod crash;
 mod equivalence;
 mod fallback;
 mod fallback_command;
+mod fallback_file;
 mod foreign_race;
 mod interop;
 mod races;

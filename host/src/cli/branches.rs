@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use ticket_host::store::{Branch, Branches};
 
-use super::args::{BranchCommand, Common, Format};
+use super::args::{BranchCommand, Common, Format, StandIn};
 use super::escape::{beginning, printable};
 use super::exit::Failure;
 use super::moment::utc;
@@ -55,10 +55,16 @@ pub(crate) async fn run(command: BranchCommand, common: Common, output: &Output)
         }
         BranchCommand::Apply { number } => {
             let branch = session::branches(&common).await?.get(number).await?.ok_or_else(|| none(number))?;
+            if common.fallback == Some(StandIn::None) {
+                let text = "a branch is put back by what stands in for the store: leave `--fallback none` out";
+                return Err(Failure::Input(text.into()));
+            }
             let session = Session::open(common, Some(&branch.id)).await?;
-            let ticket = session.tickets.apply_branch(number).await?;
-            output.ticket(&ticket)?;
-            session.leave(None, false).await
+            let done = match session.tickets.apply_branch(number).await {
+                Ok(ticket) => output.ticket(&ticket),
+                Err(error) => Err(error.into()),
+            };
+            session.leave(None, done).await
         }
     }
 }

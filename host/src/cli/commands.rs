@@ -2,7 +2,7 @@
 
 use clap::CommandFactory;
 use serde::Serialize;
-use ticket_host::{Change, Error, ServedBy, Ticket, Tickets};
+use ticket_host::{Change, ServedBy, Ticket, Tickets};
 
 use super::args::{Args, Command, Common, Field, Format};
 use super::exit::Failure;
@@ -30,13 +30,7 @@ pub(crate) async fn run(command: Command, common: Common, output: &Output) -> Re
             let wait = if let Command::Replay { wait, .. } = &command { Some(*wait) } else { None };
             let session = Session::open(common, command.ticket()).await?;
             let done = on_tickets(command, &session.tickets, output).await;
-            // An error that says that the store is away needs no warning of the same.
-            let said = matches!(
-                &done,
-                Err(Failure::Ticket(Error::Unavailable(_)) | Failure::Replay { .. } | Failure::Unhealthy(_))
-            );
-            let left = session.leave(wait, said).await;
-            done.and(left)
+            session.leave(wait, done).await
         }
     }
 }

@@ -45,8 +45,8 @@ pub(crate) enum Failure {
         /// What stopped it.
         source: Error,
     },
-    /// The store was away to the end, and nothing keeps what it was not told.
-    #[error("the store is away, and changes to {} are lost with this process: {}", tickets(.ids), .ids.join(", "))]
+    /// Something is neither with the store nor in a file.
+    #[error("what neither the store nor a file has of {} is lost with this process: {}", tickets(.ids), .ids.join(", "))]
     Lost {
         /// The tickets.
         ids: Vec<String>,
@@ -94,9 +94,12 @@ fn code(failure: &Failure) -> u8 {
 /// What the user can do about it, where that is not plain.
 fn hint(failure: &Failure) -> Option<&'static str> {
     let error = match failure {
+        Failure::Replay { source: Error::Unavailable(_), .. } => {
+            return Some("what came before is written; see that the store runs, and replay again with `--replace`");
+        }
         Failure::Ticket(error) | Failure::Replay { source: error, .. } => error,
         Failure::AlreadyThere { .. } => return Some("add `--replace` to close that ticket and replay anew"),
-        Failure::Lost { .. } => return Some("without `--fallback memory:` they are kept in a file until it is back"),
+        Failure::Lost { .. } => return Some("with `--fallback sqlite:PATH` a file keeps it until the store is back"),
         Failure::Input(_) | Failure::Unhealthy(_) | Failure::Output(_) => return None,
     };
     match error {
@@ -113,20 +116,25 @@ fn hint(failure: &Failure) -> Option<&'static str> {
     }
 }
 
+/// An error with its causes.
+pub(crate) fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
 /// Says why on stderr, and gives the exit code.
 pub(crate) fn report(failure: &Failure) -> ExitCode {
     // Whoever read the first lines only (`ticket list | head -1`) has what was wanted.
     if matches!(failure, Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe) {
         return ExitCode::SUCCESS;
     }
-    let mut text = failure.to_string();
-    let mut source = failure.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    tell(&format!("error: {}", printable(&text)));
+    tell(&format!("error: {}", printable(&chain(failure))));
     if let Some(hint) = hint(failure) {
         tell(&format!("hint: {hint}"));
     }

@@ -3,9 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
-use sha2::{Digest, Sha256};
-use ticket_host::store::Namespace;
-use url::Url;
+use ticket_host::store::{Namespace, RedisStore};
 
 use super::exit::Failure;
 
@@ -35,22 +33,15 @@ pub(crate) struct FallbackFiles {
     pub(crate) branches: PathBuf,
 }
 
-/// Files of their own for each server, database, user and namespace; none where HOME is not set or the URL is none.
-pub(crate) fn fallback_files(url: &str, namespace: Option<&Namespace>) -> Option<FallbackFiles> {
-    let folder = folder("XDG_STATE_HOME", ".local/state")?;
-    let url = Url::parse(url).ok()?;
-    // Without the password, which may change and is no part of what the store is.
-    let parts = [
-        url.host_str().unwrap_or_default().to_lowercase(),
-        url.port().unwrap_or(6379).to_string(),
-        url.path().trim_matches('/').to_owned(),
-        url.username().to_owned(),
-        namespace.map(|namespace| namespace.as_str().to_owned()).unwrap_or_default(),
-    ];
-    let digest = Sha256::digest(parts.join("\n"));
-    let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+/// Files of their own for each server, database, user and namespace; none where HOME is not set.
+///
+/// # Errors
+/// As [`RedisStore::identity_of`].
+pub(crate) fn fallback_files(url: &str, namespace: Option<&Namespace>) -> Result<Option<FallbackFiles>, Failure> {
+    let Some(folder) = folder("XDG_STATE_HOME", ".local/state") else { return Ok(None) };
+    let name = RedisStore::identity_of(url, namespace)?;
     let file = |kind: &str| folder.join(format!("{kind}-{name}.db"));
-    Some(FallbackFiles { unsaved: file("fallback"), branches: file("branches") })
+    Ok(Some(FallbackFiles { unsaved: file("fallback"), branches: file("branches") }))
 }
 
 /// Where compiled images of the engine are kept; none where nothing says whose they would be.

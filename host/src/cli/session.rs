@@ -1,14 +1,15 @@
 //! One run of a command on the tickets of a store: opened with what stands in for it, and left in order.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ticket_host::store::{self, Branches, Fallback, Key, Left, Place};
-use ticket_host::{Settings, Tickets};
+use ticket_host::{Error, Settings, Tickets};
 
 use super::args::{Common, StandIn};
 use super::escape::printable;
 use super::exit::{self, Failure};
-use super::home;
+use super::home::{self, FallbackFiles};
 
 /// How long one operation of a command waits for a store: a process that was started for it may take longer than
 /// a call of a service, and its store may be far.
@@ -26,29 +27,55 @@ impl Session {
     /// Opens the store. A ticket that earlier commands could not bring to it is brought there before any other.
     pub(crate) async fn open(common: Common, first: Option<&str>) -> Result<Self, Failure> {
         let url = store_url(&common)?;
-        let first = first.and_then(|id| Key::parse(&format!("ticket:{id}")).ok());
+        let first = first.and_then(|id| Key::of_ticket(id).ok());
         let fallback = fallback(&common, &url, first)?;
-        let place = fallback.as_ref().map(|fallback| fallback.place.clone());
+        let mut place = fallback.as_ref().map(|fallback| fallback.place.clone());
         let options = store::Options { namespace: common.namespace, ..store::Options::default() };
         let mut settings =
             Settings { image_folder: home::image_folder(), deadline_ms: DEADLINE_MS, ..Settings::default() };
         if let Some(ttl_ms) = common.ttl {
             settings.ttl_ms = ttl_ms;
         }
-        let tickets = Tickets::open_with(&url, &options, fallback, settings).await?;
+        let open = |fallback| Tickets::open_with(&url, &options, fallback, settings.clone());
+        let tickets = match open(fallback).await {
+            // A file that nobody asked for must not fail what the store can do.
+            Err(error) if common.fallback.is_none() && matches!(place, Some(Place::File(_))) => {
+                let tickets = open(Some(Fallback::default())).await?;
+                let text = exit::chain(&error);
+                exit::tell(&printable(&format!("warning: {text}: nothing is kept of what the store cannot take")));
+                place = Some(Place::Memory);
+                tickets
+            }
+            tickets => tickets?,
+        };
         tickets.repair(REPAIR_TIME).await?;
         Ok(Self { tickets, place })
     }
 
-    /// Leaves the store: what is not there yet is brought there within `wait`, else kept or named as lost. That the
-    /// store is away is told unless that is `said`.
-    pub(crate) async fn leave(self, wait: Option<Duration>, said: bool) -> Result<(), Failure> {
+    /// Leaves the store after a command is `done`: what is not there yet is brought there within `wait`, else kept or
+    /// named as lost. What came of the command and of this.
+    pub(crate) async fn leave(self, wait: Option<Duration>, done: Result<(), Failure>) -> Result<(), Failure> {
+        // An error that says that the store is away needs no warning of the same.
+        let said = matches!(
+            &done,
+            Err(Failure::Ticket(Error::Unavailable(_)) | Failure::Replay { .. } | Failure::Unhealthy(_))
+        );
+        match (done, self.keep(wait, said).await) {
+            (Err(done), Err(left)) => {
+                exit::report(&left);
+                Err(done)
+            }
+            (done, left) => done.and(left),
+        }
+    }
+
+    async fn keep(self, wait: Option<Duration>, said: bool) -> Result<(), Failure> {
         let Some(fallback) = self.tickets.fallback() else { return Ok(()) };
         let serves = fallback.status().await?.store_serves;
         let within = wait.unwrap_or(if serves { REPAIR_TIME } else { Duration::ZERO });
-        let Left { unsaved, kept } = fallback.leave(within).await?;
-        if !kept && !unsaved.is_empty() {
-            return Err(Failure::Lost { ids: unsaved });
+        let Left { unsaved, lost } = fallback.leave(within).await?;
+        if !lost.is_empty() {
+            return Err(Failure::Lost { ids: lost });
         }
         if said {
             return Ok(());
@@ -74,9 +101,17 @@ impl Session {
 /// The branches of the store that the options name, whether it can be reached or not.
 pub(crate) async fn branches(common: &Common) -> Result<Branches, Failure> {
     let url = store_url(common)?;
-    match fallback(common, &url, None)?.and_then(|fallback| fallback.branches) {
+    if !store::is_remote(&url) {
+        return Err(Failure::Input("only a redis store has branches: name one with `--store`".into()));
+    }
+    let files = home::fallback_files(&url, common.namespace.as_ref())?;
+    match branches_file(common, files.as_ref()) {
         Some(path) => Ok(Branches::in_file(path).await?),
-        None => Err(Failure::Input("only a redis store has branches: name one with `--store`".into())),
+        None => Err(Failure::Input(
+            "HOME is not set, so that no file keeps branches: name one with `--fallback sqlite:PATH`, and they are \
+             kept beside it"
+                .into(),
+        )),
     }
 }
 
@@ -90,18 +125,29 @@ fn store_url(common: &Common) -> Result<String, Failure> {
 
 /// What stands in for a Redis server; nothing does for other stores, which are never away.
 fn fallback(common: &Common, url: &str, first: Option<Key>) -> Result<Option<Fallback>, Failure> {
-    if !url.starts_with("redis:") && !url.starts_with("rediss:") {
+    if !store::is_remote(url) {
         return Ok(None);
     }
-    let files = home::fallback_files(url, common.namespace.as_ref());
-    let place = match &common.fallback {
-        Some(StandIn::None) => return Ok(None),
-        Some(StandIn::Memory) => Place::Memory,
-        Some(StandIn::File(path)) => Place::File(path.clone()),
-        None => match &files {
-            Some(files) => Place::File(files.unsaved.clone()),
-            None => Place::Memory,
-        },
+    let files = home::fallback_files(url, common.namespace.as_ref())?;
+    let branches = branches_file(common, files.as_ref());
+    let place = match (&common.fallback, files) {
+        (Some(StandIn::None), _) => return Ok(None),
+        (Some(StandIn::File(path)), _) => Place::File(path.clone()),
+        (None, Some(files)) => Place::File(files.unsaved),
+        (Some(StandIn::Memory), _) | (None, None) => Place::Memory,
     };
-    Ok(Some(Fallback { place, branches: files.map(|files| files.branches), first, ..Fallback::default() }))
+    Ok(Some(Fallback { place, branches, first, ..Fallback::default() }))
+}
+
+/// Where branches are kept: in this user's folder, else beside the file that was named.
+fn branches_file(common: &Common, files: Option<&FallbackFiles>) -> Option<PathBuf> {
+    match (files, &common.fallback) {
+        (Some(files), _) => Some(files.branches.clone()),
+        (None, Some(StandIn::File(path))) => {
+            let mut path = path.clone().into_os_string();
+            path.push(".branches");
+            Some(path.into())
+        }
+        (None, _) => None,
+    }
 }

@@ -93,7 +93,7 @@ struct OpenCall {
 /// Parses one line; the error says which message is wrong, and in what.
 pub(crate) fn parse(line: &str) -> Result<Conversation, String> {
     let Line { id, messages } = serde_json::from_str(line).map_err(fault)?;
-    Key::parse(&format!("ticket:{id}")).map_err(|_| format!("`id` {id:?} cannot be the id of a ticket"))?;
+    Key::of_ticket(&id).map_err(|_| format!("`id` {id:?} cannot be the id of a ticket"))?;
     let mut reader = Reader::default();
     for (place, message) in messages.iter().enumerate() {
         reader.take(message.get()).map_err(|wrong| format!("message {}: {wrong}", place + 1))?;

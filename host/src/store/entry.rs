@@ -131,6 +131,17 @@ pub enum Condition {
     At(Revision),
 }
 
+impl Condition {
+    /// Whether it holds where this is there.
+    pub(crate) fn holds(&self, there: Option<&Entry>) -> bool {
+        match self {
+            Self::Absent => there.is_none(),
+            Self::Present => there.is_some(),
+            Self::At(revision) => there.is_some_and(|entry| entry.revision == *revision),
+        }
+    }
+}
+
 /// How new the answer to a read must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {

@@ -4,6 +4,7 @@
 //! host's own record of the ticket, and the supervisor brings it home. Nobody who calls waits for more than the
 //! time of one operation, and nobody touches the network while the breaker is open.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -15,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::error::{Error, Kind};
-use super::key::{Key, PREFIX};
+use super::key::Key;
 use super::primary::{Failure, Primary};
 use crate::clock::{Clock, SystemClock};
 use crate::ticket::{Merged, State};
@@ -128,6 +129,8 @@ pub(crate) struct Inner {
     breaker: Mutex<Breaker>,
     began: Instant,
     board: Board,
+    /// When somebody looked at the health of a primary that was away.
+    looked: Mutex<Option<Instant>>,
     /// Wakes the supervisor: the breaker opened, or something is to be brought home.
     wake: Notify,
     /// Counts the supervisor's rounds.
@@ -143,9 +146,9 @@ struct Supervisor {
 impl Drop for Supervisor {
     fn drop(&mut self) {
         self.task.abort();
-        let lost = self.inner.shadow.lost_with_process();
+        let lost = self.inner.lost_with_process();
         if !lost.is_empty() {
-            tracing::error!(store = %self.inner.primary, tickets = ?lost, "changes that the store has not are lost");
+            tracing::error!(store = %self.inner.primary, tickets = ?lost, "what neither the store nor a file has is lost");
         }
     }
 }
@@ -155,8 +158,8 @@ impl Drop for Supervisor {
 pub struct Left {
     /// Ids of the tickets that the store has not been told of.
     pub unsaved: Vec<String>,
-    /// Whether they are kept for the next process.
-    pub kept: bool,
+    /// Ids of the tickets of which something ends with this process: unsaved changes or branches that no file keeps.
+    pub lost: Vec<String>,
 }
 
 impl FallbackStore {
@@ -170,6 +173,12 @@ impl FallbackStore {
             Place::Memory => Shadow::Memory(MemoryShadow::new(fallback.bytes_max)),
             Place::File(path) => Shadow::File(FileShadow::open(path, fallback.bytes_max).await?),
         };
+        if shadow.claim_note(NoteName::Store, primary.identity()).await? != primary.identity() {
+            return Err(Error::invalid(format!(
+                "fallback {shadow} keeps changes for another server, database, user or namespace than those of \
+                 {primary}: name another file"
+            )));
+        }
         let branches = match fallback.branches {
             None => Branches::in_memory(),
             Some(path) => Branches::in_file(path).await?,
@@ -187,6 +196,7 @@ impl FallbackStore {
             turns: Turns::default(),
             breaker: Mutex::new(Breaker::new()),
             began: Instant::now(),
+            looked: Mutex::default(),
             wake: Notify::new(),
             rounds: watch::Sender::new(0),
         });
@@ -230,9 +240,9 @@ impl FallbackStore {
     pub async fn leave(&self, within: Duration) -> Result<Left, Error> {
         let inner = &self.inner;
         let _ = timeout(within, self.brought_home()).await;
-        let keys = inner.shadow.unsaved().await?;
-        let id = |key: &Key| key.as_str().strip_prefix(PREFIX).unwrap_or_default().to_owned();
-        Ok(Left { unsaved: keys.iter().map(id).collect(), kept: inner.shadow.is_durable() })
+        let unsaved = inner.shadow.unsaved().await?;
+        let unsaved = unsaved.iter().map(|key| key.ticket_id().to_owned()).collect();
+        Ok(Left { unsaved, lost: inner.lost_with_process() })
     }
 
     /// Gives the supervisor `within` to bring home what is unsaved, while the store serves.
@@ -261,6 +271,14 @@ impl FallbackStore {
 impl Inner {
     fn breaker(&self) -> MutexGuard<'_, Breaker> {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ids of the tickets of which this process alone has something.
+    fn lost_with_process(&self) -> Vec<String> {
+        let unsaved = self.shadow.lost_with_process();
+        let mut ids: BTreeSet<String> = unsaved.iter().map(|key| key.ticket_id().to_owned()).collect();
+        ids.extend(self.branches.lost_with_process());
+        ids.into_iter().collect()
     }
 
     /// The link that calls may use; none while the fallback serves.

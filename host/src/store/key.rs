@@ -10,7 +10,7 @@ const ID_CHARS_MAX: usize = 128;
 /// Longest namespace, in characters.
 const NAMESPACE_CHARS_MAX: usize = 64;
 /// What every key begins with.
-pub(crate) const PREFIX: &str = "ticket:";
+const PREFIX: &str = "ticket:";
 
 /// A key that may be stored: `ticket:` and a ticket id.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,10 +31,24 @@ impl Key {
         }
     }
 
+    /// The key of a ticket id.
+    ///
+    /// # Errors
+    /// As [`Key::parse`].
+    pub fn of_ticket(id: &str) -> Result<Self, Error> {
+        Self::parse(&format!("{PREFIX}{id}"))
+    }
+
     /// The whole key.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The ticket's id.
+    #[must_use]
+    pub fn ticket_id(&self) -> &str {
+        self.0.strip_prefix(PREFIX).unwrap_or_default()
     }
 }
 
@@ -139,7 +153,9 @@ mod tests {
     #[test]
     fn keys_of_ticket_ids_are_accepted_and_all_else_is_not() {
         for good in ["ticket:a", "ticket:9", "ticket:A.b_c-d", &format!("ticket:{}", "x".repeat(128))] {
-            assert_eq!(Key::parse(good).expect(good).as_str(), good);
+            let key = Key::parse(good).expect(good);
+            assert_eq!(key.as_str(), good);
+            assert_eq!(Key::of_ticket(key.ticket_id()).expect(good), key);
         }
         let long = format!("ticket:{}", "x".repeat(129));
         for bad in [

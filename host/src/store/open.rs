@@ -53,7 +53,8 @@ pub async fn open(url: &str, options: &Options) -> Result<SharedStore, Error> {
 }
 
 /// Whether the store of a URL is behind a network, and so can be away.
-pub(crate) fn is_remote(url: &str) -> bool {
+#[must_use]
+pub fn is_remote(url: &str) -> bool {
     matches!(url.split_once(':'), Some(("redis" | "rediss", _)))
 }
 

@@ -94,6 +94,9 @@ impl Expiry {
 /// A store behind a link that can be lost; `Display` names it without secrets.
 #[async_trait]
 pub trait Primary: fmt::Debug + fmt::Display + Send + Sync + 'static {
+    /// Tells this store from any other, without secrets: two primaries of one identity have the same tickets.
+    fn identity(&self) -> String;
+
     /// The primary's time, as it was measured last and has gone on since; none before it was ever heard.
     fn now_ms(&self) -> Option<u64>;
 
@@ -138,6 +141,6 @@ pub trait Primary: fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// Lists keys, as [`super::Store::scan`].
     async fn scan(&self, cursor: Option<&str>, limit: u32, until: Instant) -> Result<Page, Failure>;
 
-    /// Looks at the primary as its operator would.
+    /// Looks at the primary as its operator would, over the link there is or one that is given up after.
     async fn health(&self) -> Result<Health, Error>;
 }

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use redis::{RedisError, Value};
+use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
 
 use super::deadline::{self, TTL_MS_MAX};
 use super::entry::{Condition, Entry, Fields, Freshness, Outcome, Page, Revision, check_fields};
 use super::error::{Error, Kind};
 use super::health::Health;
-use super::key::{Key, KeyNames};
+use super::key::{Key, KeyNames, Namespace};
 use super::open::Options;
 use super::{Store, check_limit};
 use answer::Answer;
@@ -23,7 +24,7 @@ use call::{Call, Loss};
 use failure::{Verdict, judge};
 use link::{Link, Live};
 use scripts::{Arguments, Script};
-use target::Target;
+use target::{Address, Target};
 
 pub use target::{Connector, Stream};
 
@@ -37,6 +38,8 @@ mod qualify;
 mod scripts;
 mod target;
 
+/// Bytes of a digest that tell a handful of stores apart.
+const IDENTITY_BYTES: usize = 8;
 /// Fields of a call that has none.
 static NO_FIELDS: Fields = Fields::new();
 
@@ -45,6 +48,7 @@ static NO_FIELDS: Fields = Fields::new();
 pub struct RedisStore {
     link: Arc<Link>,
     names: KeyNames,
+    identity: String,
     call_time: Duration,
 }
 
@@ -68,10 +72,29 @@ impl RedisStore {
         let target = Target::parse(url)?;
         let connector = connector.unwrap_or_else(|| target.connector());
         Ok(Self {
+            identity: Self::identity_of(url, options.namespace.as_ref())?,
             link: Arc::new(Link::new(target, connector)),
             names: KeyNames::new(options.namespace.as_ref()),
             call_time: Duration::from_millis(options.call_ms),
         })
+    }
+
+    /// Tells the tickets of a URL and namespace from those of any other, without secrets: a digest of server, database,
+    /// user and namespace. The password may change, and so may the way there.
+    ///
+    /// # Errors
+    /// `Invalid` for a URL that is none.
+    pub fn identity_of(url: &str, namespace: Option<&Namespace>) -> Result<String, Error> {
+        let Address { host, port, login, .. } = Address::parse(url)?;
+        let parts = [
+            host.to_lowercase(),
+            port.to_string(),
+            login.db().to_string(),
+            login.username().unwrap_or_default().to_owned(),
+            namespace.map(|namespace| namespace.as_str().to_owned()).unwrap_or_default(),
+        ];
+        let digest = Sha256::digest(parts.join("\n"));
+        Ok(digest.iter().take(IDENTITY_BYTES).map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// Runs something that changes no entry within the time of a call.
@@ -181,7 +204,7 @@ impl Store for RedisStore {
     }
 
     async fn health(&self) -> Result<Health, Error> {
-        self.in_time("look at the server", health::look(self)).await
+        self.in_time("look at the server", async { health::look(self, &*self.link.live().await?).await }).await
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 use ticket_host::{Change, Error, ServedBy, Tickets};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::journal::Journal;
+use super::journal::{Journal, UNCERTAIN};
 use super::world::{CALL_MS, TICKETS};
 
 /// An operation returns within its time and so much more.
@@ -141,6 +141,11 @@ impl Agent {
             Ok(told) => self.journal.called(matches!(told, Told::Ticket(ServedBy::Fallback))),
             // A ticket that this host has not met, or that is gone; a race that took too long.
             Err(Error::Unavailable(_) | Error::NotFound(_) | Error::Conflict(_) | Error::Exists(_)) => {
+                self.journal.called(false);
+            }
+            // The change was on its way without an answer when the supervisor changed the record.
+            Err(Error::Uncertain(_)) => {
+                self.journal.happened(UNCERTAIN);
                 self.journal.called(false);
             }
             // A snapshot of a life that has ended.

@@ -4,6 +4,9 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+/// That an agent was not told whether its change was made, which is to be a rarity.
+pub(super) const UNCERTAIN: &str = "uncertain answer";
+
 /// One schedule's journal; a clone is another handle to it.
 #[derive(Clone, Default)]
 pub(super) struct Journal(Rc<RefCell<Kept>>);

@@ -73,6 +73,10 @@ impl<P: Primary> fmt::Display for Weak<P> {
 
 #[async_trait]
 impl<P: Primary> Primary for Weak<P> {
+    fn identity(&self) -> String {
+        self.inner.identity()
+    }
+
     fn now_ms(&self) -> Option<u64> {
         self.inner.now_ms()
     }

@@ -38,7 +38,7 @@ const PEACE: Duration = Duration::from_secs(20);
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Report {
     pub(super) happened: BTreeMap<&'static str, u64>,
-    calls: u64,
+    pub(super) calls: u64,
     served_here: u64,
     branches: u64,
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::settle::Why;
 use crate::store::entry::Entry;
 use crate::store::error::Error;
-use crate::store::key::{Key, PREFIX};
+use crate::store::key::Key;
 use file::FileBranches;
 
 mod file;
@@ -90,6 +90,14 @@ impl Branches {
         }
     }
 
+    /// Ids of the tickets whose branches end with this process.
+    pub(super) fn lost_with_process(&self) -> Vec<String> {
+        match &self.0 {
+            Place::Memory(kept) => lock(kept).branches.iter().map(|branch| branch.id.clone()).collect(),
+            Place::File(_) => Vec::new(),
+        }
+    }
+
     /// How many there are.
     ///
     /// # Errors
@@ -119,7 +127,7 @@ impl Branches {
 
     /// Keeps a state aside.
     pub(super) async fn add(&self, key: &Key, why: Why, entry: Entry, now_ms: u64) -> Result<(), Error> {
-        let id = key.as_str().strip_prefix(PREFIX).unwrap_or(key.as_str()).to_owned();
+        let id = key.ticket_id().to_owned();
         let branch = Branch { number: 0, id, why: why.text().into(), at_ms: now_ms, entry };
         let dropped = match &self.0 {
             Place::Memory(kept) => lock(kept).add(branch),

@@ -1,5 +1,8 @@
 //! The fallback's side of the store contract: where each call goes, and what follows from its answer.
 
+use std::sync::PoisonError;
+use std::time::Duration;
+
 use async_trait::async_trait;
 use tokio::time::Instant;
 
@@ -19,6 +22,9 @@ use crate::store::{Store, check_limit};
 /// What the cursor of a page begins with that the primary gave, and one that the fallback gave.
 const OF_PRIMARY: char = 'p';
 const OF_FALLBACK: char = 'f';
+/// Pause between two looks at the health of a primary that is away: with the supervisor's attempts still less than two
+/// connections a second.
+const LOOK_PAUSE: Duration = Duration::from_secs(5);
 
 #[async_trait]
 impl Store for FallbackStore {
@@ -107,14 +113,16 @@ impl Store for FallbackStore {
                 format!("the store is away and its fallback serves ({why}); mend that, and it is back by itself");
             findings.push(Finding { severity: Severity::Problem, text });
         }
-        match self.inner.primary.health().await {
-            Ok(health) => {
-                facts.splice(0..0, health.facts);
-                findings.extend(health.findings);
+        if status.store_serves || self.inner.may_look() {
+            match self.inner.primary.health().await {
+                Ok(health) => {
+                    facts.splice(0..0, health.facts);
+                    findings.extend(health.findings);
+                }
+                Err(error) if status.store_serves => return Err(error),
+                // Why it is away is said already.
+                Err(_) => {}
             }
-            Err(error) if status.store_serves => return Err(error),
-            // Why it is away is said already.
-            Err(_) => {}
         }
         if branches > 0 {
             let waiting = if branches == 1 { "1 branch waits".into() } else { format!("{branches} branches wait") };
@@ -154,6 +162,16 @@ impl Inner {
         (until > now).then_some((link, until))
     }
 
+    /// Whether a primary that is away may be looked at by a connection for that alone: the supervisor tries it too.
+    fn may_look(&self) -> bool {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = looked.is_none_or(|looked| looked.elapsed() >= LOOK_PAUSE);
+        if may {
+            *looked = Some(Instant::now());
+        }
+        may
+    }
+
     /// What the fallback knows of an entry.
     fn read_here(&self, known: Option<Known>, now_ms: u64) -> Result<Option<Entry>, Error> {
         operation::served_by_fallback();
@@ -176,7 +194,7 @@ impl Inner {
 
     /// A record could not be kept up to date, as where its disk is full. What the primary has answered holds all the
     /// same; in an outage this host would know an older state.
-    fn unnoted(&self, error: &Error) {
+    pub(super) fn unnoted(&self, error: &Error) {
         tracing::warn!(store = %self.primary, error = %error.chain(), "the fallback cannot keep up");
         self.board.failed(&error.chain());
     }
@@ -195,13 +213,12 @@ impl Inner {
     /// The primary has shown what it has. Not news where the record was changed since the question.
     pub(super) async fn heard(&self, key: &Key, stamp: Option<u64>, shown: Option<Entry>) {
         let now_ms = self.now_ms();
-        self.note_answer(key, move |known| {
-            if known.map(|known| known.stamp) != stamp {
-                return (Fate::Keep, ());
-            }
-            (Fate::Put(Record::heard(known.map(|known| known.record.clone()), shown, now_ms)), ())
-        })
-        .await;
+        let heard = move |known: Option<&Known>| {
+            Fate::Put(Record::heard(known.map(|known| known.record.clone()), shown, now_ms))
+        };
+        if let Err(error) = self.shadow.update_at(key, stamp, now_ms, heard).await {
+            self.unnoted(&error);
+        }
     }
 
     /// What is there cannot be read: nothing is known of it.

@@ -54,7 +54,7 @@ struct Sending<'a> {
     stamp: Option<u64>,
 }
 
-/// What the primary shows of a ticket of which this host has no copy.
+/// What the primary shows of a ticket of which this host has no copy, or one that does not fit the change.
 enum Met {
     Entry(Entry),
     Nothing,
@@ -88,12 +88,14 @@ impl Inner {
         let copy = known.as_ref().and_then(|known| known.record.alive(self.now_ms()).cloned());
         let stamp = known.map(|known| known.stamp);
         let mut sending = Sending { key, wanted, when, copy, stamp };
-        if sending.copy.is_none() && *when != Condition::Absent {
-            // What is not known could not be settled, should the answer to the change be lost.
+        if !when.holds(sending.copy.as_ref()) {
+            // What does not fit what is known could not be settled, should the answer to the change be lost.
             match self.meet(key, sending.stamp).await? {
+                Met::Entry(entry) if !when.holds(Some(&entry)) => return Ok(Ok(Outcome::Refused(Some(entry)))),
                 Met::Entry(entry) => sending.copy = Some(entry),
-                Met::Damage => {}
+                Met::Nothing if *when == Condition::Absent => sending.copy = None,
                 Met::Nothing => return Ok(Ok(Outcome::Refused(None))),
+                Met::Damage => sending.copy = None,
                 Met::Nobody(failure) => return Ok(Err(Unanswered::Refused(failure))),
             }
             sending.stamp = self.stamp(key).await?;
@@ -178,7 +180,7 @@ impl Inner {
         }
     }
 
-    /// Asks the primary for a ticket of which this host has no copy.
+    /// Asks the primary for a ticket of which this host has no copy, or one that does not fit the change.
     async fn meet(&self, key: &Key, stamp: Option<u64>) -> Result<Met, Error> {
         let Some((link, until)) = self.route() else {
             return Ok(Met::Nobody(Failure { error: self.away(), cause: Cause::Time }));
@@ -270,15 +272,22 @@ impl Inner {
                     None => (Fate::Keep, None),
                 }
             })
-            .await?;
-        match made {
-            Some(outcome) => {
+            .await;
+        match (made, failure) {
+            // Whether the primary made it is not known, and here it is not made: "no" would be one word too much.
+            (Ok(Some(Outcome::Refused(_))), Some(failure)) if sent.is_some() => Err(failure.error),
+            (Err(error), Some(failure)) if sent.is_some() => {
+                self.unnoted(&error);
+                Err(failure.error)
+            }
+            (Ok(Some(outcome)), _) => {
                 if self.link().is_some() {
                     self.wake.notify_one();
                 }
                 Ok(outcome)
             }
-            None => Err(self.unknown(failure)),
+            (Ok(None), failure) => Err(self.unknown(failure)),
+            (Err(error), _) => Err(error),
         }
     }
 }

@@ -58,6 +58,15 @@ pub(super) fn goes_on_from(later: &Entry, sent: &Entry, base: Option<&Entry>) ->
     added && begins_with(&messages(later), &said)
 }
 
+/// A state with the history of another.
+pub(super) fn with_history(entry: &Entry, other: &Entry) -> Entry {
+    let fields = entry.fields.iter().map(|(name, text)| match name.as_str() {
+        "history" => (name.clone(), field(other, "history").to_owned()),
+        _ => (name.clone(), text.clone()),
+    });
+    Entry::new(fields.collect(), entry.expires_at_ms)
+}
+
 /// Whether everything in `part` is in `whole` too, so that nothing is lost with it.
 pub(super) fn holds(whole: &Entry, part: &Entry) -> bool {
     let facts = |entry| serde_json::from_str::<Value>(field(entry, "facts")).ok();

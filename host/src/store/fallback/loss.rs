@@ -5,59 +5,99 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::Inner;
 use super::record::{Made, Own, same_content};
 use super::settle;
-use super::shadow::NoteName;
+use super::shadow::{Lock, NoteName};
 use crate::store::entry::Entry;
-use crate::store::error::Error;
+use crate::store::error::{Error, Kind};
 use crate::store::key::Key;
 use crate::store::primary::{Cause, Failure, Origin};
 
 /// Tickets that are asked for at once after a loss.
 const LOOKS_AT_ONCE: usize = 64;
+/// Pause between attempts to get the lock that another process has.
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// Most attempts to mark a ticket that callers change all the while.
 const MARKS_MAX: u32 = 16;
+
+/// Why a comparison came to no end.
+enum Stopped {
+    /// The primary gave no answer, or what it lost could not be marked: to be tried again before it serves.
+    Again(Error),
+    /// What this host knows cannot be read or noted, as with a broken file: the primary serves all the same.
+    Blind(Error),
+}
 
 impl Inner {
     /// Speaks of the data set of `origin` from now on; where that is another one, what it lost is to be written back.
     pub(super) async fn adopt(self: &Arc<Self>, origin: Origin) -> Result<(), Error> {
-        let known = self.shadow.note(NoteName::Origin).await?;
+        match self.compare(&origin).await {
+            Ok(()) => Ok(()),
+            Err(Stopped::Again(error)) => Err(error),
+            Err(Stopped::Blind(error)) => {
+                self.unnoted(&error);
+                Ok(())
+            }
+        }
+    }
+
+    async fn compare(self: &Arc<Self>, origin: &Origin) -> Result<(), Stopped> {
+        let noted = async || self.shadow.note(NoteName::Origin).await.map_err(Stopped::Blind);
         // A server that does not tell may have lost data each time.
-        if origin.0.is_some() && known == origin.0 {
+        let is_known = |known: &Option<String>| origin.0.is_some() && *known == origin.0;
+        if is_known(&noted().await?) {
             return Ok(());
         }
-        let Some(_lock) = self.shadow.lock()? else { return Ok(()) };
+        let _lock = self.lock().await?;
+        // Another process may have been first.
+        let known = noted().await?;
+        if is_known(&known) {
+            return Ok(());
+        }
         if known.is_some() {
-            let lost = self.find_lost().await.map_err(|failure| failure.error)?;
+            let lost = self.find_lost().await?;
             if lost > 0 || origin.0.is_some() {
                 self.board.data_lost(lost);
             }
         }
-        self.shadow.set_note(NoteName::Origin, origin.0.unwrap_or_default()).await
+        let origin = origin.0.clone().unwrap_or_default();
+        self.shadow.set_note(NoteName::Origin, origin).await.map_err(Stopped::Blind)
+    }
+
+    /// The right to mark records, for which another process is waited for as long as one call may take.
+    async fn lock(&self) -> Result<Lock, Stopped> {
+        let until = Instant::now() + self.call_time;
+        loop {
+            match self.shadow.lock().map_err(Stopped::Blind)? {
+                Some(lock) => return Ok(lock),
+                None if Instant::now() < until => sleep(LOCK_PAUSE).await,
+                None => {
+                    let text = format!("another process finds out what {} has lost", self.primary);
+                    return Err(Stopped::Again(Error::new(Kind::Unavailable, text)));
+                }
+            }
+        }
     }
 
     /// Finds what was acknowledged after the newest own change that is still there, and marks it as unsaved.
-    async fn find_lost(self: &Arc<Self>) -> Result<u64, Failure> {
-        let local = |error| Failure { error, cause: Cause::Data };
+    async fn find_lost(self: &Arc<Self>) -> Result<u64, Stopped> {
         let mut shown = BTreeMap::new();
         let mut survived_ms = None;
         // The newest first, some at a time; what is older than one that survived was there before that, and is.
-        for own in self.shadow.own().await.map_err(local)?.chunks(LOOKS_AT_ONCE) {
+        for own in self.shadow.own().await.map_err(Stopped::Blind)?.chunks(LOOKS_AT_ONCE) {
             if own.first().is_some_and(|(_, own)| survived_ms.is_some_and(|survived_ms| own.at_ms < survived_ms)) {
                 break;
             }
             let looked = self.look_at(own.iter().map(|(key, _)| key.clone())).await?;
             for (key, own) in own {
                 let there = looked.get(key).cloned().flatten();
-                if own.is_proof
-                    && survived_ms.is_none()
-                    && self.survived(key, own, there.as_ref()).await.map_err(local)?
-                {
+                if own.is_proof && survived_ms.is_none() && self.survived(key, own, there.as_ref()).await? {
                     survived_ms = Some(own.at_ms);
                 }
                 if survived_ms.is_none_or(|survived_ms| own.at_ms >= survived_ms) {
@@ -65,22 +105,22 @@ impl Inner {
                 }
             }
         }
-        let unsaved = self.shadow.unsaved().await.map_err(local)?;
+        let unsaved = self.shadow.unsaved().await.map_err(Stopped::Blind)?;
         for keys in unsaved.chunks(LOOKS_AT_ONCE) {
             shown.extend(self.look_at(keys.iter().filter(|key| !shown.contains_key(*key)).cloned()).await?);
         }
         let mut lost = 0;
         for (key, entry) in shown {
-            lost += u64::from(self.mark_lost(&key, entry, survived_ms).await.map_err(local)?);
+            lost += u64::from(self.mark_lost(&key, entry, survived_ms).await.map_err(Stopped::Again)?);
         }
         Ok(lost)
     }
 
     /// Whether what is there is the very state that the last own change made. The revision alone might be that of
     /// another's state of the same lengths, named for the same millisecond.
-    async fn survived(&self, key: &Key, own: &Own, there: Option<&Entry>) -> Result<bool, Error> {
+    async fn survived(&self, key: &Key, own: &Own, there: Option<&Entry>) -> Result<bool, Stopped> {
         let (Some(there), Made::State(revision)) = (there, &own.made) else { return Ok(false) };
-        let known = self.shadow.get(key, self.now_ms()).await?;
+        let known = self.shadow.get(key, self.now_ms()).await.map_err(Stopped::Blind)?;
         let local = known.and_then(|known| known.record.local);
         Ok(there.revision == *revision
             && local.is_some_and(|local| local.revision == *revision && same_content(&local, there)))
@@ -90,13 +130,14 @@ impl Inner {
     async fn look_at(
         self: &Arc<Self>,
         keys: impl Iterator<Item = Key>,
-    ) -> Result<BTreeMap<Key, Option<Entry>>, Failure> {
+    ) -> Result<BTreeMap<Key, Option<Entry>>, Stopped> {
         let mut looks = JoinSet::new();
         for key in keys {
             let inner = Arc::clone(self);
             looks.spawn(async move { inner.look(&key).await.map(|entry| (key, entry)) });
         }
-        looks.join_all().await.into_iter().collect()
+        let looked: Result<_, Failure> = looks.join_all().await.into_iter().collect();
+        looked.map_err(|failure| Stopped::Again(failure.error))
     }
 
     /// What the primary has under a key; damage counts as nothing that we could compare.

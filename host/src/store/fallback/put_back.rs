@@ -6,21 +6,22 @@ use super::{FallbackStore, lineage};
 use crate::store::Store;
 use crate::store::entry::{Condition, Freshness, Outcome};
 use crate::store::error::{Error, Kind};
-use crate::store::key::{Key, PREFIX};
+use crate::store::key::Key;
 use crate::ticket::Merged;
 
 /// Most attempts against others who change the ticket.
 const ATTEMPTS_MAX: u32 = 16;
 
 impl FallbackStore {
-    /// Puts a branch back for `ttl_ms` and drops it.
+    /// Puts a branch back for `ttl_ms` and drops it; it stays while the memory of this process alone has what came of
+    /// it.
     pub(crate) async fn put_back(&self, branch: &Branch, ttl_ms: u64) -> Result<(), Error> {
         let number = branch.number;
-        let key = Key::parse(&format!("{PREFIX}{}", branch.id))?;
+        let key = Key::of_ticket(&branch.id)?;
         for _ in 0..ATTEMPTS_MAX {
             let (fields, when) = match self.read(&key, Freshness::Latest).await? {
                 None => (branch.entry.fields.clone(), Condition::Absent),
-                Some(there) if same_content(&there, &branch.entry) => return self.done(number).await,
+                Some(there) if same_content(&there, &branch.entry) => return self.done(&key, number).await,
                 Some(there) if life(&there) != life(&branch.entry) => {
                     let text =
                         format!("branch {number} is of an earlier ticket `{}`, not of the one there is", branch.id);
@@ -41,13 +42,17 @@ impl FallbackStore {
                 }
             };
             if let Outcome::Written { .. } = self.write(&key, fields, ttl_ms, &when).await? {
-                return self.done(number).await;
+                return self.done(&key, number).await;
             }
         }
         Err(Error::new(Kind::Unavailable, format!("branch {number}: others change its ticket all the time")))
     }
 
-    async fn done(&self, number: u64) -> Result<(), Error> {
+    /// Drops the branch, unless what was made of it ends with this process.
+    async fn done(&self, key: &Key, number: u64) -> Result<(), Error> {
+        if self.inner.shadow.lost_with_process().contains(key) {
+            return Ok(());
+        }
         self.branches().drop_branch(number).await.map(drop)
     }
 }

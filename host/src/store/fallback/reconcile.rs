@@ -109,11 +109,7 @@ impl Inner {
 
     /// Changes a record that nobody has changed since; whether it did.
     pub(super) async fn replace(&self, key: &Key, stamp: u64, record: Record) -> Result<bool, Error> {
-        let put = move |known: Option<&Known>| match known {
-            Some(known) if known.stamp == stamp => (Fate::Put(record), true),
-            _ => (Fate::Keep, false),
-        };
-        self.shadow.update(key, self.now_ms(), put).await
+        self.shadow.update_at(key, Some(stamp), self.now_ms(), |_| Fate::Put(record)).await
     }
 
     async fn merge(&self, key: &Key, theirs: Entry, branches: &mut u64) -> Result<(), Error> {
@@ -146,11 +142,7 @@ impl Inner {
                 self.keep_aside(key, aside).await?;
                 *branches += 1;
             }
-            let forget = move |known: Option<&Known>| match known {
-                Some(known) if known.stamp != stamp => (Fate::Keep, false),
-                Some(_) | None => (Fate::Forget, true),
-            };
-            if self.shadow.update(key, now_ms, forget).await? {
+            if self.shadow.update_at(key, Some(stamp), now_ms, |_| Fate::Forget).await? {
                 return Ok(());
             }
         }

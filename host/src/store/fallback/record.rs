@@ -115,7 +115,11 @@ pub(super) fn same_content(one: &Entry, other: &Entry) -> bool {
 impl Record {
     /// What the primary shows.
     pub(super) fn saved(local: Option<Entry>, own: Option<Own>, now_ms: u64) -> Self {
-        let ends_ms = local.as_ref().map_or(now_ms, |entry| entry.expires_at_ms);
+        let ends_ms = match &local {
+            Some(Entry { expires_at_ms: 0, .. }) => u64::MAX,
+            Some(entry) => entry.expires_at_ms,
+            None => now_ms,
+        };
         let gone_until_ms = ends_ms.saturating_add(ABSENCE_KEPT_MS);
         Self { local, unsaved: None, own, gone_until_ms }
     }
@@ -172,12 +176,7 @@ impl Record {
         if known.is_none() && *when != Condition::Absent {
             return None;
         }
-        let holds = match when {
-            Condition::Absent => there.is_none(),
-            Condition::Present => there.is_some(),
-            Condition::At(revision) => there.as_ref().is_some_and(|entry| entry.revision == *revision),
-        };
-        if !holds {
+        if !when.holds(there.as_ref()) {
             let shown = if matches!(change, Change::Touch(_)) { None } else { there };
             return Some((known, Outcome::Refused(shown)));
         }

@@ -8,6 +8,7 @@
 //! | the base, or an unanswered write of ours | go on from there |
 //! | the content of either with another deadline | go on from there |
 //! | something that goes on from our unanswered write | merge, from that write |
+//! | the same messages as ours at their place, and ours was refused when it was first sent | merge, from the base with those messages |
 //! | another content of the same life | merge, from the base |
 //! | an older state, after it lost data | merge, from where both parted |
 //! | nothing, past the deadline of what it had | it expired for want of us: make it again |
@@ -157,7 +158,7 @@ pub(super) fn conclude(record: Record, answer: Answer, repeated: bool, now_ms: u
             // What was sent for the first time cannot have been there before.
             gone(&record, repeated.then_some(&sent), base, now_ms, go_on(None, closed_life))
         }
-        (Answer::Refused(Some(there)), _) => elsewhere(&record, &sent, base, there, now_ms, go_on),
+        (Answer::Refused(Some(there)), _) => elsewhere(&record, &sent, repeated, base, there, now_ms, go_on),
         (Answer::Clock(server_ms), _) => {
             let mut record = go_on(base, closed_life);
             if let Some(local) = record.local.take() {
@@ -192,6 +193,7 @@ fn gone(record: &Record, sent: Option<&Sent>, base: Option<Entry>, now_ms: u64, 
 fn elsewhere(
     record: &Record,
     sent: &Sent,
+    repeated: bool,
     base: Option<Entry>,
     there: Entry,
     now_ms: u64,
@@ -213,10 +215,17 @@ fn elsewhere(
     if life(&local) != life(&there) {
         return aside(record, local, Why::AnotherLife, Some(there), now_ms);
     }
-    let landed = sent.filter(|sent| lineage::goes_on_from(&there, sent, base.as_ref()));
+    let shown = sent.filter(|sent| lineage::goes_on_from(&there, sent, base.as_ref()));
+    let parted = match (shown, base) {
+        (Some(sent), _) if repeated => Some(sent.clone()),
+        // What was refused when it was first sent did not land. Somebody else has put the same messages there, as by
+        // the same rollback; they are there once.
+        (Some(sent), Some(base)) => Some(lineage::with_history(&base, sent)),
+        (_, base) => base,
+    };
     // After a loss any state of ours will do: the merge asks what both share, and not where ours came from.
     let lost = || record.unsaved.as_ref().filter(|unsaved| unsaved.lost).map(|_| local.clone());
-    match landed.cloned().or(base).or_else(lost) {
+    match parted.or_else(lost) {
         Some(base) => Concluded { record: go_on(Some(base), closed_life), aside: None, merge_with: Some(there) },
         None => aside(record, local, Why::CreatedTwice, Some(there), now_ms),
     }

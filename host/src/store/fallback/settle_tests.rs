@@ -86,11 +86,26 @@ fn the_same_content_with_another_deadline_is_where_we_go_on() {
 #[test]
 fn a_change_elsewhere_is_merged_from_our_write_if_it_can_be_seen_there() {
     let landed = ticket(r#"["a","o","t"]"#, 7, LATER_MS + 20);
-    let concluded = settled(sent(), Answer::Refused(Some(landed.clone())));
+    let concluded = conclude(sent(), Answer::Refused(Some(landed.clone())), true, NOW_MS);
     assert_eq!((unsaved(&concluded).base.as_ref(), &concluded.merge_with), (Some(&ours()), &Some(landed)));
     let other = ticket(r#"["a","t"]"#, 7, LATER_MS + 20);
     let concluded = settled(sent(), Answer::Refused(Some(other.clone())));
     assert_eq!((unsaved(&concluded).base.as_ref(), &concluded.merge_with), (Some(&base()), &Some(other)));
+}
+
+#[test]
+fn what_did_not_land_and_is_there_all_the_same_counts_once_with_its_facts_kept() {
+    let with_fact = |mut entry: Entry, facts: &str| {
+        entry.fields[0].1 = facts.into();
+        Entry::new(entry.fields, entry.expires_at_ms)
+    };
+    let mine = with_fact(ours(), r#"{"mine":1}"#);
+    let record = record(Some(mine.clone()), Some(base()), Some(Sent::Write(mine)), None);
+    let theirs = with_fact(ticket(r#"["a","o","t"]"#, 7, LATER_MS + 20), r#"{"theirs":1}"#);
+    let concluded = settled(record, Answer::Refused(Some(theirs.clone())));
+    let [base, mine, _] = to_merge(&concluded.record, &theirs).expect("states");
+    assert_eq!((base.history.as_str(), base.facts.as_str()), (r#"["a","o"]"#, "{}"));
+    assert_eq!(mine.facts, r#"{"mine":1}"#);
 }
 
 #[test]
@@ -131,7 +146,14 @@ fn two_lives_are_never_mixed_and_a_new_id_that_is_taken_stays_theirs() {
     is_aside(&settled(sent(), Answer::Refused(Some(other.clone()))), &ours(), Why::AnotherLife, Some(&other));
     let created = record(Some(ours()), None, Some(Sent::Write(ours())), None);
     let theirs = ticket(r#"["t"]"#, 7, LATER_MS);
-    is_aside(&settled(created, Answer::Refused(Some(theirs.clone()))), &ours(), Why::CreatedTwice, Some(&theirs));
+    is_aside(
+        &settled(created.clone(), Answer::Refused(Some(theirs.clone()))),
+        &ours(),
+        Why::CreatedTwice,
+        Some(&theirs),
+    );
+    let longer = ticket(r#"["a","o","t"]"#, 7, LATER_MS);
+    is_aside(&settled(created, Answer::Refused(Some(longer.clone()))), &ours(), Why::CreatedTwice, Some(&longer));
 }
 
 #[test]

@@ -34,6 +34,8 @@ pub(super) enum Fate {
 /// What is noted beside the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum NoteName {
+    /// The primary that the records are of.
+    Store,
     /// The data set of the primary that the records speak of.
     Origin,
     /// The last reconciliation, as JSON.
@@ -43,6 +45,7 @@ pub(super) enum NoteName {
 impl NoteName {
     fn text(self) -> &'static str {
         match self {
+            Self::Store => "store",
             Self::Origin => "origin",
             Self::Reconciliation => "reconciliation",
         }
@@ -87,6 +90,20 @@ impl Shadow {
         }
     }
 
+    /// Changes a record as [`Shadow::update`], where nobody has changed it since `stamp`; whether it did.
+    pub(super) async fn update_at(
+        &self,
+        key: &Key,
+        stamp: Option<u64>,
+        now_ms: u64,
+        step: impl FnOnce(Option<&Known>) -> Fate + Send + 'static,
+    ) -> Result<bool, Error> {
+        let at_stamp = move |known: Option<&Known>| {
+            if known.map(|known| known.stamp) == stamp { (step(known), true) } else { (Fate::Keep, false) }
+        };
+        self.update(key, now_ms, at_stamp).await
+    }
+
     /// Keys with unsaved changes, the oldest first.
     pub(super) async fn unsaved(&self) -> Result<Vec<Key>, Error> {
         match self {
@@ -119,11 +136,6 @@ impl Shadow {
         }
     }
 
-    /// Whether it outlives this process.
-    pub(super) fn is_durable(&self) -> bool {
-        matches!(self, Self::File(_))
-    }
-
     /// Keys whose unsaved changes end with this process.
     pub(super) fn lost_with_process(&self) -> Vec<Key> {
         match self {
@@ -148,6 +160,14 @@ impl Shadow {
                 Ok(())
             }
             Self::File(file) => file.set_note(name, text).await,
+        }
+    }
+
+    /// Notes something unless that was noted before; what is noted now.
+    pub(super) async fn claim_note(&self, name: NoteName, text: String) -> Result<String, Error> {
+        match self {
+            Self::Memory(memory) => Ok(memory.claim_note(name, text)),
+            Self::File(file) => file.claim_note(name, text).await,
         }
     }
 

@@ -13,24 +13,23 @@ use crate::store::key::printable;
 /// Round trips that are timed: enough that one slow one does not count.
 const PINGS: usize = 5;
 
-pub(super) async fn look(store: &RedisStore) -> Result<Health, Error> {
-    let live = store.link.live().await?;
-    let info = store.info(&live).await?;
+pub(super) async fn look(store: &RedisStore, live: &Live) -> Result<Health, Error> {
+    let info = store.info(live).await?;
     let mut facts = vec![("address", store.link.target.address())];
     if let Some(info) = &info {
         facts.extend(facts_of(info));
     }
-    if let Some(user) = user(store, &live).await {
+    if let Some(user) = user(store, live).await {
         facts.push(("user", user));
     }
-    if let Some(latency_us) = latency_us(store, &live).await {
+    if let Some(latency_us) = latency_us(store, live).await {
         facts.push(("latency_us", latency_us.to_string()));
     }
-    let mut findings = refusals(store.probe(&live).await?);
+    let mut findings = refusals(store.probe(live).await?);
     match &info {
         Some(info) => {
             findings.extend(findings_of(info));
-            findings.extend(persistence(store, &live, info).await);
+            findings.extend(persistence(store, live, info).await);
         }
         None => findings.push(warning(
             "the user may not run INFO: version, eviction and persistence are unknown; grant it `+info`",

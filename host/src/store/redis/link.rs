@@ -53,6 +53,17 @@ impl Link {
         Ok(live)
     }
 
+    /// The connection there is, else one that nobody else uses.
+    pub(super) async fn apart(&self) -> Result<Arc<Live>, Error> {
+        match self.current() {
+            Some(live) => Ok(live),
+            None => match Live::connect(&self.target, &*self.connector).await {
+                Ok(live) => Ok(Arc::new(live)),
+                Err(unfit) => Err(unfit.error),
+            },
+        }
+    }
+
     /// The server's time, which goes on when the connection has ended; none before the first connection.
     pub(super) fn now_ms(&self) -> Option<u64> {
         self.clock.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|clock| clock.now_ms())

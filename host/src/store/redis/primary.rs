@@ -7,8 +7,7 @@ use super::answer::{self, Answer as Said};
 use super::call::Loss;
 use super::failure::{self, Verdict, judge};
 use super::scripts::{self, Arguments, Script};
-use super::{NO_FIELDS, RedisStore, condition_texts, deadline_texts};
-use crate::store::Store;
+use super::{NO_FIELDS, RedisStore, condition_texts, deadline_texts, health};
 use crate::store::entry::{Condition, Entry, Fields, Page, Revision};
 use crate::store::error::{Error, Kind};
 use crate::store::health::Health;
@@ -17,6 +16,10 @@ use crate::store::primary::{Answer, Cause, Expiry, Failure, Origin, Primary, Unf
 
 #[async_trait]
 impl Primary for RedisStore {
+    fn identity(&self) -> String {
+        self.identity.clone()
+    }
+
     fn now_ms(&self) -> Option<u64> {
         self.link.now_ms()
     }
@@ -139,7 +142,8 @@ impl Primary for RedisStore {
     }
 
     async fn health(&self) -> Result<Health, Error> {
-        Store::health(self).await
+        // A connection that has not qualified is none for calls.
+        self.in_time("look at the server", async { health::look(self, &*self.link.apart().await?).await }).await
     }
 }
 

@@ -22,6 +22,14 @@ pub(super) struct Target {
     tls: Option<(TlsConnector, ServerName<'static>)>,
 }
 
+/// What a URL says, before anything is made of it.
+pub(super) struct Address {
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) login: RedisConnectionInfo,
+    is_secure: bool,
+}
+
 /// Opens streams to a server: by TCP or TLS as its URL says, or as the program that embeds this does it.
 #[async_trait]
 pub trait Connector: fmt::Debug + Send + Sync + 'static {
@@ -29,12 +37,11 @@ pub trait Connector: fmt::Debug + Send + Sync + 'static {
     async fn connect(&self) -> io::Result<Box<dyn Stream>>;
 }
 
-impl Target {
+impl Address {
     /// Parses `redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]`, or `rediss://` for TLS.
     ///
     /// # Errors
-    /// `Invalid` for any other text, which is not shown: it may hold a password. `Denied` where the system's
-    /// certificates cannot be read.
+    /// `Invalid` for any other text, which is not shown: it may hold a password.
     pub(super) fn parse(url: &str) -> Result<Self, Error> {
         const FORM: &str = "store URL is not redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] (or rediss:// for TLS; \
                             percent-encode what is not a letter or digit in USER and PASSWORD)";
@@ -43,14 +50,25 @@ impl Target {
         }
         // redis-rs quotes nothing of the URL in its errors, but shows no more than this sentence does either.
         let info = ConnectionInfo::from_str(url).map_err(|_| Error::invalid(FORM))?;
-        let (host, port, secure) = match info.addr() {
+        let (host, port, is_secure) = match info.addr() {
             ConnectionAddr::Tcp(host, port) => (host.clone(), *port, false),
             ConnectionAddr::TcpTls { host, port, .. } => (host.clone(), *port, true),
             _ => return Err(Error::invalid(FORM)),
         };
         // CLIENT SETINFO would cost a round trip, and not every user may run it.
         let login = info.redis_settings().clone().set_skip_set_lib_name();
-        let tls = if secure { Some((connector()?, server_name(&host)?)) } else { None };
+        Ok(Self { host, port, login, is_secure })
+    }
+}
+
+impl Target {
+    /// The target of a URL.
+    ///
+    /// # Errors
+    /// As [`Address::parse`], and `Denied` where the system's certificates cannot be read.
+    pub(super) fn parse(url: &str) -> Result<Self, Error> {
+        let Address { host, port, login, is_secure } = Address::parse(url)?;
+        let tls = if is_secure { Some((connector()?, server_name(&host)?)) } else { None };
         Ok(Self { host, port, login, tls })
     }
 
@@ -148,6 +166,8 @@ fn server_name(host: &str) -> Result<ServerName<'static>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::RedisStore;
+    use crate::store::key::Namespace;
 
     #[test]
     fn a_target_shows_where_it_is_and_no_secrets() {
@@ -157,6 +177,25 @@ mod tests {
             ("redis://:s3cr%40et@[::1]/", "redis://[::1]:6379/0"),
         ] {
             assert_eq!(Target::parse(url).expect(url).to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn an_identity_is_of_server_database_user_and_namespace_alone() {
+        let identity = |url, namespace: Option<&str>| {
+            let namespace = namespace.map(|name| Namespace::parse(name).expect(name));
+            RedisStore::identity_of(url, namespace.as_ref()).expect(url)
+        };
+        let one = identity("redis://app:old@Host/", None);
+        assert_eq!(identity("rediss://app:new@host:6379/0", None), one);
+        for (url, namespace) in [
+            ("redis://app:old@other", None),
+            ("redis://app:old@host:6380", None),
+            ("redis://app:old@host/1", None),
+            ("redis://ops:old@host", None),
+            ("redis://app:old@host", Some("shop")),
+        ] {
+            assert_ne!(identity(url, namespace), one, "{url} {namespace:?}");
         }
     }
 

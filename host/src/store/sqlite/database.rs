@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rusqlite::types::Type;
 use rusqlite::{Connection, Result as SqlResult, Transaction, TransactionBehavior};
+use serde::de::DeserializeOwned;
 
 pub(in crate::store) use super::file::Schema;
 use super::{error, file};
@@ -66,6 +68,14 @@ impl Database {
         })
         .await
     }
+}
+
+/// Parses what a file holds as JSON. Its error tells where it is wrong and shows nothing of it.
+pub(in crate::store) fn json<T: DeserializeOwned>(text: &str, what: &str) -> SqlResult<T> {
+    serde_json::from_str(text).map_err(|error| {
+        let why = format!("{what} has another form from line {}, column {} on", error.line(), error.column());
+        rusqlite::Error::FromSqlConversionFailure(0, Type::Text, why.into())
+    })
 }
 
 async fn off_the_executor<T: Send + 'static>(

@@ -21,6 +21,9 @@ pub(super) fn of_commit(what: &str, error: rusqlite::Error) -> Error {
 }
 
 fn judge(error: &rusqlite::Error) -> (Kind, &'static str) {
+    if matches!(error, rusqlite::Error::FromSqlConversionFailure(..)) {
+        return (Kind::Corrupt, "what is stored there is damaged");
+    }
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             (Kind::Unavailable, "another process keeps it locked")

@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, Result as SqlResult, Row, params};
 use super::{BRANCHES_MAX, Branch, KEPT_MS};
 use crate::store::entry::{Entry, Fields};
 use crate::store::error::Error;
-use crate::store::sqlite::database::{Database, Schema};
+use crate::store::sqlite::database::{Database, Schema, json};
 
 /// Known as `tkbr`.
 const SCHEMA: Schema = Schema {
@@ -85,8 +85,7 @@ impl FileBranches {
 
 fn branch(row: &Row<'_>) -> SqlResult<Branch> {
     let fields: String = row.get(4)?;
-    let fields: Fields = serde_json::from_str(&fields)
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(4, rusqlite::types::Type::Text, error.into()))?;
+    let fields: Fields = json(&fields, "a branch")?;
     Ok(Branch {
         number: unsigned(row.get(0)?),
         id: row.get(1)?,

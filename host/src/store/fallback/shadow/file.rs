@@ -12,7 +12,7 @@ use super::{Fate, Known, NoteName};
 use crate::store::error::{Error, Kind};
 use crate::store::fallback::record::{Own, Record};
 use crate::store::key::Key;
-use crate::store::sqlite::database::{Database, Schema};
+use crate::store::sqlite::database::{Database, Schema, json};
 
 /// After so many changes old records are dropped.
 const CHANGES_BETWEEN_DROPS: u64 = 64;
@@ -43,7 +43,9 @@ impl FileShadow {
     /// Opens the file, and makes it (mode 0600) where there is none.
     pub(in crate::store::fallback) async fn open(path: PathBuf, bytes_max: usize) -> Result<Self, Error> {
         let database = Database::open(path, &SCHEMA).await?;
-        Ok(Self { database, bytes_max, changes: Arc::default(), full: Arc::default() })
+        let unsaved_bytes = database.look("list records", |connection| bytes(connection, true)).await?;
+        let full = Arc::new(AtomicBool::new(unsaved_bytes >= bytes_max));
+        Ok(Self { database, bytes_max, changes: Arc::default(), full })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -136,10 +138,19 @@ impl FileShadow {
     }
 
     pub(super) async fn note(&self, name: NoteName) -> Result<Option<String>, Error> {
+        self.database.look("read a note", move |connection| noted(connection, name)).await
+    }
+
+    pub(super) async fn claim_note(&self, name: NoteName, text: String) -> Result<String, Error> {
+        // Most often it is there, and a look waits for nobody.
+        if let Some(noted) = self.note(name).await? {
+            return Ok(noted);
+        }
         self.database
-            .look("read a note", move |connection| {
-                let sql = "SELECT text FROM note WHERE name = ?1";
-                connection.query_row(sql, [name.text()], |row| row.get(0)).optional()
+            .change("keep a note", move |transaction| {
+                let sql = "INSERT OR IGNORE INTO note (name, text) VALUES (?1, ?2)";
+                transaction.execute(sql, params![name.text(), text])?;
+                Ok(noted(transaction, name)?.unwrap_or(text))
             })
             .await
     }
@@ -155,7 +166,9 @@ impl FileShadow {
 
     /// The lock of a file beside it, which ends with the process that holds it.
     pub(super) fn lock(&self) -> Result<Option<File>, Error> {
-        let path = self.database.path().with_extension("lock");
+        let mut path = self.database.path().as_os_str().to_owned();
+        path.push(".lock");
+        let path = PathBuf::from(path);
         let failed = |error: std::io::Error| {
             Error::new(Kind::Denied, format!("cannot lock {}", path.display())).caused_by(error)
         };
@@ -174,12 +187,24 @@ fn parse(text: &str) -> Option<Record> {
     serde_json::from_str(text).ok()
 }
 
+/// A saved record that cannot be read is as good as none; an unsaved one is an error, and stays as it is.
 fn load(connection: &Connection, key: &Key, now_ms: u64) -> SqlResult<Option<Known>> {
-    let mut statement = connection.prepare_cached("SELECT text, stamp FROM record WHERE key = ?1")?;
-    let found: Option<(String, i64)> =
-        statement.query_row([key.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    let known = found.and_then(|(text, stamp)| Some(Known { record: parse(&text)?, stamp: stamp.cast_unsigned() }));
-    Ok(known.filter(|known| !known.record.is_stale(now_ms)))
+    let mut statement = connection.prepare_cached("SELECT text, stamp, unsaved_since_ms FROM record WHERE key = ?1")?;
+    let found: Option<(String, i64, Option<i64>)> =
+        statement.query_row([key.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+    let Some((text, stamp, unsaved_since_ms)) = found else { return Ok(None) };
+    let record = match json(&text, &format!("the record of {key}")) {
+        Ok(record) => record,
+        Err(_) if unsaved_since_ms.is_none() => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let known = Known { record, stamp: stamp.cast_unsigned() };
+    Ok(Some(known).filter(|known| !known.record.is_stale(now_ms)))
+}
+
+fn noted(connection: &Connection, name: NoteName) -> SqlResult<Option<String>> {
+    let sql = "SELECT text FROM note WHERE name = ?1";
+    connection.query_row(sql, [name.text()], |row| row.get(0)).optional()
 }
 
 /// The primary's clock may be set back; the order of own changes must not.
@@ -228,13 +253,8 @@ fn keys(connection: &Connection, sql: &str) -> SqlResult<Vec<Key>> {
 fn drop_old(transaction: &Transaction<'_>, now_ms: u64, bytes_max: usize) -> SqlResult<usize> {
     let now_ms = i64::try_from(now_ms).unwrap_or(i64::MAX);
     transaction.execute("DELETE FROM record WHERE unsaved_since_ms IS NULL AND gone_until_ms < ?1", [now_ms])?;
-    let sum = |unsaved: bool| -> SqlResult<usize> {
-        let sql = "SELECT coalesce(sum(length(text)), 0) FROM record WHERE (unsaved_since_ms IS NOT NULL) = ?1";
-        let bytes: i64 = transaction.query_row(sql, [unsaved], |row| row.get(0))?;
-        Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
-    };
-    let unsaved_bytes = sum(true)?;
-    while sum(false)?.saturating_add(unsaved_bytes) > bytes_max {
+    let unsaved_bytes = bytes(transaction, true)?;
+    while bytes(transaction, false)?.saturating_add(unsaved_bytes) > bytes_max {
         let sql = "DELETE FROM record WHERE key IN
                    (SELECT key FROM record WHERE unsaved_since_ms IS NULL ORDER BY used LIMIT 64)";
         if transaction.execute(sql, [])? == 0 {
@@ -242,4 +262,15 @@ fn drop_old(transaction: &Transaction<'_>, now_ms: u64, bytes_max: usize) -> Sql
         }
     }
     Ok(unsaved_bytes)
+}
+
+/// What the records with unsaved changes take, or the others.
+fn bytes(connection: &Connection, unsaved: bool) -> SqlResult<usize> {
+    // Each way of its own, for the one over unsaved records has an index.
+    let sql = match unsaved {
+        true => "SELECT coalesce(sum(octet_length(text)), 0) FROM record WHERE unsaved_since_ms IS NOT NULL",
+        false => "SELECT coalesce(sum(octet_length(text)), 0) FROM record WHERE unsaved_since_ms IS NULL",
+    };
+    let bytes: i64 = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+    Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
 }

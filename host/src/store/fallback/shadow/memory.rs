@@ -99,6 +99,10 @@ impl MemoryShadow {
         self.records().notes.get(&name).cloned()
     }
 
+    pub(super) fn claim_note(&self, name: NoteName, text: String) -> String {
+        self.records().notes.entry(name).or_insert(text).clone()
+    }
+
     pub(super) fn set_note(&self, name: NoteName, text: String) {
         self.records().notes.insert(name, text);
     }

@@ -1,0 +1,149 @@
+//! The file of a fallback: several processes on one, its limit, and what becomes of calls where it is broken.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+use ticket_host::clock::{Clock, ManualClock, SystemClock};
+use ticket_host::store::{Event, Fallback, Key, Parts, Place, Status};
+use ticket_host::{Change, Error, Settings, Tickets, merge};
+use ticket_tests::flaky::{Flaky, Mood};
+use ticket_tests::seed;
+
+/// A primary, and a folder with the file of its fallback.
+struct Scene {
+    primary: Arc<Flaky>,
+    folder: TempDir,
+}
+
+impl Scene {
+    fn new(mood: Mood, name: &str) -> Self {
+        let clock = ManualClock::at(SystemClock.now_ms());
+        Self { primary: Flaky::new(mood, clock, seed::rng(name)), folder: TempDir::new().unwrap() }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("fallback.db")
+    }
+
+    /// What another process with the same file has.
+    async fn tickets(&self, bytes_max: usize) -> Tickets {
+        let settings = Settings::default();
+        let fallback = Fallback { place: Place::File(self.file()), bytes_max, ..Fallback::default() };
+        let parts = Parts { fallback, ..Parts::new(merge(&settings).expect("engine")) };
+        Tickets::over(self.primary.clone(), parts, settings).await.expect("tickets")
+    }
+
+    fn stored(&self, id: &str) -> bool {
+        self.primary.entry(&Key::of_ticket(id).expect("key")).is_some()
+    }
+}
+
+const ROOM: usize = 1 << 20;
+
+fn execute(file: &Path, sql: &str) {
+    Connection::open(file).unwrap().execute_batch(sql).unwrap();
+}
+
+async fn status(tickets: &Tickets) -> Status {
+    tickets.fallback().expect("fallback").status().await.expect("status")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_file_cannot_keep_fails_nothing_that_the_store_has_done() {
+    let scene = Scene::new(Mood::Well, "broken");
+    let tickets = scene.tickets(ROOM).await;
+    tickets.create(Some("t"), &[]).await.unwrap();
+    execute(&scene.file(), "DROP TABLE record");
+    for _ in 0..3 {
+        tickets.apply("t", &[Change::say("said")], None).await.unwrap();
+    }
+    assert_eq!(tickets.get("t").await.unwrap().message_count(), 3);
+    tickets.close("t", None).await.unwrap();
+    assert!(!scene.stored("t"));
+    scene.primary.set_mood(Mood::Down);
+    assert!(matches!(tickets.create(Some("u"), &[]).await, Err(Error::Unavailable(_))), "and in an outage it says so");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_cannot_be_read_does_not_keep_a_store_away() {
+    let scene = Scene::new(Mood::Well, "blind");
+    let tickets = scene.tickets(ROOM).await;
+    let mut events = tickets.fallback().expect("fallback").events();
+    execute(&scene.file(), "DROP TABLE note");
+    scene.primary.lose_data();
+    assert!(matches!(events.recv().await, Ok(Event::Away(_))));
+    assert!(matches!(events.recv().await, Ok(Event::Back { .. })));
+    tickets.create(Some("t"), &[]).await.unwrap();
+    assert!(scene.stored("t"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_is_not_answered_and_cannot_be_made_here_is_uncertain() {
+    let scene = Scene::new(Mood::Mute, "mute");
+    let tickets = scene.tickets(ROOM).await;
+    execute(&scene.file(), "DROP TABLE record");
+    let refused = tickets.create(Some("t"), &[]).await;
+    assert!(matches!(refused, Err(Error::Uncertain(_))), "{refused:?}");
+    assert!(scene.stored("t"), "for it may have been made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_lost_data_serves_only_after_one_process_has_found_out_what() {
+    let scene = Scene::new(Mood::Well, "lock");
+    let first = scene.tickets(ROOM).await;
+    first.create(Some("t"), &[]).await.unwrap();
+    drop(first);
+    scene.primary.lose_data();
+    let another = File::create(scene.folder.path().join("fallback.db.lock")).unwrap();
+    another.try_lock().expect("the lock of another process");
+    let second = scene.tickets(ROOM).await;
+    let waiting = status(&second).await;
+    assert!(!waiting.store_serves, "{waiting:?}");
+    assert!(waiting.last_error.expect("why").contains("another process"));
+    another.unlock().unwrap();
+    while !status(&second).await.store_serves || !scene.stored("t") {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unsaved_record_that_cannot_be_read_stays_is_reported_and_fails_nothing() {
+    let scene = Scene::new(Mood::Down, "damaged");
+    let first = scene.tickets(ROOM).await;
+    first.create(Some("t"), &[Change::say("kept")]).await.unwrap();
+    drop(first);
+    execute(&scene.file(), "UPDATE record SET text = '{\"local\": \"s3cret\"}'");
+    scene.primary.set_mood(Mood::Well);
+    let second = scene.tickets(ROOM).await;
+    let left = second.fallback().expect("fallback").leave(Duration::from_millis(300)).await.unwrap();
+    assert_eq!(left.unsaved, ["t"]);
+    let error = status(&second).await.last_error.expect("an error");
+    assert!(error.contains("ticket:t") && error.contains("damaged") && !error.contains("s3cret"), "{error}");
+    second.create(Some("t"), &[]).await.expect("the store has none");
+    let text: String = Connection::open(scene.file())
+        .unwrap()
+        .query_row("SELECT text FROM record WHERE key = 'ticket:t'", [], |row| row.get(0))
+        .unwrap();
+    assert!(text.contains("s3cret"), "nothing was written over it: {text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_file_is_full_for_the_next_process_too() {
+    let scene = Scene::new(Mood::Down, "full");
+    let fact = [Change::learn(&serde_json::json!({ "long": "ä".repeat(500) }))];
+    let first = scene.tickets(100_000).await;
+    let mut made = 0;
+    // It is looked how full it is now and then.
+    while first.create(Some(&format!("t{made}")), &fact).await.is_ok() {
+        made += 1;
+    }
+    assert!((40..=192).contains(&made), "{made}");
+    drop(first);
+    let second = scene.tickets(100_000).await;
+    assert!(matches!(second.create(Some("more"), &fact).await, Err(Error::Unavailable(_))));
+    second.apply("t0", &[Change::say("still here")], None).await.expect("an old one goes on");
+}
