@@ -88,3 +88,10 @@ fn a_record_goes_into_a_file_and_back() {
     let text = serde_json::to_string(&record).expect("text");
     assert_eq!(serde_json::from_str::<Record>(&text).expect("record"), record);
 }
+
+#[test]
+fn a_copy_without_a_deadline_is_kept_for_as_long_as_there_is_room() {
+    let healed = Record::saved(Some(entry("a", 0)), None, NOW_MS);
+    assert_eq!(healed.gone_until_ms, u64::MAX);
+    assert!(healed.alive(u64::MAX).is_some() && !healed.is_stale(u64::MAX));
+}
