@@ -217,7 +217,7 @@ impl FallbackStore {
     /// # Errors
     /// Where the fallback's file cannot be read.
     pub async fn status(&self) -> Result<Status, Error> {
-        let unsaved = self.inner.shadow.unsaved().await?.len() as u64;
+        let unsaved = self.inner.shadow.unsaved_count().await?;
         Ok(self.inner.board.status(self.inner.link().is_some(), unsaved))
     }
 
@@ -250,7 +250,7 @@ impl FallbackStore {
     /// # Errors
     /// Where the fallback's file cannot be read.
     pub async fn repair(&self, within: Duration) -> Result<(), Error> {
-        if self.inner.link().is_some() && !self.inner.shadow.unsaved().await?.is_empty() {
+        if self.inner.link().is_some() && self.inner.shadow.unsaved_count().await? > 0 {
             let _ = timeout(within, self.brought_home()).await;
         }
         Ok(())
@@ -260,7 +260,7 @@ impl FallbackStore {
     async fn brought_home(&self) {
         let mut rounds = self.inner.rounds.subscribe();
         self.inner.wake.notify_one();
-        while !self.inner.shadow.unsaved().await.is_ok_and(|keys| keys.is_empty()) {
+        while self.inner.shadow.unsaved_count().await.ok() != Some(0) {
             if rounds.changed().await.is_err() {
                 return;
             }

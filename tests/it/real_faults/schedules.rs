@@ -9,10 +9,11 @@ use ticket_tests::seed::{rng, seed};
 use tokio::task::JoinSet;
 
 use agents::{Agents, Kind};
-use faults::Fault;
+use faults::{Fault, Ground};
 
 mod agents;
 mod faults;
+mod soak;
 mod verdict;
 
 /// Schedules unless `TICKET_FAULT_SCHEDULES` says how many.
@@ -27,6 +28,9 @@ const FAULT_TIME_MAX: Duration = Duration::from_millis(700);
 const PAUSE_OPERATIONS_MAX: u64 = 60;
 /// Operations in a fault.
 const FAULT_OPERATIONS_MAX: u64 = 100;
+
+/// How long an agent rests now and then.
+const REST_MAX: Duration = Duration::from_millis(2);
 
 /// What came of one schedule.
 #[derive(Debug, Default)]
@@ -86,7 +90,8 @@ async fn nothing_acknowledged_is_lost_whatever_fails_when() {
 
 async fn schedule(number: u64) -> Tally {
     let mut rng = rng(&format!("fault schedule {number}"));
-    let agents = Agents::begin(&mut rng).await;
+    let (ground, hosts) = Ground::begin().await;
+    let agents = Agents::begin(ground, hosts, "t", REST_MAX, &mut rng).await;
     let mut faults: BTreeMap<&'static str, u64> = BTreeMap::new();
     while agents.operations() < OPERATIONS {
         agents.pass(rng.u64(1..=PAUSE_OPERATIONS_MAX), FAULT_TIME_MAX).await;

@@ -19,6 +19,8 @@ const STEPS_MAX: u32 = 16;
 pub(super) struct Brought {
     /// Whether the primary has all of it.
     pub(super) home: bool,
+    /// Whether the primary was asked for it.
+    pub(super) asked: bool,
     /// States that were kept aside.
     pub(super) branches: u64,
 }
@@ -32,7 +34,7 @@ impl Inner {
     pub(super) async fn reconcile(&self, key: &Key) -> Brought {
         let mut brought = Brought::default();
         for _ in 0..STEPS_MAX {
-            match self.step(key, &mut brought.branches).await {
+            match self.step(key, &mut brought).await {
                 Ok(true) => return Brought { home: true, ..brought },
                 Ok(false) => {}
                 Err(error) => {
@@ -45,11 +47,13 @@ impl Inner {
     }
 
     /// Takes one step; whether it was the last.
-    async fn step(&self, key: &Key, branches: &mut u64) -> Result<bool, Error> {
+    async fn step(&self, key: &Key, brought: &mut Brought) -> Result<bool, Error> {
         let now_ms = self.now_ms();
         let step = self.shadow.update(key, now_ms, move |known| begin(known, now_ms)).await?;
         let Some(Step::Send { change, when, repeated }) = step else { return Ok(true) };
         let Some(link) = self.link() else { return Err(self.away()) };
+        brought.asked = true;
+        let branches = &mut brought.branches;
         let answer = self.send(key, &change, &when, repeated).await;
         self.note(link, answer.as_ref().err());
         tracing::debug!(%key, sent = change.name(), ?when, repeated, answer = %told(&answer), "reconciling");

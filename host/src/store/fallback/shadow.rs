@@ -112,6 +112,14 @@ impl Shadow {
         }
     }
 
+    /// How many keys have unsaved changes.
+    pub(super) async fn unsaved_count(&self) -> Result<u64, Error> {
+        match self {
+            Self::Memory(memory) => Ok(memory.unsaved_count()),
+            Self::File(file) => file.unsaved_count().await,
+        }
+    }
+
     /// Keys whose last own change the primary acknowledged, the newest first.
     pub(super) async fn own(&self) -> Result<Vec<(Key, Own)>, Error> {
         match self {

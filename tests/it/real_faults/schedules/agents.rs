@@ -8,10 +8,8 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use serde_json::json;
 use ticket_host::{Change, Error, Tickets};
-use ticket_tests::{Proxy, RedisServer};
 use tokio::task::JoinSet;
 
-use super::super::scene;
 use super::Told;
 use super::faults::Ground;
 
@@ -31,6 +29,7 @@ pub(super) struct Agents {
     pub(super) ground: Arc<Ground>,
     hosts: [Tickets; 2],
     shared: Arc<Shared>,
+    ids: Arc<[String]>,
     working: JoinSet<()>,
 }
 
@@ -41,7 +40,7 @@ pub(super) struct Done {
     pub(super) operations: u64,
     pub(super) acknowledged: Told,
     pub(super) refused: BTreeMap<&'static str, u64>,
-    pub(super) ids: Vec<String>,
+    pub(super) ids: Arc<[String]>,
 }
 
 #[derive(Default)]
@@ -52,30 +51,31 @@ struct Shared {
     refused: Mutex<BTreeMap<&'static str, u64>>,
 }
 
-fn ids() -> Vec<String> {
-    (0..TICKETS).map(|number| format!("t{number}")).collect()
-}
-
 impl Agents {
-    /// A server, two hosts that know all tickets, and their agents at work.
-    pub(super) async fn begin(rng: &mut Rng) -> Self {
-        let server = tokio::task::block_in_place(RedisServer::start_durable);
-        let proxies = [Proxy::before(server.port()), Proxy::before(server.port())];
-        let hosts = [scene::open(&proxies[0].url()).await, scene::open(&proxies[1].url()).await];
-        for id in ids() {
+    /// Two hosts that know the tickets `PREFIX-N`, and their agents at work, who rest up to so long now and then.
+    pub(super) async fn begin(
+        ground: Arc<Ground>,
+        hosts: [Tickets; 2],
+        prefix: &str,
+        rest: Duration,
+        rng: &mut Rng,
+    ) -> Self {
+        let ids: Arc<[String]> = (0..TICKETS).map(|number| format!("{prefix}-{number}")).collect();
+        for id in ids.iter() {
             let maker = rng.usize(..2);
-            hosts[maker].create(Some(&id), &[]).await.unwrap();
-            hosts[1 - maker].get(&id).await.unwrap();
+            hosts[maker].create(Some(id), &[]).await.unwrap();
+            hosts[1 - maker].get(id).await.unwrap();
         }
         let shared = Arc::new(Shared::default());
         let mut working = JoinSet::new();
         for (host, tickets) in hosts.iter().enumerate() {
             for agent in 0..AGENTS {
                 let name = format!("h{host}a{agent}");
-                working.spawn(work(tickets.clone(), Arc::clone(&shared), name, rng.fork()));
+                let (tickets, ids) = (tickets.clone(), Arc::clone(&ids));
+                working.spawn(work(tickets, ids, Arc::clone(&shared), name, rest, rng.fork()));
             }
         }
-        Self { ground: Arc::new(Ground { server, proxies }), hosts, shared, working }
+        Self { ground, hosts, shared, ids, working }
     }
 
     pub(super) fn operations(&self) -> u64 {
@@ -92,18 +92,17 @@ impl Agents {
 
     /// Lets the agents finish what they are at.
     pub(super) async fn end(self) -> Done {
-        let Self { ground, hosts, shared, working } = self;
+        let Self { ground, hosts, shared, ids, working } = self;
         shared.ended.store(true, Ordering::Relaxed);
         working.join_all().await;
         let acknowledged = std::mem::take(&mut *shared.acknowledged.lock().unwrap_or_else(PoisonError::into_inner));
         let refused = std::mem::take(&mut *shared.refused.lock().unwrap_or_else(PoisonError::into_inner));
-        Done { ground, hosts, operations: shared.operations.load(Ordering::Relaxed), acknowledged, refused, ids: ids() }
+        Done { ground, hosts, operations: shared.operations.load(Ordering::Relaxed), acknowledged, refused, ids }
     }
 }
 
 /// One agent: one operation after the other, until all end.
-async fn work(tickets: Tickets, shared: Arc<Shared>, name: String, mut rng: Rng) {
-    let ids = ids();
+async fn work(tickets: Tickets, ids: Arc<[String]>, shared: Arc<Shared>, name: String, rest: Duration, mut rng: Rng) {
     let mut number = 0_u64;
     while !shared.ended.load(Ordering::Relaxed) {
         number += 1;
@@ -146,7 +145,7 @@ async fn work(tickets: Tickets, shared: Arc<Shared>, name: String, mut rng: Rng)
         }
         // As agents do, and so that a fault meets many moments.
         if rng.u8(..8) == 0 {
-            tokio::time::sleep(Duration::from_micros(rng.u64(..2_000))).await;
+            tokio::time::sleep(rest.mul_f64(rng.f64())).await;
         }
     }
 }

@@ -1,13 +1,28 @@
 //! The faults of a schedule: of one host's wire, or of the server of both.
 
+use std::sync::Arc;
+
 use fastrand::Rng;
+use ticket_host::Tickets;
 use ticket_tests::proxy::Mode;
 use ticket_tests::{Proxy, RedisServer};
+
+use super::super::scene;
 
 /// What fails.
 pub(super) struct Ground {
     pub(super) server: RedisServer,
     pub(super) proxies: [Proxy; 2],
+}
+
+impl Ground {
+    /// A server that keeps what it has acknowledged, a wire to it for each of two hosts, and the hosts.
+    pub(super) async fn begin() -> (Arc<Self>, [Tickets; 2]) {
+        let server = tokio::task::block_in_place(RedisServer::start_durable);
+        let proxies = [Proxy::before(server.port()), Proxy::before(server.port())];
+        let hosts = [scene::open(&proxies[0].url()).await, scene::open(&proxies[1].url()).await];
+        (Arc::new(Self { server, proxies }), hosts)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

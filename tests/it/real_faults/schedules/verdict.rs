@@ -25,7 +25,7 @@ pub(super) async fn check(schedule: &str, done: Done) -> Tally {
     for branch in &branches {
         *tally.branches.entry(branch.why.clone()).or_default() += 1;
     }
-    for id in &ids {
+    for id in ids.iter() {
         let of = format!("{schedule}, {id}");
         let there = elsewhere.get(id).await.unwrap_or_else(|error| panic!("{of}: {error:?}"));
         for host in &hosts {

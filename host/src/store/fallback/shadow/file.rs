@@ -92,6 +92,16 @@ impl FileShadow {
         self.database.look("list records", move |connection| keys(connection, sql)).await
     }
 
+    pub(super) async fn unsaved_count(&self) -> Result<u64, Error> {
+        self.database
+            .look("count records", |connection| {
+                let sql = "SELECT count(*) FROM record WHERE unsaved_since_ms IS NOT NULL";
+                let count: i64 = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+                Ok(count.unsigned_abs())
+            })
+            .await
+    }
+
     pub(super) async fn own(&self) -> Result<Vec<(Key, Own)>, Error> {
         self.database
             .look("list records", |connection| {

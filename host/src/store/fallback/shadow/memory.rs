@@ -72,6 +72,10 @@ impl MemoryShadow {
         self.records().unsaved.iter().map(|(_, key)| key.clone()).collect()
     }
 
+    pub(super) fn unsaved_count(&self) -> u64 {
+        self.records().unsaved.len() as u64
+    }
+
     pub(super) fn own(&self) -> Vec<(Key, Own)> {
         let records = self.records();
         let own = |(key, slot): (&Key, &Slot)| Some((key.clone(), slot.known.record.own.clone()?));
