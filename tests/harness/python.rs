@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use serde_json::Value;
 
 /// The release of redis-py that the tests were written with.
-const REDIS_PY: &str = "redis==8.1.0";
+const REDIS_PY: &str = "redis[hiredis]==8.1.0";
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/python");
 
 /// A Python program that is told steps and answers them, line by line.

@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# Measures an interaction against other ways to do the same, side by side: one row for each goal, and a chart.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+exec cargo bench --package ticket-tests --bench interaction

@@ -1,0 +1,77 @@
+//! What is written without all this: `HGETALL`, a change with serde_json, `HSET` and `EXPIRE` in one pipeline. It loses
+//! updates where two are at it.
+
+use std::collections::HashMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use redis::aio::MultiplexedConnection;
+use serde_json::Value;
+use ticket_tests::RedisServer;
+
+use super::{Contender, TTL_S, decision, fields, message};
+
+pub(crate) struct ByHand {
+    connection: MultiplexedConnection,
+}
+
+impl ByHand {
+    pub(crate) async fn on_redis(server: &RedisServer) -> Self {
+        Self { connection: connect(server).await }
+    }
+}
+
+/// A connection that does not wait to fill a packet.
+pub(super) async fn connect(server: &RedisServer) -> MultiplexedConnection {
+    let mut connection = server.client().await;
+    let _: () = redis::cmd("PING").query_async(&mut connection).await.expect("PING");
+    connection
+}
+
+/// Makes tickets as a plain client does.
+pub(super) async fn prepare(connection: &MultiplexedConnection, ids: &[String], history: usize) {
+    let mut connection = connection.clone();
+    let fields = fields(history);
+    for ids in ids.chunks(64) {
+        let mut pipeline = redis::pipe();
+        for id in ids {
+            pipeline.hset_multiple(format!("ticket:{id}"), &fields).ignore();
+            pipeline.cmd("EXPIRE").arg(format!("ticket:{id}")).arg(TTL_S).ignore();
+        }
+        let _: () = pipeline.query_async(&mut connection).await.expect("HSET");
+    }
+}
+
+#[async_trait]
+impl Contender for ByHand {
+    fn name(&self) -> &'static str {
+        "by hand (redis-rs)"
+    }
+
+    async fn prepare(&self, ids: &[String], history: usize) {
+        prepare(&self.connection, ids, history).await;
+    }
+
+    async fn interact(&self, id: &str, number: usize) {
+        let (mut connection, key) = (self.connection.clone(), format!("ticket:{id}"));
+        let stored: HashMap<String, String> =
+            redis::cmd("HGETALL").arg(&key).query_async(&mut connection).await.expect("HGETALL");
+        let json = |name: &str| serde_json::from_str::<Value>(&stored[name]).expect("JSON");
+        let (facts, mut history) = (json("facts"), json("history"));
+        let said = serde_json::from_str(&message(number)).expect("a message");
+        history.as_array_mut().expect("messages").push(said);
+        let decision: Value = serde_json::from_str(&decision(number)).expect("a decision");
+        let now_s = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+        let changed = [
+            ("facts", facts.to_string()),
+            ("history", history.to_string()),
+            ("last_decision", decision.to_string()),
+            ("created_at", stored["created_at"].clone()),
+            ("updated_at", now_s.to_string()),
+            ("version", stored["version"].clone()),
+        ];
+        let mut pipeline = redis::pipe();
+        pipeline.hset_multiple(&key, &changed).ignore().cmd("EXPIRE").arg(&key).arg(TTL_S).ignore();
+        let _: () = pipeline.query_async(&mut connection).await.expect("HSET");
+    }
+}

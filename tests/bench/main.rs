@@ -1,0 +1,108 @@
+//! How fast an interaction is: the contenders in one process, in turns, on one machine; ratios are compared, not times.
+//!
+//! One interaction says a message of 60 bytes and sets a decision of 200. `tests/bench.sh` runs this; it prints one row for
+//! each goal, and draws a chart.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ticket_tests::RedisServer;
+use tokio::runtime::Builder;
+
+use contenders::{Bare, ByHand, Component, Contender, Native, Python};
+use goals::{Goal, Row};
+use rounds::{Load, between, compare};
+
+mod chart;
+mod contenders;
+mod goals;
+mod processes;
+mod rounds;
+
+/// Where the chart is drawn.
+const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/bench/interaction.svg");
+/// Histories that the chart shows.
+const HISTORIES: [usize; 3] = [10, 100, 1_000];
+
+fn main() {
+    // As many workers as the machine of the goals has cores; Redis takes its share of the same ones.
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let rows = runtime.block_on(async { tokio::spawn(run()).await.expect("the benchmark runs to its end") });
+    println!("\n{}", goals::table(&rows));
+}
+
+async fn run() -> Vec<Row> {
+    let server = tokio::task::block_in_place(|| RedisServer::start(&[]));
+    let mut rows = in_memory().await;
+    rows.extend(on_redis(&server).await);
+    let show = tokio::task::block_in_place(processes::show_ms);
+    rows.push(Row::new("`ticket show`, whole process, warm, in ms", show, Goal::AtMost(15.0)));
+    chart::draw(Path::new(CHART), &HISTORIES, &costs(&server).await).expect("the chart is drawn");
+    println!("chart: target/bench/interaction.svg");
+    rows
+}
+
+async fn in_memory() -> Vec<Row> {
+    let component: Arc<dyn Contender> = Arc::new(Component::in_memory().await);
+    let idle = processes::idle_bytes(&*component).await;
+    let mut rows = vec![Row::new("memory, 1 KB: bytes of an idle ticket ÷ its six fields", idle, Goal::AtMost(1.5))];
+    let (native, python): (Arc<dyn Contender>, Arc<dyn Contender>) =
+        (Arc::new(Native::in_memory()), Arc::new(Python::in_memory()));
+    let load = |history| Load { callers: 1, interactions: 5_000, history };
+    let over_native = compare(&component, &native, load(10)).await;
+    rows.push(Row::new("memory, history 10: component ÷ same engine native, time", over_native, Goal::AtMost(3.0)));
+    for (name, history, goal) in [
+        ("memory, history 10: component ÷ Python dict with deepcopy, time", 10, 0.3),
+        ("memory, history 1,000: component ÷ Python dict with deepcopy, time", 1_000, 0.1),
+    ] {
+        rows.push(Row::new(name, compare(&component, &python, load(history)).await, Goal::AtMost(goal)));
+    }
+    let growth = between((&component, load(1_000)), (&component, load(10))).await;
+    rows.push(Row::new("memory: component, history 1,000 ÷ history 10, time", growth, Goal::AtMost(6.0)));
+    rows
+}
+
+async fn on_redis(server: &RedisServer) -> Vec<Row> {
+    let component: Arc<dyn Contender> = Arc::new(Component::on_redis(server).await);
+    let by_hand: Arc<dyn Contender> = Arc::new(ByHand::on_redis(server).await);
+    let evalsha: Arc<dyn Contender> = Arc::new(Bare::evalsha(server).await);
+    let python: Arc<dyn Contender> = Arc::new(Python::on_redis(server));
+    let one = Load { callers: 1, interactions: 1_000, history: 10 };
+    let many = |history| Load { callers: 64, interactions: 100, history };
+    let mut rows = Vec::new();
+    let ratio = compare(&component, &by_hand, one).await;
+    rows.push(Row::new("redis, 1 caller, history 10: component ÷ by hand, time", ratio, Goal::AtMost(0.65)));
+    let ratio = compare(&component, &evalsha, one).await;
+    rows.push(Row::new("redis, 1 caller: component ÷ empty EVALSHA, time", ratio, Goal::AtMost(1.25)));
+    let ratio = compare(&by_hand, &component, many(10)).await;
+    rows.push(Row::new("redis, 64 callers, history 10: component ÷ by hand, throughput", ratio, Goal::AtLeast(1.1)));
+    let ratio = compare(&by_hand, &component, many(1_000)).await;
+    rows.push(Row::new("redis, 64 callers, history 1,000: component ÷ by hand, throughput", ratio, Goal::AtLeast(0.9)));
+    let ratio = compare(&python, &component, one).await;
+    rows.push(Row::new("redis, 1 caller: component ÷ redis-py with hiredis, throughput", ratio, Goal::AtLeast(3.0)));
+    let ratio = rounds::tail(&component, Load { callers: 512, interactions: 40, history: 10 }).await;
+    rows.push(Row::new("redis, 512 callers: p99 ÷ median of the latency", ratio, Goal::AtMost(4.0)));
+    rows
+}
+
+/// Microseconds of one interaction on Redis with one caller: each contender, and each history.
+async fn costs(server: &RedisServer) -> Vec<(&'static str, Vec<f64>)> {
+    let component: Arc<dyn Contender> = Arc::new(Component::on_redis(server).await);
+    let by_hand: Arc<dyn Contender> = Arc::new(ByHand::on_redis(server).await);
+    let python: Arc<dyn Contender> = Arc::new(Python::on_redis(server));
+    let mut costs = vec![];
+    for contender in [&component, &by_hand, &python] {
+        let mut us = Vec::new();
+        for history in HISTORIES {
+            us.push(rounds::cost(contender, Load { callers: 1, interactions: 500, history }).await * 1e6);
+        }
+        costs.push((contender.name(), us));
+    }
+    let mut us = Vec::new();
+    for history in HISTORIES {
+        let bare: Arc<dyn Contender> = Arc::new(Bare::hset(server, history).await);
+        us.push(rounds::cost(&bare, Load { callers: 1, interactions: 500, history }).await * 1e6);
+    }
+    costs.push(("bare HSET + PEXPIRE", us));
+    costs
+}

@@ -1,0 +1,133 @@
+//! Rounds: contenders take turns, so that what the machine does meanwhile meets all of them.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
+use crate::contenders::Contender;
+
+/// Rounds of one comparison; the middle one counts, the outer ones show the spread.
+const ROUNDS: usize = 11;
+/// Interactions with one ticket at least, before the next takes its place with the history that is asked for.
+const PER_TICKET: usize = 5;
+
+/// How much is done in one turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    /// Callers at once, each with tickets of its own.
+    pub(crate) callers: usize,
+    /// Interactions of each.
+    pub(crate) interactions: usize,
+    /// Messages of a ticket when it is first met.
+    pub(crate) history: usize,
+}
+
+/// How two loads compare, or one with itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ratio {
+    pub(crate) middle: f64,
+    pub(crate) least: f64,
+    pub(crate) most: f64,
+}
+
+impl Ratio {
+    pub(crate) fn of(mut ratios: Vec<f64>) -> Self {
+        ratios.sort_by(f64::total_cmp);
+        Self { middle: ratios[ratios.len() / 2], least: ratios[0], most: ratios[ratios.len() - 1] }
+    }
+}
+
+impl fmt::Display for Ratio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.2} ({:.2}–{:.2})", self.middle, self.least, self.most)
+    }
+}
+
+/// One turn: how long all of it took, and each interaction.
+struct Turn {
+    took: Duration,
+    each: Vec<Duration>,
+}
+
+/// The time of `one` by the time of `other`, for the same load.
+pub(crate) async fn compare(one: &Arc<dyn Contender>, other: &Arc<dyn Contender>, load: Load) -> Ratio {
+    between((one, load), (other, load)).await
+}
+
+/// The time of one load by that of another, each for one interaction.
+pub(crate) async fn between(one: (&Arc<dyn Contender>, Load), other: (&Arc<dyn Contender>, Load)) -> Ratio {
+    let mut ratios = Vec::new();
+    for round in 0..=ROUNDS {
+        let (first, second) = if round % 2 == 0 { (one, other) } else { (other, one) };
+        let mut seconds = [seconds(first.0, first.1).await, seconds(second.0, second.1).await];
+        if round % 2 == 1 {
+            seconds.reverse();
+        }
+        // The first round warms up.
+        if round > 0 {
+            ratios.push(seconds[0] / seconds[1]);
+        }
+    }
+    Ratio::of(ratios)
+}
+
+/// The 99th percentile of the latency by its median.
+pub(crate) async fn tail(contender: &Arc<dyn Contender>, load: Load) -> Ratio {
+    let mut ratios = Vec::new();
+    for round in 0..=ROUNDS {
+        let mut each = turn(contender, load).await.each;
+        each.sort();
+        if round > 0 {
+            ratios.push(each[each.len() * 99 / 100].as_secs_f64() / each[each.len() / 2].as_secs_f64());
+        }
+    }
+    Ratio::of(ratios)
+}
+
+/// Seconds of one interaction; the middle of some turns.
+pub(crate) async fn cost(contender: &Arc<dyn Contender>, load: Load) -> f64 {
+    let mut costs = Vec::new();
+    for _ in 0..ROUNDS / 2 {
+        costs.push(seconds(contender, load).await);
+    }
+    Ratio::of(costs).middle
+}
+
+/// Seconds that one interaction took of a turn.
+async fn seconds(contender: &Arc<dyn Contender>, load: Load) -> f64 {
+    let interactions = load.callers * load.interactions;
+    let took = match contender.run_apart(interactions, load.history).await {
+        Some(seconds) => seconds,
+        None => turn(contender, load).await.took.as_secs_f64(),
+    };
+    took / interactions as f64
+}
+
+async fn turn(contender: &Arc<dyn Contender>, load: Load) -> Turn {
+    let per_ticket = PER_TICKET.max(load.history / 10);
+    let begin = Arc::new(Barrier::new(load.callers + 1));
+    let mut callers = JoinSet::new();
+    for _ in 0..load.callers {
+        let tickets = load.interactions.div_ceil(per_ticket);
+        let ids: Vec<String> = (0..tickets).map(|_| format!("b{:016x}", fastrand::u64(..))).collect();
+        contender.prepare(&ids, load.history).await;
+        let (contender, begin) = (Arc::clone(contender), Arc::clone(&begin));
+        callers.spawn(async move {
+            begin.wait().await;
+            let mut each = Vec::with_capacity(load.interactions);
+            for number in 0..load.interactions {
+                let begun = Instant::now();
+                contender.interact(&ids[number / per_ticket], number).await;
+                each.push(begun.elapsed());
+            }
+            each
+        });
+    }
+    begin.wait().await;
+    let begun = Instant::now();
+    let each = callers.join_all().await.concat();
+    Turn { took: begun.elapsed(), each }
+}
