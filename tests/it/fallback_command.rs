@@ -147,15 +147,17 @@ async fn a_replay_prints_the_same_while_redis_is_killed_and_frozen() {
 async fn branches_can_be_read_put_back_and_dropped() {
     let server = RedisServer::start(&[]);
     let user = User::of(&server.url());
-    for id in ["gone", "anew", "dropped"] {
+    for id in ["gone", "anew", "dropped", "mixed"] {
         user.json(&["new", "--id", id]);
     }
     server.pause();
     for id in ["gone", "anew", "dropped"] {
         user.json(&["say", id, "said in the outage"]);
     }
+    user.json(&["say", "mixed", "--json", r#"{"id": "m1", "text": "ours"}"#]);
     server.resume();
     let other = User::of(&server.url());
+    other.json(&["say", "mixed", "--json", r#"{"id": "m1", "text": "theirs"}"#]);
     for id in ["gone", "anew", "dropped"] {
         let mut delete = redis::cmd("DEL");
         let _: i64 = delete.arg(format!("ticket:{id}")).query_async(&mut server.client().await).await.unwrap();
@@ -169,7 +171,7 @@ async fn branches_can_be_read_put_back_and_dropped() {
         let branch = branches.as_array().unwrap().iter().find(|branch| branch["id"] == id).expect("a branch");
         branch["number"].to_string()
     };
-    assert_eq!(branches.as_array().unwrap().len(), 3, "{branches}");
+    assert_eq!(branches.as_array().unwrap().len(), 4, "{branches}");
     let shown = user.json(&["branches", "show", &number("gone")]);
     assert_eq!(shown["fields"]["history"], json!(["said in the outage"]));
     assert!(user.run(&["branches", "list", "--format", "table"]).stdout.contains("gone"));
@@ -181,11 +183,14 @@ async fn branches_can_be_read_put_back_and_dropped() {
     assert_eq!(back["history"], json!(["said in the outage"]));
     let refused = user.run(&["branches", "apply", &number("anew")]);
     assert_eq!(refused.code, Some(2), "another ticket: {refused:?}");
+    let refused = user.run(&["branches", "apply", &number("mixed")]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("do not mix"), "{refused:?}");
     let dropped = user.run(&["branches", "drop", &number("dropped")]);
     assert_eq!(dropped.code, Some(0), "{dropped:?}");
     assert_eq!(user.run(&["branches", "drop", &number("dropped")]).code, Some(2));
     let left = user.json(&["branches", "list"]);
-    assert_eq!(left.as_array().unwrap().len(), 1, "{left}");
+    assert_eq!(left.as_array().unwrap().len(), 2, "what was not applied stays: {left}");
     assert_eq!(User::new().run(&["branches", "list"]).code, Some(2), "a file has none");
 }
 

@@ -118,17 +118,35 @@ async fn an_unsaved_record_that_cannot_be_read_stays_is_reported_and_fails_nothi
     drop(first);
     execute(&scene.file(), "UPDATE record SET text = '{\"local\": \"s3cret\"}'");
     scene.primary.set_mood(Mood::Well);
+    // What it lost is looked for, and this one cannot be compared.
+    execute(&scene.file(), "INSERT OR REPLACE INTO note VALUES ('origin', 'another')");
     let second = scene.tickets(ROOM).await;
+    assert!(status(&second).await.store_serves);
     let left = second.fallback().expect("fallback").leave(Duration::from_millis(300)).await.unwrap();
     assert_eq!(left.unsaved, ["t"]);
     let error = status(&second).await.last_error.expect("an error");
     assert!(error.contains("ticket:t") && error.contains("damaged") && !error.contains("s3cret"), "{error}");
     second.create(Some("t"), &[]).await.expect("the store has none");
+    assert!(second.list(None).await.expect("a page").ids.contains(&"t".to_owned()));
     let text: String = Connection::open(scene.file())
         .unwrap()
         .query_row("SELECT text FROM record WHERE key = 'ticket:t'", [], |row| row.get(0))
         .unwrap();
     assert!(text.contains("s3cret"), "nothing was written over it: {text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_stands_still_with_the_file_in_its_hands_fails_nothing() {
+    let scene = Scene::new(Mood::Well, "held");
+    let tickets = scene.tickets(ROOM).await;
+    tickets.create(Some("t"), &[]).await.unwrap();
+    let held = Connection::open(scene.file()).unwrap();
+    held.execute_batch("BEGIN IMMEDIATE").unwrap();
+    tickets.apply("t", &[Change::say("meanwhile")], None).await.expect("the store has done it");
+    assert_eq!(tickets.get("t").await.unwrap().message_count(), 1);
+    scene.primary.set_mood(Mood::Down);
+    let refused = tickets.apply("t", &[Change::say("kept by nobody")], None).await;
+    assert!(matches!(refused, Err(Error::Uncertain(_))), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

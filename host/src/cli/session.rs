@@ -28,7 +28,7 @@ impl Session {
     pub(crate) async fn open(common: Common, first: Option<&str>) -> Result<Self, Failure> {
         let url = store_url(&common)?;
         let first = first.and_then(|id| Key::of_ticket(id).ok());
-        let fallback = fallback(&common, &url, first)?;
+        let fallback = fallback(&common, &url, first.clone())?;
         let mut place = fallback.as_ref().map(|fallback| fallback.place.clone());
         let options = store::Options { namespace: common.namespace, ..store::Options::default() };
         let mut settings =
@@ -37,12 +37,14 @@ impl Session {
             settings.ttl_ms = ttl_ms;
         }
         let open = |fallback| Tickets::open_with(&url, &options, fallback, settings.clone());
-        let tickets = match open(fallback).await {
+        let tickets = match open(fallback.clone()).await {
             // A file that nobody asked for must not fail what the store can do.
             Err(error) if common.fallback.is_none() && matches!(place, Some(Place::File(_))) => {
-                let tickets = open(Some(Fallback::default())).await?;
+                let branches = usable(fallback.and_then(|fallback| fallback.branches)).await;
+                let tickets = open(Some(Fallback { branches, first, ..Fallback::default() })).await?;
                 let text = exit::chain(&error);
-                exit::tell(&printable(&format!("warning: {text}: nothing is kept of what the store cannot take")));
+                let so = "changes that wait there stay there, and new ones are kept by nothing";
+                exit::tell(&printable(&format!("warning: {text}: {so}")));
                 place = Some(Place::Memory);
                 tickets
             }
@@ -113,6 +115,12 @@ pub(crate) async fn branches(common: &Common) -> Result<Branches, Failure> {
                 .into(),
         )),
     }
+}
+
+/// A file of branches, if it can be used.
+async fn usable(branches: Option<PathBuf>) -> Option<PathBuf> {
+    let path = branches?;
+    Branches::in_file(path.clone()).await.ok().map(|_| path)
 }
 
 fn store_url(common: &Common) -> Result<String, Failure> {

@@ -48,6 +48,13 @@ impl Entry {
     }
 }
 
+impl Entry {
+    /// Bytes of its names and texts.
+    pub(crate) fn bytes(&self) -> usize {
+        self.fields.iter().map(|(name, text)| name.len() + text.len()).sum()
+    }
+}
+
 impl From<(Fields, u64)> for Entry {
     fn from((fields, expires_at_ms): (Fields, u64)) -> Self {
         Self::new(fields, expires_at_ms)

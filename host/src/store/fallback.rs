@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -129,6 +130,8 @@ pub(crate) struct Inner {
     breaker: Mutex<Breaker>,
     began: Instant,
     board: Board,
+    /// Comparisons with the primary in a row that what this host knows could not be read for.
+    blind_attempts: AtomicU32,
     /// When somebody looked at the health of a primary that was away.
     looked: Mutex<Option<Instant>>,
     /// Wakes the supervisor: the breaker opened, or something is to be brought home.
@@ -196,6 +199,7 @@ impl FallbackStore {
             turns: Turns::default(),
             breaker: Mutex::new(Breaker::new()),
             began: Instant::now(),
+            blind_attempts: AtomicU32::new(0),
             looked: Mutex::default(),
             wake: Notify::new(),
             rounds: watch::Sender::new(0),
@@ -320,6 +324,9 @@ impl Inner {
 
     /// The error of a call about a ticket of which nothing is known while the primary is away.
     fn away(&self) -> Error {
+        if self.link().is_some() {
+            return Error::new(Kind::Unavailable, format!("there was no time left to ask {}", self.primary));
+        }
         let text = format!("{} is away, and its fallback does not know this ticket", self.primary);
         match self.board.last_error() {
             Some(error) => Error::new(Kind::Unavailable, text).caused_by(error),

@@ -21,6 +21,8 @@ mod file;
 const KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 /// Most branches that are kept.
 const BRANCHES_MAX: usize = 10_000;
+/// Most bytes that they take: as much as a fallback has for tickets.
+const BRANCH_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// A state of a ticket that is kept aside.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +52,7 @@ enum Place {
 #[derive(Debug, Default)]
 struct Kept {
     branches: VecDeque<Branch>,
+    bytes: usize,
     last_number: u64,
 }
 
@@ -149,11 +152,15 @@ impl Kept {
     fn add(&mut self, branch: Branch) -> usize {
         self.last_number += 1;
         let now_ms = branch.at_ms;
+        self.bytes += branch.entry.bytes();
         self.branches.push_back(Branch { number: self.last_number, ..branch });
         let before = self.branches.len();
         while let Some(oldest) = self.branches.front()
-            && (self.branches.len() > BRANCHES_MAX || oldest.at_ms.saturating_add(KEPT_MS) < now_ms)
+            && (self.branches.len() > BRANCHES_MAX
+                || self.bytes > BRANCH_BYTES_MAX
+                || oldest.at_ms.saturating_add(KEPT_MS) < now_ms)
         {
+            self.bytes -= oldest.entry.bytes();
             self.branches.pop_front();
         }
         before - self.branches.len()

@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::changes::Wanted;
 use super::record::Record;
@@ -22,6 +22,8 @@ use crate::store::{Store, check_limit};
 /// What the cursor of a page begins with that the primary gave, and one that the fallback gave.
 const OF_PRIMARY: char = 'p';
 const OF_FALLBACK: char = 'f';
+/// How long an answer waits until it is noted where the time of the operation is up.
+const NOTE_TIME: Duration = Duration::from_millis(10);
 /// Pause between two looks at the health of a primary that is away: with the supervisor's attempts still less than two
 /// connections a second.
 const LOOK_PAUSE: Duration = Duration::from_secs(5);
@@ -44,9 +46,9 @@ impl Store for FallbackStore {
                 return Ok(copy.cloned());
             }
         }
-        let Some((link, until)) = inner.route() else { return inner.read_here(known, now_ms) };
-        let answer = inner.primary.read(key, until).await;
-        inner.note(link, answer.as_ref().err());
+        let Some(route) = inner.route() else { return inner.read_here(known, now_ms) };
+        let answer = inner.primary.read(key, route.until).await;
+        inner.note_call(route, answer.as_ref().err());
         match answer {
             Ok(shown) => {
                 inner.heard(key, known.map(|known| known.stamp), shown.clone()).await;
@@ -82,13 +84,13 @@ impl Store for FallbackStore {
         let keys_max = check_limit(limit)?;
         let inner = &self.inner;
         let cursor = Cursor::parse(cursor)?;
-        let Some((link, until)) = inner.route() else { return inner.page_here(&cursor, keys_max).await };
+        let Some(route) = inner.route() else { return inner.page_here(&cursor, keys_max).await };
         // A listing that began on the other side begins anew here; it may repeat keys.
         let from = if let Cursor::Primary(from) = &cursor { Some(from.as_str()) } else { None };
-        let answer = inner.primary.scan(from, limit, until).await;
-        inner.note(link, answer.as_ref().err());
+        let answer = inner.primary.scan(from, limit, route.until).await;
+        inner.note_call(route, answer.as_ref().err());
         match answer {
-            Ok(page) => inner.with_unsaved(page, from.is_none()).await,
+            Ok(page) => Ok(inner.with_unsaved(page, from.is_none()).await),
             Err(Failure { error, cause: Cause::Data }) => Err(error),
             Err(_) => inner.page_here(&cursor, keys_max).await,
         }
@@ -133,6 +135,15 @@ impl Store for FallbackStore {
     }
 }
 
+/// A way to the primary for one call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Route {
+    link: u64,
+    pub(super) until: Instant,
+    /// Whether there is time enough for an answer.
+    is_fair: bool,
+}
+
 /// Where a page begins.
 enum Cursor {
     Start,
@@ -153,13 +164,23 @@ impl Cursor {
 }
 
 impl Inner {
-    /// The link to ask over, and until when; none where the fallback serves.
-    pub(super) fn route(&self) -> Option<(u64, Instant)> {
+    /// The way to ask the primary; none where the fallback serves.
+    pub(super) fn route(&self) -> Option<Route> {
         let link = self.link()?;
         let now = Instant::now();
         let until = (now + self.call_time).min(operation::until().unwrap_or(now + self.call_time));
         // An operation whose time is up goes on here.
-        (until > now).then_some((link, until))
+        (until > now).then_some(Route { link, until, is_fair: until - now >= self.call_time / 2 })
+    }
+
+    /// Notes how a call on its way ended. One that had waited for other things first says nothing by its silence.
+    pub(super) fn note_call(&self, route: Route, failure: Option<&Failure>) {
+        match failure {
+            Some(failure) if failure.cause == Cause::Time && !route.is_fair => {
+                self.board.failed(&failure.error.chain());
+            }
+            failure => self.note(route.link, failure),
+        }
     }
 
     /// Whether a primary that is away may be looked at by a connection for that alone: the supervisor tries it too.
@@ -205,8 +226,17 @@ impl Inner {
         key: &Key,
         step: impl FnOnce(Option<&Known>) -> (Fate, ()) + Send + 'static,
     ) {
-        if let Err(error) = self.shadow.update(key, self.now_ms(), step).await {
-            self.unnoted(&error);
+        self.note_in_time(self.shadow.update(key, self.now_ms(), step)).await;
+    }
+
+    /// Notes something that follows from an answer. It may go on after the time of the call, which it must not take.
+    async fn note_in_time<T>(&self, noting: impl Future<Output = Result<T, Error>>) {
+        let soon = Instant::now() + NOTE_TIME;
+        let until = operation::until().map_or(soon, |until| until.max(soon));
+        match timeout_at(until, noting).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => self.unnoted(&error),
+            Err(_) => self.unnoted(&Error::new(Kind::Unavailable, "the file of the fallback did not answer in time")),
         }
     }
 
@@ -216,9 +246,7 @@ impl Inner {
         let heard = move |known: Option<&Known>| {
             Fate::Put(Record::heard(known.map(|known| known.record.clone()), shown, now_ms))
         };
-        if let Err(error) = self.shadow.update_at(key, stamp, now_ms, heard).await {
-            self.unnoted(&error);
-        }
+        self.note_in_time(self.shadow.update_at(key, stamp, now_ms, heard)).await;
     }
 
     /// What is there cannot be read: nothing is known of it.
@@ -240,18 +268,20 @@ impl Inner {
     }
 
     /// A page of the primary without what was closed here, and the first with what was made here.
-    async fn with_unsaved(&self, page: Page, first: bool) -> Result<Page, Error> {
+    async fn with_unsaved(&self, page: Page, first: bool) -> Page {
         let Page { mut keys, cursor } = page;
-        let now_ms = self.now_ms();
-        for key in self.shadow.unsaved().await? {
-            let alive = self.shadow.get(&key, now_ms).await?.is_some_and(|known| known.record.alive(now_ms).is_some());
+        let unsaved = self.shadow.unsaved_alive(self.now_ms()).await.unwrap_or_else(|error| {
+            self.unnoted(&error);
+            Vec::new()
+        });
+        for (key, alive) in unsaved {
             match (alive, keys.contains(&key)) {
                 (true, false) if first => keys.push(key),
                 (false, true) => keys.retain(|listed| *listed != key),
                 (_, _) => {}
             }
         }
-        Ok(Page { keys, cursor: cursor.map(|cursor| format!("{OF_PRIMARY}{cursor}")) })
+        Page { keys, cursor: cursor.map(|cursor| format!("{OF_PRIMARY}{cursor}")) }
     }
 
     /// The error where a change finds no record that its condition could be held against.

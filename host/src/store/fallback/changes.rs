@@ -111,7 +111,7 @@ impl Inner {
     /// Sends a change once, naming the state that is known where `name` says so; none where it is to be sent again.
     async fn send_named(&self, sending: &mut Sending<'_>, name: bool) -> Result<Option<Answered>, Error> {
         let Sending { key, wanted, when, copy, stamp } = sending;
-        let Some((link, until)) = self.route() else {
+        let Some(route) = self.route() else {
             let failure = Failure { error: self.away(), cause: Cause::Time };
             return Ok(Some(Err(Unanswered::Refused(failure))));
         };
@@ -122,8 +122,8 @@ impl Inner {
         };
         let previous_ms = if let Condition::At(revision) = &named { revision.deadline_ms() } else { 0 };
         let expiry = wanted.expiry(self.now_ms(), previous_ms);
-        let answer = self.send_once(key, wanted, expiry, &named, until).await;
-        self.note(link, answer.as_ref().err());
+        let answer = self.send_once(key, wanted, expiry, &named, route.until).await;
+        self.note_call(route, answer.as_ref().err());
         match answer {
             Ok(Answer::Clock(_)) => Ok(None),
             Ok(Answer::Refused(shown)) => {
@@ -182,11 +182,11 @@ impl Inner {
 
     /// Asks the primary for a ticket of which this host has no copy, or one that does not fit the change.
     async fn meet(&self, key: &Key, stamp: Option<u64>) -> Result<Met, Error> {
-        let Some((link, until)) = self.route() else {
+        let Some(route) = self.route() else {
             return Ok(Met::Nobody(Failure { error: self.away(), cause: Cause::Time }));
         };
-        let answer = self.primary.read(key, until).await;
-        self.note(link, answer.as_ref().err());
+        let answer = self.primary.read(key, route.until).await;
+        self.note_call(route, answer.as_ref().err());
         match answer {
             Ok(shown) => {
                 self.heard(key, stamp, shown.clone()).await;
@@ -246,7 +246,7 @@ impl Inner {
             Some(Unanswered::Refused(failure)) => (None, Some(failure)),
             None => (None, None),
         };
-        let (full, when) = (self.shadow.is_full(), when.clone());
+        let (full, is_new, when) = (self.shadow.is_full(), *when == Condition::Absent, when.clone());
         let made = self
             .shadow
             .update(key, now_ms, move |known| {
@@ -286,9 +286,21 @@ impl Inner {
                 }
                 Ok(outcome)
             }
+            // What is new needs no record to be held against.
+            (Ok(None), None) if is_new => Err(self.full()),
+            (Ok(None), Some(failure)) if is_new && sent.is_none() => {
+                self.board.failed(&failure.error.chain());
+                Err(self.full())
+            }
             (Ok(None), failure) => Err(self.unknown(failure)),
             (Err(error), _) => Err(error),
         }
+    }
+
+    /// The error of a new ticket for which there is no room.
+    fn full(&self) -> Error {
+        let text = format!("{} is away, and its fallback is full of unsaved changes", self.primary);
+        Error::new(Kind::Unavailable, text)
     }
 }
 

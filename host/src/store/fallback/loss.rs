@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -23,14 +24,16 @@ use crate::store::primary::{Cause, Failure, Origin};
 const LOOKS_AT_ONCE: usize = 64;
 /// Pause between attempts to get the lock that another process has.
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
+/// Attempts in a row that a broken file may keep the primary away: some two seconds.
+const BLIND_ATTEMPTS_MAX: u32 = 3;
 /// Most attempts to mark a ticket that callers change all the while.
 const MARKS_MAX: u32 = 16;
 
 /// Why a comparison came to no end.
 enum Stopped {
-    /// The primary gave no answer, or what it lost could not be marked: to be tried again before it serves.
-    Again(Error),
-    /// What this host knows cannot be read or noted, as with a broken file: the primary serves all the same.
+    /// The primary gave no answer.
+    Unanswered(Error),
+    /// What this host knows cannot be read, or what was lost not be marked, as with a broken or full file.
     Blind(Error),
 }
 
@@ -38,9 +41,16 @@ impl Inner {
     /// Speaks of the data set of `origin` from now on; where that is another one, what it lost is to be written back.
     pub(super) async fn adopt(self: &Arc<Self>, origin: Origin) -> Result<(), Error> {
         match self.compare(&origin).await {
-            Ok(()) => Ok(()),
-            Err(Stopped::Again(error)) => Err(error),
+            Ok(()) => {
+                self.blind_attempts.store(0, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(Stopped::Unanswered(error)) => Err(error),
+            // It may pass. Where it does not, a primary that is well must not be kept away for it.
             Err(Stopped::Blind(error)) => {
+                if self.blind_attempts.fetch_add(1, Ordering::Relaxed) < BLIND_ATTEMPTS_MAX {
+                    return Err(error);
+                }
                 self.unnoted(&error);
                 Ok(())
             }
@@ -79,7 +89,7 @@ impl Inner {
                 None if Instant::now() < until => sleep(LOCK_PAUSE).await,
                 None => {
                     let text = format!("another process finds out what {} has lost", self.primary);
-                    return Err(Stopped::Again(Error::new(Kind::Unavailable, text)));
+                    return Err(Stopped::Unanswered(Error::new(Kind::Unavailable, text)));
                 }
             }
         }
@@ -111,7 +121,7 @@ impl Inner {
         }
         let mut lost = 0;
         for (key, entry) in shown {
-            lost += u64::from(self.mark_lost(&key, entry, survived_ms).await.map_err(Stopped::Again)?);
+            lost += u64::from(self.mark_lost(&key, entry, survived_ms).await?);
         }
         Ok(lost)
     }
@@ -137,7 +147,7 @@ impl Inner {
             looks.spawn(async move { inner.look(&key).await.map(|entry| (key, entry)) });
         }
         let looked: Result<_, Failure> = looks.join_all().await.into_iter().collect();
-        looked.map_err(|failure| Stopped::Again(failure.error))
+        looked.map_err(|failure| Stopped::Unanswered(failure.error))
     }
 
     /// What the primary has under a key; damage counts as nothing that we could compare.
@@ -148,7 +158,18 @@ impl Inner {
         }
     }
 
-    async fn mark_lost(&self, key: &Key, shown: Option<Entry>, survived_ms: Option<u64>) -> Result<bool, Error> {
+    async fn mark_lost(&self, key: &Key, shown: Option<Entry>, survived_ms: Option<u64>) -> Result<bool, Stopped> {
+        match self.try_mark_lost(key, shown, survived_ms).await {
+            // A record that cannot be read is reported and left; others need not wait for it.
+            Err(error) if error.kind() == Kind::Corrupt => {
+                self.unnoted(&error);
+                Ok(false)
+            }
+            marked => marked.map_err(Stopped::Blind),
+        }
+    }
+
+    async fn try_mark_lost(&self, key: &Key, shown: Option<Entry>, survived_ms: Option<u64>) -> Result<bool, Error> {
         for _ in 0..MARKS_MAX {
             let now_ms = self.now_ms();
             let Some(known) = self.shadow.get(key, now_ms).await? else { return Ok(false) };

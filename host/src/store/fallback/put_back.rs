@@ -35,9 +35,15 @@ impl FallbackStore {
                     };
                     let (base, ours) = lineage::reunite(&ours, &theirs);
                     let merged = (self.inner.merge)(base, ours, theirs).await;
-                    let Merged { state, .. } = merged.map_err(|error| {
+                    let Merged { state, aside } = merged.map_err(|error| {
                         Error::invalid(format!("branch {number} cannot be merged into its ticket")).caused_by(error)
                     })?;
+                    if aside.is_some() {
+                        return Err(Error::invalid(format!(
+                            "branch {number} and its ticket do not mix: look at it, say or learn what is missing, and \
+                             drop it"
+                        )));
+                    }
                     (lineage::entry(&state, 0).fields, Condition::At(there.revision))
                 }
             };

@@ -115,18 +115,19 @@ pub(super) fn same_content(one: &Entry, other: &Entry) -> bool {
 impl Record {
     /// What the primary shows.
     pub(super) fn saved(local: Option<Entry>, own: Option<Own>, now_ms: u64) -> Self {
-        let ends_ms = match &local {
-            Some(Entry { expires_at_ms: 0, .. }) => u64::MAX,
-            Some(entry) => entry.expires_at_ms,
-            None => now_ms,
-        };
-        let gone_until_ms = ends_ms.saturating_add(ABSENCE_KEPT_MS);
-        Self { local, unsaved: None, own, gone_until_ms }
+        let saved = Self { local, unsaved: None, own, gone_until_ms: 0 };
+        let ends_ms = saved.alive_until_ms().unwrap_or(now_ms);
+        Self { gone_until_ms: ends_ms.saturating_add(ABSENCE_KEPT_MS), ..saved }
     }
 
     /// What callers are shown now.
     pub(super) fn alive(&self, now_ms: u64) -> Option<&Entry> {
         self.local.as_ref().filter(|entry| !is_over(entry.expires_at_ms, now_ms))
+    }
+
+    /// Until when there is something to show; none where the ticket is gone.
+    pub(super) fn alive_until_ms(&self) -> Option<u64> {
+        self.local.as_ref().map(|entry| if entry.expires_at_ms == 0 { u64::MAX } else { entry.expires_at_ms })
     }
 
     /// Whether it says nothing any more: a ticket that is gone for so long may have come back elsewhere.
@@ -136,12 +137,11 @@ impl Record {
 
     /// Bytes of texts that it holds, for the bound on memory.
     pub(super) fn bytes(&self) -> usize {
-        let entry = |entry: &Entry| entry.fields.iter().map(|(name, text)| name.len() + text.len()).sum::<usize>();
         let unsaved = self.unsaved.as_ref().map_or(0, |unsaved| {
-            let sent = if let Some(Sent::Write(sent)) = &unsaved.sent { entry(sent) } else { 0 };
-            sent + unsaved.base.as_ref().map_or(0, entry)
+            let sent = if let Some(Sent::Write(sent)) = &unsaved.sent { sent.bytes() } else { 0 };
+            sent + unsaved.base.as_ref().map_or(0, Entry::bytes)
         });
-        unsaved + self.local.as_ref().map_or(0, entry)
+        unsaved + self.local.as_ref().map_or(0, Entry::bytes)
     }
 
     /// After an answer that shows what the primary has.

@@ -224,7 +224,7 @@ fn elsewhere(
         (_, base) => base,
     };
     // After a loss any state of ours will do: the merge asks what both share, and not where ours came from.
-    let lost = || record.unsaved.as_ref().filter(|unsaved| unsaved.lost).map(|_| local.clone());
+    let lost = || record.unsaved.as_ref().filter(|unsaved| unsaved.lost).map(|_| nowhere(&local));
     match parted.or_else(lost) {
         Some(base) => Concluded { record: go_on(Some(base), closed_life), aside: None, merge_with: Some(there) },
         None => aside(record, local, Why::CreatedTwice, Some(there), now_ms),

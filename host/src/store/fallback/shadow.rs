@@ -1,9 +1,12 @@
 //! The shadow: a record of each ticket that this host touched, in memory or in a file.
 
 use std::fmt;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use super::record::{Own, Record};
-use crate::store::error::Error;
+use crate::store::error::{Error, Kind};
 use crate::store::key::Key;
 
 mod file;
@@ -52,6 +55,9 @@ impl NoteName {
     }
 }
 
+/// How long a call waits for the file: another process may have it, and may have been stopped at that moment.
+const FILE_TIME: Duration = Duration::from_millis(500);
+
 /// Where the records are. Every update is atomic.
 #[derive(Clone, Debug)]
 pub(super) enum Shadow {
@@ -73,7 +79,7 @@ impl Shadow {
     pub(super) async fn get(&self, key: &Key, now_ms: u64) -> Result<Option<Known>, Error> {
         match self {
             Self::Memory(memory) => Ok(memory.get(key, now_ms)),
-            Self::File(file) => file.get(key, now_ms).await,
+            Self::File(file) => in_time(Kind::Unavailable, file.get(key, now_ms)).await,
         }
     }
 
@@ -86,7 +92,8 @@ impl Shadow {
     ) -> Result<T, Error> {
         match self {
             Self::Memory(memory) => Ok(memory.update(key, now_ms, step)),
-            Self::File(file) => file.update(key, now_ms, step).await,
+            // What has begun runs to its end.
+            Self::File(file) => in_time(Kind::Uncertain, file.update(key, now_ms, step)).await,
         }
     }
 
@@ -109,6 +116,14 @@ impl Shadow {
         match self {
             Self::Memory(memory) => Ok(memory.unsaved()),
             Self::File(file) => file.unsaved().await,
+        }
+    }
+
+    /// Keys with unsaved changes, and whether their tickets are there.
+    pub(super) async fn unsaved_alive(&self, now_ms: u64) -> Result<Vec<(Key, bool)>, Error> {
+        match self {
+            Self::Memory(memory) => Ok(memory.unsaved_alive(now_ms)),
+            Self::File(file) => file.unsaved_alive(now_ms).await,
         }
     }
 
@@ -185,6 +200,13 @@ impl Shadow {
             Self::Memory(_) => Ok(Some(Lock(None))),
             Self::File(file) => Ok(file.lock()?.map(|file| Lock(Some(file)))),
         }
+    }
+}
+
+async fn in_time<T>(kind: Kind, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    match timeout(FILE_TIME, call).await {
+        Ok(answer) => answer,
+        Err(_) => Err(Error::new(kind, "the file of the fallback did not answer in time")),
     }
 }
 

@@ -90,7 +90,7 @@ impl Inner {
         };
         let first = self.first.clone();
         let ordered = first.iter().filter(|first| keys.contains(first)).chain(&keys);
-        let mut homeward = Homeward::default();
+        let mut homeward = Homeward::new();
         let mut begun = BTreeSet::new();
         for key in ordered {
             if begun.insert(key.clone()) {
@@ -116,9 +116,10 @@ impl Inner {
 }
 
 /// Tickets on their way home.
-#[derive(Default)]
 struct Homeward {
     at_work: JoinSet<(Brought, Duration)>,
+    /// Most that may be on their way.
+    most: usize,
     /// How long the quickest one took for which the store was asked.
     quickest: Option<Duration>,
     total: Reconciliation,
@@ -127,6 +128,11 @@ struct Homeward {
 }
 
 impl Homeward {
+    fn new() -> Self {
+        let total = Reconciliation::default();
+        Self { at_work: JoinSet::new(), most: AT_ONCE_MAX, quickest: None, total, left: false }
+    }
+
     fn begin(&mut self, inner: Arc<Inner>, key: Key) {
         self.at_work.spawn(async move {
             let begun = Instant::now();
@@ -136,7 +142,7 @@ impl Homeward {
 
     /// Waits until one more may be on its way.
     async fn make_room(&mut self) {
-        while self.at_work.len() >= at_once(self.quickest) {
+        while self.at_work.len() >= at_once(self.quickest).min(self.most) {
             self.take_one().await;
         }
     }
@@ -148,6 +154,8 @@ impl Homeward {
                     self.quickest = Some(self.quickest.map_or(took, |quickest| quickest.min(took)));
                 }
                 self.left |= !home;
+                // Perhaps it was too much at once.
+                self.most = if home { self.most } else { (self.most / 2).max(1) };
                 self.total.tickets += u64::from(home);
                 self.total.branches += branches;
             }

@@ -172,8 +172,8 @@ fn refusal(address: &str, error: &RedisError) -> Unfit {
     let (kind, why, permanent) = match judge(error) {
         Verdict::Refused(Kind::Denied) => (Kind::Denied, "refuses the login or the command", false),
         Verdict::Refused(kind) => (kind, "does not serve now", false),
-        // Only SELECT of a database that there is not ends here, and it will not be there next time.
-        Verdict::Unknown => (Kind::Denied, "refuses the connection", true),
+        // A database that there is not will not be there next time; SELECT may be refused for other reasons too.
+        Verdict::Unknown => (Kind::Denied, "refuses the connection", error.to_string().contains("out of range")),
         Verdict::Lost => (Kind::Unavailable, "ended the connection", false),
     };
     Unfit { error: failure::error(kind, format!("redis at {address} {why}"), error), permanent }

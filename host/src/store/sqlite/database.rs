@@ -1,4 +1,4 @@
-//! A SQLite file of ours for something else than tickets: one connection, and jobs that block no executor.
+//! A SQLite file of ours for something else than tickets: jobs that block no executor, and looks that wait for no change.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,11 +11,13 @@ pub(in crate::store) use super::file::Schema;
 use super::{error, file};
 use crate::store::error::{Error, Kind};
 
-/// An open file; cloning it gives another handle to the same connection.
+/// An open file; cloning it gives another handle to the same connections.
 #[derive(Clone, Debug)]
 pub(in crate::store) struct Database {
     path: Arc<Path>,
-    connection: Arc<Mutex<Connection>>,
+    changes: Arc<Mutex<Connection>>,
+    /// Of its own: a change may wait for another process, and a look need not.
+    looks: Arc<Mutex<Connection>>,
 }
 
 impl Database {
@@ -26,8 +28,11 @@ impl Database {
     pub(in crate::store) async fn open(path: PathBuf, schema: &'static Schema) -> Result<Self, Error> {
         let path: Arc<Path> = path.into();
         let at = Arc::clone(&path);
-        let connection = off_the_executor(move || file::open(&at, None, schema)).await?;
-        Ok(Self { path, connection: Arc::new(Mutex::new(connection)) })
+        let [changes, looks] = off_the_executor(move || {
+            Ok([file::open(&at, None, schema)?, file::open(&at, None, schema)?].map(Mutex::new).map(Arc::new))
+        })
+        .await?;
+        Ok(Self { path, changes, looks })
     }
 
     /// Where it is.
@@ -43,7 +48,7 @@ impl Database {
         job: impl FnOnce(&Transaction<'_>) -> SqlResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         let what = format!("cannot {verb} in sqlite file {}", self.path.display());
-        let connection = Arc::clone(&self.connection);
+        let connection = Arc::clone(&self.changes);
         off_the_executor(move || {
             let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             let transaction = Transaction::new_unchecked(&connection, TransactionBehavior::Immediate)
@@ -62,7 +67,7 @@ impl Database {
         job: impl FnOnce(&Connection) -> SqlResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         let what = format!("cannot {verb} in sqlite file {}", self.path.display());
-        let connection = Arc::clone(&self.connection);
+        let connection = Arc::clone(&self.looks);
         off_the_executor(move || {
             job(&connection.lock().unwrap_or_else(PoisonError::into_inner)).map_err(|e| error::of(&what, e))
         })
@@ -76,6 +81,11 @@ pub(in crate::store) fn json<T: DeserializeOwned>(text: &str, what: &str) -> Sql
         let why = format!("{what} has another form from line {}, column {} on", error.line(), error.column());
         rusqlite::Error::FromSqlConversionFailure(0, Type::Text, why.into())
     })
+}
+
+/// A number as SQLite has it; what is larger than any is the largest.
+pub(in crate::store) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 async fn off_the_executor<T: Send + 'static>(

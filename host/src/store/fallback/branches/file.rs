@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use rusqlite::{OptionalExtension, Result as SqlResult, Row, params};
+use rusqlite::{OptionalExtension, Result as SqlResult, Row, Transaction, params};
 
-use super::{BRANCHES_MAX, Branch, KEPT_MS};
+use super::{BRANCH_BYTES_MAX, BRANCHES_MAX, Branch, KEPT_MS};
 use crate::store::entry::{Entry, Fields};
 use crate::store::error::Error;
-use crate::store::sqlite::database::{Database, Schema, json};
+use crate::store::sqlite::database::{Database, Schema, json, signed};
 
 /// Known as `tkbr`.
 const SCHEMA: Schema = Schema {
@@ -75,12 +75,24 @@ impl FileBranches {
                     "INSERT INTO branch (id, why, at_ms, fields, expires_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
                     params![id, why, signed(at_ms), fields, signed(entry.expires_at_ms)],
                 )?;
-                let old = "DELETE FROM branch WHERE at_ms < ?1 OR number <= (SELECT max(number) FROM branch) - ?2";
+                let old = "DELETE FROM branch WHERE at_ms < ?1 OR number NOT IN
+                           (SELECT number FROM branch ORDER BY number DESC LIMIT ?2)";
                 let since_ms = signed(at_ms.saturating_sub(KEPT_MS));
-                transaction.execute(old, params![since_ms, signed(BRANCHES_MAX as u64)])
+                let mut dropped = transaction.execute(old, params![since_ms, signed(BRANCHES_MAX as u64)])?;
+                while bytes(transaction)? > BRANCH_BYTES_MAX {
+                    let oldest = "DELETE FROM branch WHERE number = (SELECT min(number) FROM branch)";
+                    dropped += transaction.execute(oldest, [])?;
+                }
+                Ok(dropped)
             })
             .await
     }
+}
+
+fn bytes(transaction: &Transaction<'_>) -> SqlResult<usize> {
+    let sql = "SELECT coalesce(sum(octet_length(fields)), 0) FROM branch";
+    let bytes: i64 = transaction.query_row(sql, [], |row| row.get(0))?;
+    Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
 fn branch(row: &Row<'_>) -> SqlResult<Branch> {
@@ -93,10 +105,6 @@ fn branch(row: &Row<'_>) -> SqlResult<Branch> {
         at_ms: unsigned(row.get(3)?),
         entry: Entry::from((fields, unsigned(row.get(5)?))),
     })
-}
-
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn unsigned(number: i64) -> u64 {

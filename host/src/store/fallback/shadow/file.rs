@@ -6,26 +6,31 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use rusqlite::{Connection, OptionalExtension, Result as SqlResult, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Params, Result as SqlResult, Transaction, params};
 
 use super::{Fate, Known, NoteName};
 use crate::store::error::{Error, Kind};
 use crate::store::fallback::record::{Own, Record};
 use crate::store::key::Key;
-use crate::store::sqlite::database::{Database, Schema, json};
+use crate::store::sqlite::database::{Database, Schema, json, signed};
 
 /// After so many changes old records are dropped.
 const CHANGES_BETWEEN_DROPS: u64 = 64;
-/// Known as `tkfb`. A record is JSON text; what is searched for stands beside it.
+/// Known as `tkfb`. A record is JSON text; what is searched for stands beside it, and before it, for a long text lies
+/// on pages of its own. Sums and orders are found in the indexes alone.
 const SCHEMA: Schema = Schema {
     application_id: 0x746b_6662,
-    version: 1,
+    version: 2,
     sql: "
-    CREATE TABLE record (key TEXT PRIMARY KEY, text TEXT NOT NULL, stamp INTEGER NOT NULL,
-        unsaved_since_ms INTEGER, own_at_ms INTEGER, gone_until_ms INTEGER NOT NULL, used INTEGER NOT NULL)
-        STRICT, WITHOUT ROWID;
-    CREATE INDEX record_unsaved ON record (unsaved_since_ms) WHERE unsaved_since_ms IS NOT NULL;
+    CREATE TABLE record (key TEXT PRIMARY KEY, stamp INTEGER NOT NULL, unsaved_since_ms INTEGER, own_at_ms INTEGER,
+        alive_until_ms INTEGER, gone_until_ms INTEGER NOT NULL, used INTEGER NOT NULL, bytes INTEGER NOT NULL,
+        text TEXT NOT NULL) STRICT;
+    CREATE INDEX record_unsaved ON record (unsaved_since_ms, key, alive_until_ms, bytes)
+        WHERE unsaved_since_ms IS NOT NULL;
+    CREATE INDEX record_saved ON record (used, key, bytes) WHERE unsaved_since_ms IS NULL;
+    CREATE INDEX record_gone ON record (gone_until_ms) WHERE unsaved_since_ms IS NULL;
     CREATE INDEX record_own ON record (own_at_ms) WHERE own_at_ms IS NOT NULL;
+    CREATE INDEX record_alive ON record (key, alive_until_ms) WHERE alive_until_ms IS NOT NULL;
     CREATE TABLE note (name TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT ROWID;
 ",
 };
@@ -89,7 +94,7 @@ impl FileShadow {
 
     pub(super) async fn unsaved(&self) -> Result<Vec<Key>, Error> {
         let sql = "SELECT key FROM record WHERE unsaved_since_ms IS NOT NULL ORDER BY unsaved_since_ms";
-        self.database.look("list records", move |connection| keys(connection, sql)).await
+        self.database.look("list records", move |connection| keys(connection, sql, [])).await
     }
 
     pub(super) async fn unsaved_count(&self) -> Result<u64, Error> {
@@ -120,27 +125,31 @@ impl FileShadow {
             .await
     }
 
-    pub(super) async fn page(&self, from: Option<&Key>, limit: usize, now_ms: u64) -> Result<(Vec<Key>, bool), Error> {
-        let from = from.map(Key::to_string).unwrap_or_default();
+    pub(super) async fn unsaved_alive(&self, now_ms: u64) -> Result<Vec<(Key, bool)>, Error> {
         self.database
             .look("list records", move |connection| {
-                let mut statement =
-                    connection.prepare_cached("SELECT key, text FROM record WHERE key > ?1 ORDER BY key")?;
-                let mut rows = statement.query([from])?;
-                let mut found = Vec::new();
-                while let Some(row) = rows.next()? {
-                    let (key, text): (String, String) = (row.get(0)?, row.get(1)?);
-                    let alive = parse(&text).is_some_and(|record| record.alive(now_ms).is_some());
-                    if let (true, Ok(key)) = (alive, Key::parse(&key)) {
-                        if found.len() == limit {
-                            return Ok((found, true));
-                        }
-                        found.push(key);
-                    }
-                }
-                Ok((found, false))
+                let sql =
+                    "SELECT key, coalesce(alive_until_ms >= ?1, 0) FROM record WHERE unsaved_since_ms IS NOT NULL";
+                let mut statement = connection.prepare_cached(sql)?;
+                let rows = statement.query_map([signed(now_ms)], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
+                let rows: SqlResult<Vec<(String, bool)>> = rows.collect();
+                Ok(rows?.into_iter().filter_map(|(key, alive)| Some((Key::parse(&key).ok()?, alive))).collect())
             })
             .await
+    }
+
+    pub(super) async fn page(&self, from: Option<&Key>, limit: usize, now_ms: u64) -> Result<(Vec<Key>, bool), Error> {
+        let from = from.map(Key::to_string).unwrap_or_default();
+        let mut keys = self
+            .database
+            .look("list records", move |connection| {
+                let sql = "SELECT key FROM record WHERE key > ?1 AND alive_until_ms >= ?2 ORDER BY key LIMIT ?3";
+                keys(connection, sql, params![from, signed(now_ms), signed(limit as u64 + 1)])
+            })
+            .await?;
+        let more = keys.len() > limit;
+        keys.truncate(limit);
+        Ok((keys, more))
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -232,17 +241,19 @@ fn keep_order(transaction: &Transaction<'_>, known: Option<&Known>, record: &mut
 
 fn put(transaction: &Transaction<'_>, key: &Key, record: &Record, now_ms: u64) -> SqlResult<()> {
     let text = serde_json::to_string(record).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-    let ms = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
-    let sql = "INSERT OR REPLACE INTO record (key, text, stamp, unsaved_since_ms, own_at_ms, gone_until_ms, used)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let sql = "INSERT OR REPLACE INTO record
+               (key, stamp, unsaved_since_ms, own_at_ms, alive_until_ms, gone_until_ms, used, bytes, text)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     transaction.prepare_cached(sql)?.execute(params![
         key.as_str(),
-        text,
         fastrand::i64(..),
-        record.unsaved.as_ref().map(|unsaved| ms(unsaved.since_ms)),
-        record.own.as_ref().map(|own| ms(own.at_ms)),
-        ms(record.gone_until_ms),
-        ms(now_ms),
+        record.unsaved.as_ref().map(|unsaved| signed(unsaved.since_ms)),
+        record.own.as_ref().map(|own| signed(own.at_ms)),
+        record.alive_until_ms().map(signed),
+        signed(record.gone_until_ms),
+        signed(now_ms),
+        signed(text.len() as u64),
+        text,
     ])?;
     Ok(())
 }
@@ -252,17 +263,17 @@ fn forget(transaction: &Transaction<'_>, key: &Key) -> SqlResult<()> {
     Ok(())
 }
 
-fn keys(connection: &Connection, sql: &str) -> SqlResult<Vec<Key>> {
+fn keys(connection: &Connection, sql: &str, params: impl Params) -> SqlResult<Vec<Key>> {
     let mut statement = connection.prepare_cached(sql)?;
-    let names: SqlResult<Vec<String>> = statement.query_map([], |row| row.get(0))?.collect();
+    let names: SqlResult<Vec<String>> = statement.query_map(params, |row| row.get(0))?.collect();
     Ok(names?.iter().filter_map(|name| Key::parse(name).ok()).collect())
 }
 
 /// Drops saved records that say nothing any more and, over the limit, the least recently used; what is unsaved
 /// stays. The bytes of that.
 fn drop_old(transaction: &Transaction<'_>, now_ms: u64, bytes_max: usize) -> SqlResult<usize> {
-    let now_ms = i64::try_from(now_ms).unwrap_or(i64::MAX);
-    transaction.execute("DELETE FROM record WHERE unsaved_since_ms IS NULL AND gone_until_ms < ?1", [now_ms])?;
+    let stale = "DELETE FROM record WHERE unsaved_since_ms IS NULL AND gone_until_ms < ?1";
+    transaction.prepare_cached(stale)?.execute([signed(now_ms)])?;
     let unsaved_bytes = bytes(transaction, true)?;
     while bytes(transaction, false)?.saturating_add(unsaved_bytes) > bytes_max {
         let sql = "DELETE FROM record WHERE key IN
@@ -276,10 +287,9 @@ fn drop_old(transaction: &Transaction<'_>, now_ms: u64, bytes_max: usize) -> Sql
 
 /// What the records with unsaved changes take, or the others.
 fn bytes(connection: &Connection, unsaved: bool) -> SqlResult<usize> {
-    // Each way of its own, for the one over unsaved records has an index.
     let sql = match unsaved {
-        true => "SELECT coalesce(sum(octet_length(text)), 0) FROM record WHERE unsaved_since_ms IS NOT NULL",
-        false => "SELECT coalesce(sum(octet_length(text)), 0) FROM record WHERE unsaved_since_ms IS NULL",
+        true => "SELECT coalesce(sum(bytes), 0) FROM record WHERE unsaved_since_ms IS NOT NULL",
+        false => "SELECT coalesce(sum(bytes), 0) FROM record WHERE unsaved_since_ms IS NULL",
     };
     let bytes: i64 = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
     Ok(usize::try_from(bytes).unwrap_or(usize::MAX))

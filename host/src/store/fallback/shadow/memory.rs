@@ -72,6 +72,12 @@ impl MemoryShadow {
         self.records().unsaved.iter().map(|(_, key)| key.clone()).collect()
     }
 
+    pub(super) fn unsaved_alive(&self, now_ms: u64) -> Vec<(Key, bool)> {
+        let records = self.records();
+        let alive = |key: &Key| records.slots.get(key).is_some_and(|slot| slot.known.record.alive(now_ms).is_some());
+        records.unsaved.iter().map(|(_, key)| (key.clone(), alive(key))).collect()
+    }
+
     pub(super) fn unsaved_count(&self) -> u64 {
         self.records().unsaved.len() as u64
     }
