@@ -18,7 +18,7 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Calls in an outage: enough that the breaker opens and much is done behind it.
 const ROUNDS: usize = 4;
 /// Time to live of tickets unless set, in milliseconds.
-const TTL_MS: u64 = 30 * 60 * 1_000;
+pub(super) const TTL_MS: u64 = 30 * 60 * 1_000;
 
 /// A server, the proxy in front of it, an agent, and what the agent was shown last.
 pub(super) struct Scene {
@@ -32,7 +32,13 @@ pub(super) struct Scene {
 
 /// Tickets with a fallback in memory, as `Tickets::open` gives them.
 pub(super) async fn open(url: &str) -> Tickets {
-    Tickets::open_with(url, &Options::default(), Some(Fallback::default()), Settings::default()).await.unwrap()
+    open_for(url, TTL_MS).await
+}
+
+/// The same, where tickets live for so long.
+pub(super) async fn open_for(url: &str, ttl_ms: u64) -> Tickets {
+    let settings = Settings { ttl_ms, ..Settings::default() };
+    Tickets::open_with(url, &Options::default(), Some(Fallback::default()), settings).await.unwrap()
 }
 
 /// Tickets of another host that has no fallback and has seen nothing.

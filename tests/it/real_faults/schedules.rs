@@ -8,6 +8,7 @@ use fastrand::Rng;
 use ticket_tests::seed::{rng, seed};
 use tokio::task::JoinSet;
 
+use super::scene;
 use agents::{Agents, Kind};
 use faults::{Fault, Ground};
 
@@ -90,7 +91,7 @@ async fn nothing_acknowledged_is_lost_whatever_fails_when() {
 
 async fn schedule(number: u64) -> Tally {
     let mut rng = rng(&format!("fault schedule {number}"));
-    let (ground, hosts) = Ground::begin().await;
+    let (ground, hosts) = Ground::begin(scene::TTL_MS).await;
     let agents = Agents::begin(ground, hosts, "t", REST_MAX, &mut rng).await;
     let mut faults: BTreeMap<&'static str, u64> = BTreeMap::new();
     while agents.operations() < OPERATIONS {

@@ -17,10 +17,11 @@ pub(super) struct Ground {
 
 impl Ground {
     /// A server that keeps what it has acknowledged, a wire to it for each of two hosts, and the hosts.
-    pub(super) async fn begin() -> (Arc<Self>, [Tickets; 2]) {
+    pub(super) async fn begin(ttl_ms: u64) -> (Arc<Self>, [Tickets; 2]) {
         let server = tokio::task::block_in_place(RedisServer::start_durable);
         let proxies = [Proxy::before(server.port()), Proxy::before(server.port())];
-        let hosts = [scene::open(&proxies[0].url()).await, scene::open(&proxies[1].url()).await];
+        let [one, other] = [proxies[0].url(), proxies[1].url()];
+        let hosts = [scene::open_for(&one, ttl_ms).await, scene::open_for(&other, ttl_ms).await];
         (Arc::new(Self { server, proxies }), hosts)
     }
 }

@@ -16,7 +16,9 @@ use super::{Tally, verdict};
 const SHIFT_FAULTS: u32 = 4;
 /// How long an agent rests now and then: an agent has other things to do.
 const REST_MAX: Duration = Duration::from_millis(200);
-/// Shifts before the first look at memory: the allocator and the last known copies of half an hour fill up.
+/// How long tickets live, in milliseconds: copies that nobody uses are dropped after, and memory is at its height soon.
+const TTL_MS: u64 = 60_000;
+/// Shifts before the first look at memory: the allocator and the last known copies fill up.
 const SHIFTS_TO_SETTLE: usize = 8;
 /// Growth that counts as none, from the first look to the last.
 const GROWTH_BYTES_MAX: u64 = 24 * 1024 * 1024;
@@ -45,7 +47,7 @@ async fn a_soak_in_random_faults_loses_nothing_and_grows_nothing() {
     let (long, every) = times();
     println!("TICKET_SEED={} a fault every {every:?} for {:?}", seed(), long.unwrap_or_default());
     let mut rng = rng("soak");
-    let (ground, hosts) = Ground::begin().await;
+    let (ground, hosts) = Ground::begin(TTL_MS).await;
     let (begun, mut total, mut looks) = (Instant::now(), Tally::default(), Vec::new());
     for shift in 0.. {
         let prefix = format!("s{shift}");

@@ -11,6 +11,9 @@ use crate::store::key::Key;
 /// What a record takes besides its texts, in bytes: its place in the maps, its key, its revision.
 const RECORD_BYTES: usize = 400;
 
+/// Records that each change looks at for such as can go: more than one, so that there are fewer in the end.
+const TIDIED_AT_ONCE: usize = 2;
+
 /// Records in memory. A clone is another handle to the same.
 #[derive(Clone, Debug)]
 pub(in crate::store::fallback) struct MemoryShadow {
@@ -63,6 +66,7 @@ impl MemoryShadow {
             Fate::Put(record) => {
                 records.put(key, record);
                 records.make_room(self.bytes_max);
+                records.tidy(now_ms);
             }
         }
         answer
@@ -167,6 +171,22 @@ impl Records {
         self.slots.insert(key.clone(), Slot { known, bytes, use_number: self.uses });
     }
 
+    /// Looks at some that were not used for long: what is stale goes, and the texts of what has expired.
+    fn tidy(&mut self, now_ms: u64) {
+        for _ in 0..TIDIED_AT_ONCE {
+            let Some(key) = self.used.first_key_value().map(|(_, key)| key.clone()) else { return };
+            let Some(record) = self.slots.get(&key).map(|slot| &slot.known.record) else { return };
+            if record.is_stale(now_ms) {
+                self.take(&key);
+            } else if record.local.is_some() && record.alive(now_ms).is_none() {
+                let record = Record { local: None, ..record.clone() };
+                self.put(&key, record);
+            } else {
+                return;
+            }
+        }
+    }
+
     fn make_room(&mut self, bytes_max: usize) {
         while self.bytes > bytes_max
             && let Some(key) = self.used.first_key_value().map(|(_, key)| key.clone())
@@ -222,6 +242,28 @@ mod tests {
         assert!(shadow.is_full());
         assert_eq!(shadow.unsaved().len(), 11);
         assert_eq!(shadow.page(None, 5, 1), ([0, 10, 11, 12, 13].map(key).to_vec(), true));
+    }
+
+    #[test]
+    fn texts_of_what_has_expired_make_room_by_and_by() {
+        let shadow = MemoryShadow::new(1_000_000);
+        for id in 0..10 {
+            saved(&shadow, id, 1_000);
+        }
+        let later = |ms: u64| {
+            shadow.update(&key(99), ms, |_| (Fate::Put(Record::saved(Some(entry(0)), None, ms)), ()));
+            shadow.records().bytes
+        };
+        let bytes: Vec<usize> = (2_000..2_006).map(later).collect();
+        assert!(bytes.is_sorted_by(|one, next| one > next || *next < 6_000), "{bytes:?}");
+        assert!(
+            shadow.get(&key(0), 2_006).is_some_and(|known| known.record.local.is_none()),
+            "that it is gone is known"
+        );
+        for ms in 10_000_000..10_000_010 {
+            later(ms);
+        }
+        assert!(shadow.records().slots.len() <= 1, "{}", shadow.records().slots.len());
     }
 
     #[test]
