@@ -1,7 +1,7 @@
 //! How fast an interaction is: the contenders in one process, in turns, on one machine; ratios are compared, not times.
 //!
 //! One interaction says a message of 60 bytes and sets a decision of 200. `tests/bench.sh` runs this; it prints one row for
-//! each goal, and draws a chart.
+//! each goal, and draws a chart. A word (`memory`, `redis`, `show`, `chart`) has it do that part alone.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -32,13 +32,24 @@ fn main() {
 }
 
 async fn run() -> Vec<Row> {
+    let word = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let wanted = |part: &str| word.as_deref().is_none_or(|word| word == part);
     let server = tokio::task::block_in_place(|| RedisServer::start(&[]));
-    let mut rows = in_memory().await;
-    rows.extend(on_redis(&server).await);
-    let show = tokio::task::block_in_place(processes::show_ms);
-    rows.push(Row::new("`ticket show`, whole process, warm, in ms", show, Goal::AtMost(15.0)));
-    chart::draw(Path::new(CHART), &HISTORIES, &costs(&server).await).expect("the chart is drawn");
-    println!("chart: target/bench/interaction.svg");
+    let mut rows = Vec::new();
+    if wanted("memory") {
+        rows.extend(in_memory().await);
+    }
+    if wanted("redis") {
+        rows.extend(on_redis(&server).await);
+    }
+    if wanted("show") {
+        let show = tokio::task::block_in_place(processes::show_ms);
+        rows.push(Row::new("`ticket show`, whole process, warm, in ms", show, Goal::AtMost(15.0)));
+    }
+    if wanted("chart") {
+        chart::draw(Path::new(CHART), &HISTORIES, &costs(&server).await).expect("the chart is drawn");
+        println!("chart: target/bench/interaction.svg");
+    }
     rows
 }
 
