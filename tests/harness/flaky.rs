@@ -79,7 +79,7 @@ impl Flaky {
 
     /// Puts an entry there as another host does.
     pub fn put(&self, key: &Key, entry: Entry) {
-        self.inner().entries.insert(key.clone(), (entry.fields, entry.expires_at_ms));
+        self.inner().entries.insert(key.clone(), entry.into());
     }
 
     /// Removes an entry as another host does.
@@ -179,7 +179,7 @@ impl Inner {
         if expires_at_ms <= now_ms {
             return Answer::Clock(now_ms);
         }
-        self.entries.insert(key.clone(), (wanted.fields, expires_at_ms));
+        self.entries.insert(key.clone(), wanted.into());
         written
     }
 
@@ -188,9 +188,9 @@ impl Inner {
         if from.is_some_and(|from| *from != there.revision) {
             return Answer::Refused(Some(there));
         }
-        let touched = Entry::from((there.fields, expires_at_ms));
-        let answer = Answer::Written { revision: touched.revision, expires_at_ms, now_ms };
-        self.entries.insert(key.clone(), (touched.fields, expires_at_ms));
+        let touched = Entry::from((there.into_fields(), expires_at_ms));
+        let answer = Answer::Written { revision: touched.revision.clone(), expires_at_ms, now_ms };
+        self.entries.insert(key.clone(), touched.into());
         answer
     }
 

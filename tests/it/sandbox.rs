@@ -35,7 +35,7 @@ impl Store for Swelling {
             return Ok(entry);
         }
         let fields = vec![("facts".to_owned(), "x".repeat(SWOLLEN_BYTES))];
-        Ok(entry.map(|entry| Entry { fields, ..entry }))
+        Ok(entry.map(|entry| Entry { fields: fields.into(), ..entry }))
     }
 
     async fn write(&self, key: &Key, fields: Fields, ttl_ms: u64, when: &Condition) -> Result<Outcome, StoreError> {

@@ -17,7 +17,7 @@ async fn main() -> anyhow::Result<()> {
     match arguments[..] {
         ["read", url, namespace, key] => {
             let entry = open(url, namespace).await?.read(&Key::parse(key)?, Freshness::Latest).await?;
-            let mut fields = entry.context("no entry")?.fields;
+            let mut fields = entry.context("no entry")?.into_fields();
             fields.sort();
             for (name, text) in fields {
                 println!("{name}\t{text}");

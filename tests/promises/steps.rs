@@ -33,7 +33,7 @@ pub(crate) fn numbered(number: u64) -> Fields {
 pub(crate) fn number_of(entry: &Entry) -> u64 {
     let text = &entry.fields.iter().find(|(name, _)| name == "version").expect("version").1;
     let number = text.parse().expect("number");
-    assert_eq!(sorted(entry.fields.clone()), sorted(numbered(number)), "an entry is of one write");
+    assert_eq!(sorted(entry.clone().into_fields()), sorted(numbered(number)), "an entry is of one write");
     number
 }
 

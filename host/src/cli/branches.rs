@@ -115,7 +115,7 @@ fn show(branch: &Branch, output: &Output) -> Result<(), Failure> {
             table.add_row(["ticket".to_owned(), printable(&branch.id)]);
             table.add_row(["when".to_owned(), utc(branch.at_ms / 1_000)]);
             table.add_row(["why".to_owned(), printable(&branch.why)]);
-            for (name, value) in &branch.entry.fields {
+            for (name, value) in branch.entry.fields.iter() {
                 table.add_row([printable(name), beginning(value, TEXT_CHARS_MAX)]);
             }
             output.table(&table)

@@ -37,8 +37,8 @@ pub(super) fn outcome(outcome: store::Outcome) -> kv::Outcome {
 
 impl From<store::Entry> for kv::Entry {
     fn from(entry: store::Entry) -> Self {
-        let revision = entry.revision.to_string();
-        Self { fields: entry.fields, revision, expires_at_ms: entry.expires_at_ms }
+        let (revision, expires_at_ms) = (entry.revision.to_string(), entry.expires_at_ms);
+        Self { fields: entry.into_fields(), revision, expires_at_ms }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -33,8 +34,8 @@ pub(crate) fn check_fields(fields: &Fields) -> Result<(), Error> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "(Fields, u64)", into = "(Fields, u64)")]
 pub struct Entry {
-    /// All fields.
-    pub fields: Fields,
+    /// All fields; a clone of the entry shares them.
+    pub fields: Arc<Fields>,
     /// The state that they are.
     pub revision: Revision,
     /// Milliseconds since the epoch by the store's clock; 0 for an entry without a deadline.
@@ -43,8 +44,15 @@ pub struct Entry {
 
 impl Entry {
     /// An entry with these fields and this deadline; the revision follows from both.
-    pub(crate) fn new(fields: Fields, expires_at_ms: u64) -> Self {
+    pub(crate) fn new(fields: impl Into<Arc<Fields>>, expires_at_ms: u64) -> Self {
+        let fields = fields.into();
         Self { revision: Revision::of(&fields, expires_at_ms), fields, expires_at_ms }
+    }
+
+    /// Its fields, to be owned.
+    #[must_use]
+    pub fn into_fields(self) -> Fields {
+        Arc::unwrap_or_clone(self.fields)
     }
 }
 
@@ -63,7 +71,8 @@ impl From<(Fields, u64)> for Entry {
 
 impl From<Entry> for (Fields, u64) {
     fn from(entry: Entry) -> Self {
-        (entry.fields, entry.expires_at_ms)
+        let expires_at_ms = entry.expires_at_ms;
+        (entry.into_fields(), expires_at_ms)
     }
 }
 

@@ -194,7 +194,7 @@ struct Slot {
 
 impl Slot {
     fn entry(&self) -> Entry {
-        let fields = self.texts.pairs().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
+        let fields: Fields = self.texts.pairs().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
         Entry::new(fields, self.expires_at_ms)
     }
 
@@ -262,7 +262,7 @@ mod tests {
         let written = store.write(&key("a"), fields("{}"), TTL_MS, &Condition::Absent).await.expect("written");
         let entry = store.read(&key("a"), Freshness::Latest).await.expect("read").expect("entry");
         let (revision, expires_at_ms) = (entry.revision.clone(), entry.expires_at_ms);
-        assert_eq!(entry.fields, fields("{}"));
+        assert_eq!(*entry.fields, fields("{}"));
         assert_eq!(written, Outcome::Written { revision, expires_at_ms });
         clock.set(expires_at_ms);
         assert!(store.read(&key("a"), Freshness::Latest).await.expect("read").is_some());

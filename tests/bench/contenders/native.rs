@@ -71,7 +71,8 @@ fn error(error: &store::Error) -> KeyValueError {
 
 fn entry(entry: store::Entry) -> Entry {
     let revision = entry.revision.as_str().to_owned();
-    Entry { fields: entry.fields, revision, expires_at_ms: entry.expires_at_ms }
+    let expires_at_ms = entry.expires_at_ms;
+    Entry { fields: entry.into_fields(), revision, expires_at_ms }
 }
 
 impl Port for Lent {

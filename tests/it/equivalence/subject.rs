@@ -153,7 +153,7 @@ impl Subject {
         if self.fixture.home() != Home::Redis
             && let Some(entry) = self.fixture.entry(&key(id)).await
         {
-            all.extend(entry.fields);
+            all.extend(entry.into_fields());
         }
         all.extend(fields.clone());
         self.fixture.foreign_write(&key(id), &all.into_iter().collect()).await;

@@ -90,7 +90,7 @@ async fn e07_a_ticket_is_six_fields_under_one_key_with_a_ttl(fixture: Fixture) {
 /// Checks the stored form of the one ticket there is.
 async fn stored_as(fixture: &Fixture, ticket: &Ticket) {
     let entry = fixture.entry(&the_key()).await.expect("entry");
-    assert_eq!(sorted(entry.fields), sorted(record_of(ticket)));
+    assert_eq!(sorted(entry.clone().into_fields()), sorted(record_of(ticket)));
     assert_eq!((entry.revision.as_str(), entry.expires_at_ms), (ticket.revision.as_str(), ticket.expires_at_ms));
     let left_ms = entry.expires_at_ms - fixture.now_ms().await;
     assert!(left_ms > 0 && left_ms <= TTL_MS + fixture.clock_slack_ms() + 250, "{left_ms} ms are left");

@@ -65,7 +65,7 @@ impl Store for FallbackStore {
     async fn write(&self, key: &Key, fields: Fields, ttl_ms: u64, when: &Condition) -> Result<Outcome, Error> {
         check_ttl(ttl_ms)?;
         check_fields(&fields)?;
-        self.inner.change(key, Wanted::Write { fields, ttl_ms }, when).await
+        self.inner.change(key, Wanted::Write { fields: fields.into(), ttl_ms }, when).await
     }
 
     async fn touch(&self, key: &Key, ttl_ms: u64) -> Result<Outcome, Error> {

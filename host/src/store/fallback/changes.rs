@@ -1,5 +1,7 @@
 //! One change: sent to the primary where that serves, else made here and kept until it can be brought home.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use super::Inner;
@@ -19,7 +21,7 @@ const NAMED_MAX: u32 = 4;
 /// What a caller wants.
 #[derive(Clone, Debug)]
 pub(super) enum Wanted {
-    Write { fields: Fields, ttl_ms: u64 },
+    Write { fields: Arc<Fields>, ttl_ms: u64 },
     Touch { ttl_ms: u64 },
     Remove,
 }
@@ -204,8 +206,8 @@ impl Inner {
     /// The entry that an acknowledged change made, where all of it is known.
     fn made(&self, wanted: &Wanted, copy: Option<&Entry>, revision: &Revision, expires_at_ms: u64) -> Option<Entry> {
         let fields = match (wanted, copy) {
-            (Wanted::Write { fields, .. }, _) => fields.clone(),
-            (Wanted::Touch { .. }, Some(copy)) => copy.fields.clone(),
+            (Wanted::Write { fields, .. }, _) => Arc::clone(fields),
+            (Wanted::Touch { .. }, Some(copy)) => Arc::clone(&copy.fields),
             (Wanted::Touch { .. } | Wanted::Remove, _) => return None,
         };
         Some(Entry::new(fields, expires_at_ms)).filter(|entry| entry.revision == *revision)
@@ -310,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_deadline_is_named_for_what_is_kept_and_none_for_a_removal() {
-        let write = Wanted::Write { fields: Fields::new(), ttl_ms: 10_000 };
+        let write = Wanted::Write { fields: Arc::default(), ttl_ms: 10_000 };
         let expiry = write.expiry(1_000, 0);
         assert!((10_995..=11_000).contains(&expiry.expires_at_ms), "{expiry:?}");
         assert_eq!(Wanted::Remove.expiry(1_000, 0).expires_at_ms, 0);

@@ -1,12 +1,12 @@
 //! What one state of a ticket tells about another: whether it came from it, is older, or where both parted. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::record::{field, life, same_content};
-use crate::store::entry::Entry;
+use crate::store::entry::{Entry, Fields};
 use crate::ticket::State;
 
 /// The fields of an entry of the present schema, and no other.
@@ -40,7 +40,7 @@ pub(super) fn entry(state: &State, expires_at_ms: u64) -> Entry {
         state.updated_at.to_string(),
         VERSION.to_owned(),
     ];
-    Entry::new(FIELDS.map(str::to_owned).into_iter().zip(texts).collect(), expires_at_ms)
+    Entry::new(FIELDS.map(str::to_owned).into_iter().zip(texts).collect::<Fields>(), expires_at_ms)
 }
 
 /// Whether `later` can be seen to go on from `sent`, a write of which it is not known whether it was made after
@@ -64,7 +64,7 @@ pub(super) fn with_history(entry: &Entry, other: &Entry) -> Entry {
         "history" => (name.clone(), field(other, "history").to_owned()),
         _ => (name.clone(), text.clone()),
     });
-    Entry::new(fields.collect(), entry.expires_at_ms)
+    Entry::new(fields.collect::<Fields>(), entry.expires_at_ms)
 }
 
 /// Whether everything in `part` is in `whole` too, so that nothing is lost with it.
@@ -89,30 +89,29 @@ pub(super) fn covers(whole: &Entry, part: &Entry) -> bool {
         (Some(whole), Some(part)) => part.keys().all(|key| whole.contains_key(key)),
         (_, _) => field(whole, "facts") == field(part, "facts"),
     };
-    let mut others = messages(whole);
-    known
-        && messages(part).into_iter().all(|item| match others.iter().position(|other| same(item, other)) {
-            Some(place) => {
-                others.remove(place);
-                true
-            }
-            None => false,
-        })
+    let mut others = Bag::of(&messages(whole));
+    known && messages(part).into_iter().all(|item| others.take(item))
+}
+
+/// Whether the messages that `sent` adds to `base` are all in `there` too, wherever: it was made, and somebody has moved
+/// them since.
+pub(super) fn has_added(there: &Entry, sent: &Entry, base: Option<&Entry>) -> bool {
+    let before = base.map(messages).unwrap_or_default();
+    let (mut others, mut known) = (Bag::of(&messages(there)), Bag::of(&before));
+    for item in &before {
+        others.take(item);
+    }
+    let added: Vec<&RawValue> = messages(sent).into_iter().filter(|item| !known.take(item)).collect();
+    !added.is_empty() && added.into_iter().all(|item| others.take(item))
 }
 
 /// Two states of one life whose common past is not known: a base, and ours as it goes on from there. What both
 /// hold is the past, in whatever order; a message that both have said is one.
 pub(super) fn reunite(ours: &State, theirs: &State) -> (State, State) {
-    let mut others = items(&theirs.history);
-    let (mut common, mut own) = (Vec::new(), Vec::new());
+    let mut others = Bag::of(&items(&theirs.history));
+    let (mut common, mut own): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
     for item in items(&ours.history) {
-        match others.iter().position(|other| same(item, other)) {
-            Some(place) => {
-                others.remove(place);
-                common.push(item.get());
-            }
-            None => own.push(item.get()),
-        }
+        if others.take(item) { common.push(item.get()) } else { own.push(item.get()) }
     }
     let base = State {
         facts: "{}".into(),
@@ -139,12 +138,42 @@ fn begins_with(whole: &[&RawValue], part: &[&RawValue]) -> bool {
 
 /// Whether two messages are the same JSON, whoever wrote them.
 fn same(one: &RawValue, other: &RawValue) -> bool {
-    let value = |raw: &RawValue| serde_json::from_str::<Value>(raw.get()).ok();
-    one.get() == other.get() || (value(one).is_some() && value(one) == value(other))
+    one.get() == other.get() || canonical(one) == canonical(other)
+}
+
+/// The text that all writings of a message share: keys in order, no white space, no needless escapes.
+fn canonical(item: &RawValue) -> String {
+    serde_json::from_str::<Value>(item.get()).map_or_else(|_| item.get().to_owned(), |value| value.to_string())
+}
+
+/// Messages in no order, each as often as it stands there.
+struct Bag(HashMap<String, usize>);
+
+impl Bag {
+    fn of(items: &[&RawValue]) -> Self {
+        let mut counts = HashMap::with_capacity(items.len());
+        for item in items {
+            *counts.entry(canonical(item)).or_default() += 1;
+        }
+        Self(counts)
+    }
+
+    /// Takes one out; whether it was there.
+    fn take(&mut self, item: &RawValue) -> bool {
+        match self.0.get_mut(&canonical(item)) {
+            Some(count) if *count > 0 => {
+                *count -= 1;
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn ticket(facts: &str, history: &str, decision: &str, expires_at_ms: u64) -> Entry {
@@ -162,7 +191,7 @@ mod tests {
     fn a_state_goes_there_and_back_and_foreign_fields_have_none() {
         let mut there = ticket(r#"{"a":1}"#, "[]", "{}", 5);
         assert_eq!(entry(&state(&there).expect("state"), 5), there);
-        there.fields.push(("seventh".into(), String::new()));
+        Arc::make_mut(&mut there.fields).push(("seventh".into(), String::new()));
         assert_eq!(state(&there), None);
     }
 
@@ -193,6 +222,15 @@ mod tests {
         assert!(covers(&ticket(r#"{"a":2,"b":1}"#, r#"["y","x","z"]"#, "2", 6), &older));
         assert!(!covers(&ticket(r#"{"b":1}"#, r#"["x","y"]"#, "1", 6), &older), "a fact");
         assert!(!covers(&ticket(r#"{"a":1}"#, r#"["x","z"]"#, "1", 6), &older), "a message");
+    }
+
+    #[test]
+    fn messages_that_somebody_moved_are_found_and_older_ones_of_the_same_words_are_not() {
+        let base = ticket("{}", r#"["yes"]"#, "{}", 5);
+        let sent = ticket("{}", r#"["yes","b","yes"]"#, "{}", 6);
+        assert!(has_added(&ticket("{}", r#"["b","x","yes","yes"]"#, "{}", 7), &sent, Some(&base)));
+        assert!(!has_added(&ticket("{}", r#"["b","x","yes"]"#, "{}", 7), &sent, Some(&base)), "it was said before");
+        assert!(!has_added(&base, &base, Some(&base)), "nothing is added");
     }
 
     #[test]

@@ -20,7 +20,7 @@ impl FallbackStore {
         let key = Key::of_ticket(&branch.id)?;
         for _ in 0..ATTEMPTS_MAX {
             let (fields, when) = match self.read(&key, Freshness::Latest).await? {
-                None => (branch.entry.fields.clone(), Condition::Absent),
+                None => (branch.entry.clone().into_fields(), Condition::Absent),
                 Some(there) if same_content(&there, &branch.entry) => return self.done(&key, number).await,
                 Some(there) if life(&there) != life(&branch.entry) => {
                     let text =
@@ -44,7 +44,7 @@ impl FallbackStore {
                              drop it"
                         )));
                     }
-                    (lineage::entry(&state, 0).fields, Condition::At(there.revision))
+                    (lineage::entry(&state, 0).into_fields(), Condition::At(there.revision))
                 }
             };
             if let Outcome::Written { .. } = self.write(&key, fields, ttl_ms, &when).await? {

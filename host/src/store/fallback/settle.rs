@@ -7,7 +7,7 @@
 //! |---|---|
 //! | the base, or an unanswered write of ours | go on from there |
 //! | the content of either with another deadline | go on from there |
-//! | something that goes on from our unanswered write | merge, from that write |
+//! | something that goes on from our unanswered write, or has its messages at another place | merge, from that write |
 //! | the same messages as ours at their place, and ours was refused when it was first sent | merge, from the base with those messages |
 //! | another content of the same life | merge, from the base |
 //! | an older state, after it lost data | merge, from where both parted |
@@ -215,7 +215,11 @@ fn elsewhere(
     if life(&local) != life(&there) {
         return aside(record, local, Why::AnotherLife, Some(there), now_ms);
     }
-    let shown = sent.filter(|sent| lineage::goes_on_from(&there, sent, base.as_ref()));
+    let shown = sent.filter(|sent| {
+        // Others may have moved its messages since, as when they reunited what they had.
+        lineage::goes_on_from(&there, sent, base.as_ref())
+            || (repeated && lineage::has_added(&there, sent, base.as_ref()))
+    });
     let parted = match (shown, base) {
         (Some(sent), _) if repeated => Some(sent.clone()),
         // What was refused when it was first sent did not land. Somebody else has put the same messages there, as by

@@ -1,5 +1,7 @@
 //! What is sent next, and what answers mean: every row of the table.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::store::entry::Revision;
 
@@ -88,6 +90,9 @@ fn a_change_elsewhere_is_merged_from_our_write_if_it_can_be_seen_there() {
     let landed = ticket(r#"["a","o","t"]"#, 7, LATER_MS + 20);
     let concluded = conclude(sent(), Answer::Refused(Some(landed.clone())), true, NOW_MS);
     assert_eq!((unsaved(&concluded).base.as_ref(), &concluded.merge_with), (Some(&ours()), &Some(landed)));
+    let moved = ticket(r#"["a","t","o"]"#, 7, LATER_MS + 20);
+    let concluded = conclude(sent(), Answer::Refused(Some(moved.clone())), true, NOW_MS);
+    assert_eq!((unsaved(&concluded).base.as_ref(), &concluded.merge_with), (Some(&ours()), &Some(moved)));
     let other = ticket(r#"["a","t"]"#, 7, LATER_MS + 20);
     let concluded = settled(sent(), Answer::Refused(Some(other.clone())));
     assert_eq!((unsaved(&concluded).base.as_ref(), &concluded.merge_with), (Some(&base()), &Some(other)));
@@ -96,7 +101,7 @@ fn a_change_elsewhere_is_merged_from_our_write_if_it_can_be_seen_there() {
 #[test]
 fn what_did_not_land_and_is_there_all_the_same_counts_once_with_its_facts_kept() {
     let with_fact = |mut entry: Entry, facts: &str| {
-        entry.fields[0].1 = facts.into();
+        Arc::make_mut(&mut entry.fields)[0].1 = facts.into();
         Entry::new(entry.fields, entry.expires_at_ms)
     };
     let mine = with_fact(ours(), r#"{"mine":1}"#);

@@ -126,7 +126,7 @@ mod tests {
         let fields = Value::Array(vec![bulk(b"facts"), bulk(b"{}")]);
         let value = Value::Array(vec![bulk(b"entry"), bulk(b"1900"), fields]);
         let Ok(Ok(Answer::Entry(entry))) = parse(value, "ticket:a") else { panic!("no entry") };
-        assert_eq!(entry.fields, [("facts".to_owned(), "{}".to_owned())]);
+        assert_eq!(*entry.fields, [("facts".to_owned(), "{}".to_owned())]);
         assert_eq!(entry.revision.as_str(), "1900...2.0.0");
     }
 

@@ -64,7 +64,7 @@ async fn what_one_handle_writes_another_process_reads_and_only_the_owner_may() {
     let entry = fields(&[("a", "1\0\u{10ffff}"), ("b", "")]);
     let written = ours.write(&key("a"), entry.clone(), TTL_MS, &Condition::Absent).await.expect("written");
     let read = theirs.read(&key("a"), Freshness::Latest).await.expect("read").expect("entry");
-    assert_eq!(read.fields, entry);
+    assert_eq!(*read.fields, entry);
     assert_eq!(written, Outcome::Written { revision: read.revision.clone(), expires_at_ms: read.expires_at_ms });
     let path = place.path();
     assert_eq!(mode(path.parent().expect("folder")), 0o700);
@@ -157,7 +157,7 @@ async fn a_foreign_edit_that_is_no_text_is_corrupt_and_stays_until_it_is_replace
     let refused = store.write(&key("a"), entry.clone(), TTL_MS, &Condition::Absent).await.expect_err("corrupt");
     assert_eq!(refused.kind(), Kind::Corrupt);
     store.write(&key("a"), entry.clone(), TTL_MS, &Condition::Present).await.expect("replaced");
-    assert_eq!(store.read(&key("a"), Freshness::Latest).await.expect("read").expect("entry").fields, entry);
+    assert_eq!(*store.read(&key("a"), Freshness::Latest).await.expect("read").expect("entry").fields, entry);
 }
 
 #[tokio::test]
@@ -223,7 +223,7 @@ async fn only_what_differs_is_written_and_nothing_else_is_left() {
     let entry = fields(&[("big", &big), ("new", "2")]);
     store.write(&key("a"), entry.clone(), TTL_MS, &Condition::Present).await.expect("written");
     assert!(wal() - before < 100_000, "{} bytes for a small change", wal() - before);
-    assert_eq!(store.read(&key("a"), Freshness::Latest).await.expect("read").expect("entry").fields, entry);
+    assert_eq!(*store.read(&key("a"), Freshness::Latest).await.expect("read").expect("entry").fields, entry);
 }
 
 #[tokio::test]

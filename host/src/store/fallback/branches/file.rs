@@ -69,7 +69,7 @@ impl FileBranches {
         self.0
             .change("keep a branch", move |transaction| {
                 let Branch { id, why, at_ms, entry, .. } = branch;
-                let fields = serde_json::to_string(&entry.fields)
+                let fields = serde_json::to_string(&*entry.fields)
                     .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
                 transaction.execute(
                     "INSERT INTO branch (id, why, at_ms, fields, expires_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
