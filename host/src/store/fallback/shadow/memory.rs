@@ -178,7 +178,8 @@ impl Records {
             let Some(record) = self.slots.get(&key).map(|slot| &slot.known.record) else { return };
             if record.is_stale(now_ms) {
                 self.take(&key);
-            } else if record.local.is_some() && record.alive(now_ms).is_none() {
+            } else if record.alive(now_ms).is_none() {
+                // To the end of the line, so that it bars the way to no other.
                 let record = Record { local: None, ..record.clone() };
                 self.put(&key, record);
             } else {
