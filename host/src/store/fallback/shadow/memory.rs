@@ -261,6 +261,12 @@ mod tests {
             shadow.get(&key(0), 2_006).is_some_and(|known| known.record.local.is_none()),
             "that it is gone is known"
         );
+        saved(&shadow, 50, 5_000);
+        for ms in 2_006..2_030 {
+            later(ms);
+        }
+        let bytes = shadow.records().bytes;
+        assert!(bytes < 6_000, "what is known to be gone bars the way to no text that can go: {bytes}");
         for ms in 10_000_000..10_000_010 {
             later(ms);
         }
