@@ -176,6 +176,15 @@ impl Record {
         if known.is_none() && *when != Condition::Absent {
             return None;
         }
+        // Its answer was lost, and somebody who looked meanwhile has seen it made.
+        if sent
+            && let (Change::Write(entry), Some(there)) = (change, &there)
+            && entry.expires_at_ms == there.expires_at_ms
+            && same_content(entry, there)
+        {
+            let (revision, expires_at_ms) = (there.revision.clone(), there.expires_at_ms);
+            return Some((known, Outcome::Written { revision, expires_at_ms }));
+        }
         if !when.holds(there.as_ref()) {
             let shown = if matches!(change, Change::Touch(_)) { None } else { there };
             return Some((known, Outcome::Refused(shown)));

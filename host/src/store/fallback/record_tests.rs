@@ -95,3 +95,14 @@ fn a_copy_without_a_deadline_is_kept_for_as_long_as_there_is_room() {
     assert_eq!(healed.gone_until_ms, u64::MAX);
     assert!(healed.alive(u64::MAX).is_some() && !healed.is_stale(u64::MAX));
 }
+
+#[test]
+fn what_somebody_has_seen_made_is_made_although_its_own_answer_was_lost() {
+    let new = entry("new", NOW_MS + 900);
+    let seen = Record::saved(Some(new.clone()), None, NOW_MS);
+    let (record, outcome) = changed(Some(seen.clone()), &Change::Write(&new), &at(&saved()), true);
+    assert_eq!(record, seen, "nothing is left to be settled");
+    assert_eq!(outcome, Outcome::Written { revision: new.revision.clone(), expires_at_ms: NOW_MS + 900 });
+    let (_, outcome) = changed(Some(seen), &Change::Write(&new), &at(&saved()), false);
+    assert_eq!(outcome, Outcome::Refused(Some(new)), "what was not sent is another's");
+}
