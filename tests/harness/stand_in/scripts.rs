@@ -5,22 +5,19 @@ use std::sync::LazyLock;
 use super::resp::Reply;
 
 macro_rules! script {
-    ($kind:ident, $file:literal) => {{
-        let text = concat!(
-            include_str!("../../../host/src/store/redis/entry.lua"),
-            include_str!(concat!("../../../host/src/store/redis/", $file))
-        );
+    ($kind:ident, $($file:literal),+) => {{
+        let text = concat!($(include_str!(concat!("../../../host/src/store/redis/", $file))),+);
         Script { kind: Kind::$kind, text, sha1: redis::Script::new(text).get_hash().to_owned() }
     }};
 }
 
 static ALL: LazyLock<[Script; 5]> = LazyLock::new(|| {
     [
-        script!(Read, "read.lua"),
-        script!(Write, "write.lua"),
-        script!(Touch, "touch.lua"),
-        script!(Remove, "remove.lua"),
-        script!(Probe, "probe.lua"),
+        script!(Read, "entry.lua", "read.lua"),
+        script!(Write, "write_usual.lua", "entry.lua", "write.lua"),
+        script!(Touch, "entry.lua", "touch.lua"),
+        script!(Remove, "entry.lua", "remove.lua"),
+        script!(Probe, "entry.lua", "probe.lua"),
     ]
 });
 

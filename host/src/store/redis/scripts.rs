@@ -7,18 +7,18 @@ use redis::{Cmd, RedisResult, Value};
 
 use crate::store::entry::Fields;
 
-/// What the scripts of one key share is put before each of them.
+/// The files of a script, one after the other: `entry.lua` is what the scripts of one key share.
 macro_rules! script {
-    ($file:literal) => {
-        LazyLock::new(|| Script::new(concat!(include_str!("entry.lua"), include_str!($file))))
+    ($($file:literal),+) => {
+        LazyLock::new(|| Script::new(concat!($(include_str!($file)),+)))
     };
 }
 
-pub(super) static READ: LazyLock<Script> = script!("read.lua");
-pub(super) static WRITE: LazyLock<Script> = script!("write.lua");
-pub(super) static TOUCH: LazyLock<Script> = script!("touch.lua");
-pub(super) static REMOVE: LazyLock<Script> = script!("remove.lua");
-static PROBE: LazyLock<Script> = script!("probe.lua");
+pub(super) static READ: LazyLock<Script> = script!("entry.lua", "read.lua");
+pub(super) static WRITE: LazyLock<Script> = script!("write_usual.lua", "entry.lua", "write.lua");
+pub(super) static TOUCH: LazyLock<Script> = script!("entry.lua", "touch.lua");
+pub(super) static REMOVE: LazyLock<Script> = script!("entry.lua", "remove.lua");
+static PROBE: LazyLock<Script> = script!("entry.lua", "probe.lua");
 
 /// The text of a script and the name by which a server that has seen it knows it.
 pub(super) struct Script {
