@@ -4,12 +4,12 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use ticket_tests::program::User;
+use ticket_tests::resident::resident_bytes;
 
 use crate::contenders::{Contender, fields};
 use crate::rounds::Ratio;
 
 const RUNS: usize = 21;
-const PAGE_BYTES: f64 = 4_096.0;
 /// Tickets of which the memory is taken: so many that what a process needs besides does not count.
 const TICKETS: usize = 100_000;
 /// Messages that make a ticket of 1 KB.
@@ -35,13 +35,7 @@ pub(crate) async fn idle_bytes(contender: &dyn Contender) -> Ratio {
     let ids: Vec<String> = (0..TICKETS).map(|number| format!("idle-{number}")).collect();
     let before = resident_bytes();
     contender.prepare(&ids, HISTORY).await;
-    let taken = resident_bytes() - before;
+    let taken = (resident_bytes() - before) as f64;
     let fields: usize = fields(HISTORY).iter().map(|(name, text)| name.len() + text.len()).sum();
     Ratio::of(vec![taken / TICKETS as f64 / fields as f64])
-}
-
-fn resident_bytes() -> f64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").expect("/proc/self/statm");
-    let pages: f64 = statm.split_whitespace().nth(1).expect("resident pages").parse().expect("a number");
-    pages * PAGE_BYTES
 }

@@ -13,6 +13,7 @@ pub mod program;
 pub mod proxy;
 pub mod python;
 pub mod redis_server;
+pub mod resident;
 pub mod seed;
 pub mod stand_in;
 

@@ -116,25 +116,20 @@ fn hint(failure: &Failure) -> Option<&'static str> {
     }
 }
 
-/// An error with its causes.
-pub(crate) fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
-}
-
 /// Says why on stderr, and gives the exit code.
 pub(crate) fn report(failure: &Failure) -> ExitCode {
     // Whoever read the first lines only (`ticket list | head -1`) has what was wanted.
     if matches!(failure, Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe) {
         return ExitCode::SUCCESS;
     }
-    tell(&format!("error: {}", printable(&chain(failure))));
+    let mut text = failure.to_string();
+    let mut source = failure.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    tell(&format!("error: {}", printable(&text)));
     if let Some(hint) = hint(failure) {
         tell(&format!("hint: {hint}"));
     }

@@ -42,9 +42,8 @@ impl Session {
             Err(error) if common.fallback.is_none() && matches!(place, Some(Place::File(_))) => {
                 let branches = usable(fallback.and_then(|fallback| fallback.branches)).await;
                 let tickets = open(Some(Fallback { branches, first, ..Fallback::default() })).await?;
-                let text = exit::chain(&error);
                 let so = "changes that wait there stay there, and new ones are kept by nothing";
-                exit::tell(&printable(&format!("warning: {text}: {so}")));
+                exit::tell(&printable(&format!("warning: {error}: {so}")));
                 place = Some(Place::Memory);
                 tickets
             }

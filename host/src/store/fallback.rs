@@ -176,7 +176,8 @@ impl FallbackStore {
             Place::Memory => Shadow::Memory(MemoryShadow::new(fallback.bytes_max)),
             Place::File(path) => Shadow::File(FileShadow::open(path, fallback.bytes_max).await?),
         };
-        if shadow.claim_note(NoteName::Store, primary.identity()).await? != primary.identity() {
+        let identity = primary.identity();
+        if shadow.claim_note(NoteName::Store, identity.clone()).await? != identity {
             return Err(Error::invalid(format!(
                 "fallback {shadow} keeps changes for another server, database, user or namespace than those of \
                  {primary}: name another file"

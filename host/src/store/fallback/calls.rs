@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::changes::Wanted;
 use super::record::Record;
-use super::shadow::{Fate, Known};
+use super::shadow::{self, Fate, Known};
 use super::{FallbackStore, Inner};
 use crate::operation;
 use crate::store::deadline::check_ttl;
@@ -236,7 +236,7 @@ impl Inner {
         match timeout_at(until, noting).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => self.unnoted(&error),
-            Err(_) => self.unnoted(&Error::new(Kind::Unavailable, "the file of the fallback did not answer in time")),
+            Err(_) => self.unnoted(&shadow::late(Kind::Unavailable)),
         }
     }
 

@@ -206,8 +206,13 @@ impl Shadow {
 async fn in_time<T>(kind: Kind, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     match timeout(FILE_TIME, call).await {
         Ok(answer) => answer,
-        Err(_) => Err(Error::new(kind, "the file of the fallback did not answer in time")),
+        Err(_) => Err(late(kind)),
     }
+}
+
+/// The error where the file does not answer.
+pub(super) fn late(kind: Kind) -> Error {
+    Error::new(kind, "the file of the fallback did not answer in time")
 }
 
 /// The right to bring the records home, until it is dropped.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ticket_host::Tickets;
+use ticket_tests::resident::resident_bytes;
 use ticket_tests::seed::{rng, seed};
 
 use super::agents::Agents;
@@ -22,7 +23,6 @@ const TTL_MS: u64 = 60_000;
 const SHIFTS_TO_SETTLE: usize = 8;
 /// Growth that counts as none, from the first look to the last.
 const GROWTH_BYTES_MAX: u64 = 24 * 1024 * 1024;
-const PAGE_BYTES: u64 = 4_096;
 
 /// How long to go on, and the time from one fault to the next; the first only where it was asked for.
 fn times() -> (Option<Duration>, Duration) {
@@ -37,9 +37,7 @@ fn times() -> (Option<Duration>, Duration) {
 
 /// Bytes of memory and descriptors that this process has.
 fn held() -> (u64, usize) {
-    let statm = std::fs::read_to_string("/proc/self/statm").expect("/proc/self/statm");
-    let pages: u64 = statm.split_whitespace().nth(1).expect("resident pages").parse().expect("a number");
-    (pages * PAGE_BYTES, std::fs::read_dir("/proc/self/fd").expect("/proc/self/fd").count())
+    (resident_bytes(), std::fs::read_dir("/proc/self/fd").expect("/proc/self/fd").count())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -175,15 +175,14 @@ impl Records {
     fn tidy(&mut self, now_ms: u64) {
         for _ in 0..TIDIED_AT_ONCE {
             let Some(key) = self.used.first_key_value().map(|(_, key)| key.clone()) else { return };
-            let Some(record) = self.slots.get(&key).map(|slot| &slot.known.record) else { return };
-            if record.is_stale(now_ms) {
-                self.take(&key);
-            } else if record.alive(now_ms).is_none() {
-                // To the end of the line, so that it bars the way to no other.
-                let record = Record { local: None, ..record.clone() };
-                self.put(&key, record);
-            } else {
+            if self.slots.get(&key).is_none_or(|slot| slot.known.record.alive(now_ms).is_some()) {
                 return;
+            }
+            // Away, or to the end of the line, so that it bars the way to no other.
+            let expired = self.get(&key, now_ms).map(|known| &known.record).filter(|record| record.local.is_some());
+            if let Some(expired) = expired {
+                let record = Record { local: None, ..expired.clone() };
+                self.put(&key, record);
             }
         }
     }
