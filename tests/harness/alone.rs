@@ -3,34 +3,50 @@
 //! While its primary is away, a fallback cannot know whether a ticket exists that it has not met, and says so. The
 //! promises are about what a store knows; here that means that what nobody made is not there.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use ticket_host::clock::{Clock, ManualClock};
 use ticket_host::store::{
     Condition, Entry, Error, FallbackStore, Fields, Freshness, Health, Key, Kind, Outcome, Page, Store,
 };
 
-/// A store with a fallback, and the keys under which something was made and not removed.
+/// A store with a fallback, and until when that lives which was made and not removed: what ended long ago its
+/// fallback has forgotten.
 #[derive(Debug)]
 pub struct Alone {
     store: FallbackStore,
-    made: Mutex<BTreeSet<Key>>,
+    clock: ManualClock,
+    made: Mutex<BTreeMap<Key, u64>>,
 }
 
 impl Alone {
     /// Around a store that is empty.
     #[must_use]
-    pub fn new(store: FallbackStore) -> Self {
-        Self { store, made: Mutex::default() }
+    pub fn new(store: FallbackStore, clock: ManualClock) -> Self {
+        Self { store, clock, made: Mutex::default() }
     }
 
-    /// An answer, or `absent` where the fallback does not know what was never made.
-    fn answer<T>(&self, key: &Key, answer: Result<T, Error>, absent: T) -> Result<T, Error> {
-        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner).contains(key);
+    fn made(&self) -> MutexGuard<'_, BTreeMap<Key, u64>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn changed(&self, key: &Key, answer: &Result<Outcome, Error>) {
         match answer {
-            Err(error) if error.kind() == Kind::Unavailable && !made => Ok(absent),
+            Ok(Outcome::Written { expires_at_ms, .. }) => drop(self.made().insert(key.clone(), *expires_at_ms)),
+            Ok(Outcome::Removed) => drop(self.made().remove(key)),
+            Ok(Outcome::Refused(_)) | Err(_) => {}
+        }
+    }
+
+    /// An answer, or `absent` where the fallback does not know what is not there.
+    fn answer<T>(&self, key: &Key, answer: Result<T, Error>, absent: T) -> Result<T, Error> {
+        let ends_ms = self.made().get(key).copied();
+        let is_there = ends_ms.is_some_and(|ends_ms| ends_ms == 0 || self.clock.now_ms() <= ends_ms);
+        match answer {
+            Err(error) if error.kind() == Kind::Unavailable && !is_there => Ok(absent),
             answer => answer,
         }
     }
@@ -51,22 +67,19 @@ impl Store for Alone {
 
     async fn write(&self, key: &Key, fields: Fields, ttl_ms: u64, when: &Condition) -> Result<Outcome, Error> {
         let answer = self.store.write(key, fields, ttl_ms, when).await;
-        if let Ok(Outcome::Written { .. }) = &answer {
-            self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
-        }
+        self.changed(key, &answer);
         if *when == Condition::Absent { answer } else { self.answer(key, answer, Outcome::Refused(None)) }
     }
 
     async fn touch(&self, key: &Key, ttl_ms: u64) -> Result<Outcome, Error> {
         let answer = self.store.touch(key, ttl_ms).await;
+        self.changed(key, &answer);
         self.answer(key, answer, Outcome::Refused(None))
     }
 
     async fn remove(&self, key: &Key, when: &Condition) -> Result<Outcome, Error> {
         let answer = self.store.remove(key, when).await;
-        if let Ok(Outcome::Removed) = &answer {
-            self.made.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-        }
+        self.changed(key, &answer);
         let absent = if *when == Condition::Absent { Outcome::Removed } else { Outcome::Refused(None) };
         self.answer(key, answer, absent)
     }

@@ -318,8 +318,8 @@ fn memory(plain: &MemoryStore, namespace: Option<&str>) -> SharedStore {
 async fn behind(mood: Mood, clock: ManualClock) -> SharedStore {
     let primary = Flaky::new(mood, clock.clone(), seed::rng("flaky"));
     let merge = merge(&Settings::default()).expect("engine");
-    let parts = Parts { clock: Arc::new(clock), ..Parts::new(merge) };
-    Arc::new(Alone::new(FallbackStore::open(primary, parts).await.expect("store with fallback")))
+    let parts = Parts { clock: Arc::new(clock.clone()), ..Parts::new(merge) };
+    Arc::new(Alone::new(FallbackStore::open(primary, parts).await.expect("store with fallback"), clock))
 }
 
 /// The namespaces of a store in this process, each made once.

@@ -2,6 +2,7 @@
 //! brings it there.
 
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -85,10 +86,12 @@ fn what_is_no_redis_is_an_error_also_with_a_fallback() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            use std::io::Write;
-            let _ = (&stream).write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
-            std::thread::sleep(Duration::from_millis(50));
+        for mut stream in listener.incoming().flatten() {
+            // It answers after it has heard something, as servers do, and closes after its client.
+            if stream.read(&mut [0; 512]).is_ok() {
+                let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+                let _ = stream.read_to_end(&mut Vec::new());
+            }
         }
     });
     let run = User::of(&format!("redis://127.0.0.1:{port}")).run(&["new"]);
