@@ -85,11 +85,11 @@ async fn on_redis(server: &RedisServer) -> Vec<Row> {
     rows.push(Row::new("redis, 1 caller, history 10: component ÷ by hand, time", ratio, Goal::AtMost(0.65)));
     let ratio = compare(&component, &evalsha, one).await;
     rows.push(Row::new("redis, 1 caller: component ÷ empty EVALSHA, time", ratio, Goal::AtMost(1.25)));
-    let ratio = compare(&by_hand, &component, many(10)).await;
+    let ratio = compare(&component, &by_hand, many(10)).await.turned();
     rows.push(Row::new("redis, 64 callers, history 10: component ÷ by hand, throughput", ratio, Goal::AtLeast(1.1)));
-    let ratio = compare(&by_hand, &component, many(1_000)).await;
+    let ratio = compare(&component, &by_hand, many(1_000)).await.turned();
     rows.push(Row::new("redis, 64 callers, history 1,000: component ÷ by hand, throughput", ratio, Goal::AtLeast(0.9)));
-    let ratio = compare(&python, &component, one).await;
+    let ratio = compare(&component, &python, one).await.turned();
     rows.push(Row::new("redis, 1 caller: component ÷ redis-py with hiredis, throughput", ratio, Goal::AtLeast(3.0)));
     let ratio = rounds::tail(&component, Load { callers: 512, interactions: 40, history: 10 }).await;
     rows.push(Row::new("redis, 512 callers: p99 ÷ median of the latency", ratio, Goal::AtMost(4.0)));

@@ -29,20 +29,40 @@ pub(crate) struct Load {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ratio {
     pub(crate) middle: f64,
-    pub(crate) least: f64,
-    pub(crate) most: f64,
+    least: f64,
+    most: f64,
+    /// Seconds of one interaction under each of two loads.
+    each: Option<[f64; 2]>,
 }
 
 impl Ratio {
     pub(crate) fn of(mut ratios: Vec<f64>) -> Self {
         ratios.sort_by(f64::total_cmp);
-        Self { middle: ratios[ratios.len() / 2], least: ratios[0], most: ratios[ratios.len() - 1] }
+        Self { middle: middle(&ratios), least: ratios[0], most: ratios[ratios.len() - 1], each: None }
     }
+
+    /// How many times as much is done in the same time: the same, seen from the other side.
+    pub(crate) fn turned(self) -> Self {
+        Self {
+            middle: 1.0 / self.middle,
+            least: 1.0 / self.most,
+            most: 1.0 / self.least,
+            each: self.each.map(|[one, other]| [other, one]),
+        }
+    }
+}
+
+/// The middle one of some that are in order.
+fn middle(sorted: &[f64]) -> f64 {
+    sorted[sorted.len() / 2]
 }
 
 impl fmt::Display for Ratio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.2} ({:.2}–{:.2})", self.middle, self.least, self.most)
+        write!(f, "{:.2} ({:.2}–{:.2})", self.middle, self.least, self.most)?;
+        let Some(each) = self.each else { return Ok(()) };
+        let [one, other] = each.map(|seconds| seconds * 1e6);
+        write!(f, ", {one:.1} µs ÷ {other:.1} µs")
     }
 }
 
@@ -59,7 +79,7 @@ pub(crate) async fn compare(one: &Arc<dyn Contender>, other: &Arc<dyn Contender>
 
 /// The time of one load by that of another, each for one interaction.
 pub(crate) async fn between(one: (&Arc<dyn Contender>, Load), other: (&Arc<dyn Contender>, Load)) -> Ratio {
-    let mut ratios = Vec::new();
+    let (mut ratios, mut each) = (Vec::new(), [Vec::new(), Vec::new()]);
     for round in 0..=ROUNDS {
         let (first, second) = if round % 2 == 0 { (one, other) } else { (other, one) };
         let mut seconds = [seconds(first.0, first.1).await, seconds(second.0, second.1).await];
@@ -69,9 +89,15 @@ pub(crate) async fn between(one: (&Arc<dyn Contender>, Load), other: (&Arc<dyn C
         // The first round warms up.
         if round > 0 {
             ratios.push(seconds[0] / seconds[1]);
+            each[0].push(seconds[0]);
+            each[1].push(seconds[1]);
         }
     }
-    Ratio::of(ratios)
+    let each = each.map(|mut seconds| {
+        seconds.sort_by(f64::total_cmp);
+        middle(&seconds)
+    });
+    Ratio { each: Some(each), ..Ratio::of(ratios) }
 }
 
 /// The 99th percentile of the latency by its median.
@@ -117,17 +143,20 @@ async fn turn(contender: &Arc<dyn Contender>, load: Load) -> Turn {
         let (contender, begin) = (Arc::clone(contender), Arc::clone(&begin));
         callers.spawn(async move {
             begin.wait().await;
+            let first = Instant::now();
             let mut each = Vec::with_capacity(load.interactions);
             for number in 0..load.interactions {
                 let begun = Instant::now();
                 contender.interact(&ids[number / per_ticket], number).await;
                 each.push(begun.elapsed());
             }
-            each
+            (first, Instant::now(), each)
         });
     }
     begin.wait().await;
-    let begun = Instant::now();
-    let each = callers.join_all().await.concat();
-    Turn { took: begun.elapsed(), each }
+    let callers = callers.join_all().await;
+    // By the callers' own clocks: who waits for them may wake late.
+    let first = callers.iter().map(|(first, _, _)| *first).min().expect("a caller");
+    let last = callers.iter().map(|(_, last, _)| *last).max().expect("a caller");
+    Turn { took: last - first, each: callers.into_iter().flat_map(|(_, _, each)| each).collect() }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Value};
 use rusqlite::{Connection, params};
-use ticket_host::store::{Condition, Fields, Key};
+use ticket_host::store::{Condition, Entry, Fields, Key, Revision};
 
 use crate::fixture::{Fixture, Ground, file};
 
@@ -103,6 +103,18 @@ impl Fixture {
                 let () = lifecycle.query_async(&mut client.clone()).await.expect("HSET and EXPIRE");
             }
         }
+    }
+
+    /// The revision of what is stored, asked behind the back of its store, which learns nothing of it; none where
+    /// nothing is or no foreign program could ask.
+    pub async fn foreign_revision(&self, key: &Key) -> Option<Revision> {
+        let Ground::Redis { client, .. } = &self.ground else { return None };
+        let (name, mut look) = (self.stored_name(key), redis::pipe());
+        look.cmd("PEXPIRETIME").arg(&name).cmd("HGETALL").arg(&name);
+        let (deadline_ms, fields): (i64, Vec<(String, String)>) =
+            look.query_async(&mut client.clone()).await.expect("PEXPIRETIME and HGETALL");
+        let entry = (fields, u64::try_from(deadline_ms).unwrap_or(0));
+        (!entry.0.is_empty()).then(|| Entry::from(entry).revision)
     }
 
     /// Deletes an entry behind the back of its store.

@@ -154,10 +154,7 @@ pub(super) fn conclude(record: Record, answer: Answer, repeated: bool, now_ms: u
             let ended = base.as_ref().map(end);
             Record { own: ended.or(record.own.clone()), ..go_on(None, closed_life) }.into()
         }
-        (Answer::Refused(None), _) => {
-            // What was sent for the first time cannot have been there before.
-            gone(&record, repeated.then_some(&sent), base, now_ms, go_on(None, closed_life))
-        }
+        (Answer::Refused(None), _) => gone(&record, base, now_ms, go_on(None, closed_life)),
         (Answer::Refused(Some(there)), _) => elsewhere(&record, &sent, repeated, base, there, now_ms, go_on),
         (Answer::Clock(server_ms), _) => {
             let mut record = go_on(base, closed_life);
@@ -172,12 +169,11 @@ pub(super) fn conclude(record: Record, answer: Answer, repeated: bool, now_ms: u
 }
 
 /// The primary has nothing there.
-fn gone(record: &Record, sent: Option<&Sent>, base: Option<Entry>, now_ms: u64, made_anew: Record) -> Concluded {
+fn gone(record: &Record, base: Option<Entry>, now_ms: u64, made_anew: Record) -> Concluded {
     let Some(local) = record.local.clone() else { return made_anew.into() };
-    let sent_until_ms = if let Some(Sent::Write(entry)) = sent { entry.expires_at_ms } else { 0 };
-    // What had no deadline did not expire.
-    let expired =
-        base.is_none_or(|base| base.expires_at_ms != 0 && is_over(base.expires_at_ms.max(sent_until_ms), now_ms));
+    // What had no deadline did not expire. Whether what was sent landed, and was closed since, nobody can tell: that it
+    // did not is likelier, and nobody notices.
+    let expired = base.is_none_or(|base| base.expires_at_ms != 0 && is_over(base.expires_at_ms, now_ms));
     let unsaved = record.unsaved.as_ref();
     let lost = unsaved.is_some_and(|unsaved| unsaved.lost);
     // What is gone was closed here too, and ours is another ticket of the id.

@@ -128,11 +128,13 @@ fn what_is_gone_is_made_again_only_where_it_merely_expired() {
 }
 
 #[test]
-fn a_ticket_that_expired_there_while_it_lived_on_here_is_made_again() {
+fn a_ticket_that_expired_there_while_it_lived_on_here_is_made_again_also_where_a_write_was_on_its_way() {
     let long = ticket(r#"["a","o"]"#, 7, LATER_MS + 90_000);
-    let first = record(Some(long.clone()), Some(base()), Some(Sent::Write(long)), None);
-    let concluded = conclude(first, Answer::Refused(None), false, LATER_MS + 11);
-    assert_eq!((&concluded.aside, &unsaved(&concluded).base), (&None, &None));
+    for repeated in [false, true] {
+        let sent = record(Some(long.clone()), Some(base()), Some(Sent::Write(long.clone())), None);
+        let concluded = conclude(sent, Answer::Refused(None), repeated, LATER_MS + 11);
+        assert_eq!((&concluded.aside, &unsaved(&concluded).base), (&None, &None));
+    }
 }
 
 #[test]
