@@ -9,7 +9,7 @@ mod scan;
 
 pub(crate) use parts::{Member, by_key, items, members, same, text_of};
 pub(crate) use patch::{Edit, New, edit, merge_patch};
-pub(crate) use scan::{Kind, check, check_strict};
+pub(crate) use scan::{DEPTH_MAX, Kind, check, check_strict};
 
 /// Valid JSON without the white space between its tokens.
 pub(crate) fn compact(text: &str) -> String {

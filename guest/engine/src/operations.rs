@@ -5,7 +5,7 @@ use crate::merge::{self, Merged};
 use crate::port::{Condition, Entry, Freshness, KeyValueError, Outcome, Port, Settings};
 use crate::record;
 use crate::snapshot;
-use crate::state::{Change, State};
+use crate::state::{Change, Checked, Sound, State};
 use crate::ticket_id::TicketId;
 
 /// Keys asked for at a time by a listing: one page of 36-character ids is about 20 KB.
@@ -40,8 +40,22 @@ pub struct Engine<P> {
     settings: Settings,
 }
 
+/// What a read found.
+struct Found {
+    state: Sound,
+    revision: String,
+    expires_at_ms: u64,
+}
+
+impl Found {
+    fn into_ticket(self, id: &TicketId) -> Ticket {
+        let Self { state, revision, expires_at_ms } = self;
+        Ticket { id: id.as_str().to_owned(), state: state.into_state(), revision, expires_at_ms }
+    }
+}
+
 /// What an edit made of a state; `false` says that it found nothing to change.
-type Edited = Result<(State, bool), Error>;
+type Edited = Result<(Sound, bool), Error>;
 
 impl<P: Port> Engine<P> {
     /// An engine over a host.
@@ -55,15 +69,15 @@ impl<P: Port> Engine<P> {
         let id = TicketId::parse(id.unwrap_or_else(|| self.port.fresh_id()))?;
         let changes = self.checked(changes)?;
         let now_s = self.now_s();
-        let (state, _) = State::new(now_s).with(&changes, now_s, &self.settings)?;
-        self.write_new(id, state)
+        let (state, _) = Sound::new(now_s).with(&changes, now_s, &self.settings)?;
+        self.write_new(id, state.into_state())
     }
 
     /// See `tickets.get`.
     pub fn get(&self, id: String) -> Result<Ticket, Error> {
         let id = TicketId::parse(id)?;
         let entry = self.port.read(&id.key(), Freshness::Latest)?;
-        self.decode(&id, entry)
+        self.found(&id, entry).map(|found| found.into_ticket(&id))
     }
 
     /// See `tickets.apply`.
@@ -86,7 +100,7 @@ impl<P: Port> Engine<P> {
             return Err(not_found(&id));
         }
         let entry = self.port.read(&id.key(), Freshness::Latest)?;
-        self.decode(&id, entry)
+        self.found(&id, entry).map(|found| found.into_ticket(&id))
     }
 
     /// See `tickets.snapshot`.
@@ -143,15 +157,15 @@ impl<P: Port> Engine<P> {
     ///
     /// The first read may be an old copy: it only feeds the write, and whatever else would follow from it,
     /// an error or nothing to do, is decided again on the latest.
-    fn change(&self, id: TicketId, at: Option<String>, edit: impl Fn(&State) -> Edited) -> Result<Ticket, Error> {
+    fn change(&self, id: TicketId, at: Option<String>, edit: impl Fn(Sound) -> Edited) -> Result<Ticket, Error> {
         let key = id.key();
         let mut latest = at.is_some();
         let mut entry = self.port.read(&key, if latest { Freshness::Latest } else { Freshness::Recent })?;
         let mut attempt = 1;
         loop {
-            let edited = self.decode(&id, entry).and_then(|ticket| {
-                self.expect(&ticket, at.as_deref())?;
-                edit(&ticket.state).map(|(state, changed)| (state, changed, ticket.revision))
+            let edited = self.found(&id, entry).and_then(|found| {
+                let Found { state, revision, .. } = expected(&id, found, at.as_deref())?;
+                edit(state).map(|(state, changed)| (state.into_state(), changed, revision))
             });
             let (state, revision) = match edited {
                 Ok((state, changed, revision)) if changed || latest => (state, revision),
@@ -213,11 +227,8 @@ impl<P: Port> Engine<P> {
     fn condition(&self, id: &TicketId, entry: Entry, at: Option<&str>) -> Result<(Condition, Option<u64>), Error> {
         let revision = entry.revision.clone();
         let damaged_created_at = record::created_at(&entry.fields);
-        let created_at = match self.decode(id, Some(entry)) {
-            Ok(ticket) => {
-                self.expect(&ticket, at)?;
-                Some(ticket.state.created_at)
-            }
+        let created_at = match self.found(id, Some(entry)) {
+            Ok(found) => Some(expected(id, found, at)?.state.state().created_at),
             Err(Error::Corrupt(_) | Error::TooLarge(_)) if at.is_none_or(|at| at == revision) => damaged_created_at,
             Err(Error::Corrupt(_) | Error::TooLarge(_)) => return Err(Error::Conflict(None)),
             Err(error) => return Err(error),
@@ -239,15 +250,9 @@ impl<P: Port> Engine<P> {
         }
         match current {
             None if named => Err(Error::Conflict(None)),
-            current => self.decode(id, current).and_then(|ticket| Err(Error::Conflict(Some(Box::new(ticket))))),
-        }
-    }
-
-    /// Refuses with the current ticket where the caller named another revision.
-    fn expect(&self, ticket: &Ticket, at: Option<&str>) -> Result<(), Error> {
-        match at {
-            Some(at) if at != ticket.revision => Err(Error::Conflict(Some(Box::new(ticket.clone())))),
-            _ => Ok(()),
+            current => {
+                self.found(id, current).and_then(|found| Err(Error::Conflict(Some(Box::new(found.into_ticket(id))))))
+            }
         }
     }
 
@@ -261,7 +266,7 @@ impl<P: Port> Engine<P> {
     }
 
     /// Changes that are sound by themselves, and no more than a history holds messages.
-    fn checked(&self, changes: Vec<Change>) -> Result<Vec<Change>, Error> {
+    fn checked(&self, changes: Vec<Change>) -> Result<Vec<Checked>, Error> {
         let changes_max = self.settings.history_entries_max as usize;
         if changes.len() > changes_max {
             return Err(Error::TooLarge(format!("{} changes at once, the limit is {changes_max}", changes.len())));
@@ -269,14 +274,22 @@ impl<P: Port> Engine<P> {
         changes.into_iter().map(|change| change.checked(&self.settings)).collect()
     }
 
-    fn decode(&self, id: &TicketId, entry: Option<Entry>) -> Result<Ticket, Error> {
+    fn found(&self, id: &TicketId, entry: Option<Entry>) -> Result<Found, Error> {
         let Entry { fields, revision, expires_at_ms } = entry.ok_or_else(|| not_found(id))?;
         let state = record::decode(id, fields, &self.settings)?;
-        Ok(Ticket { id: id.as_str().to_owned(), state, revision, expires_at_ms })
+        Ok(Found { state, revision, expires_at_ms })
     }
 
     fn now_s(&self) -> u64 {
         self.port.now_ms() / 1_000
+    }
+}
+
+/// What was found; refused, with the ticket as it is, where the caller named another revision.
+fn expected(id: &TicketId, found: Found, at: Option<&str>) -> Result<Found, Error> {
+    match at {
+        Some(at) if at != found.revision => Err(Error::Conflict(Some(Box::new(found.into_ticket(id))))),
+        _ => Ok(found),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::migration;
 use crate::port::{Fields, Settings};
-use crate::state::State;
+use crate::state::{Sound, State};
 use crate::ticket_id::{TicketId, excerpt};
 
 /// Schema version that this engine writes.
@@ -34,8 +34,8 @@ pub(crate) fn encode(state: State) -> Fields {
 
 /// The state that an entry holds, migrated to the present schema; or `Corrupt`, `TooLarge` or
 /// `UnsupportedVersion`, naming the key and the field.
-pub(crate) fn decode(id: &TicketId, fields: Fields, settings: &Settings) -> Result<State, Error> {
-    read(fields).and_then(|state| state.check(settings).map(|()| state)).map_err(|error| match error {
+pub(crate) fn decode(id: &TicketId, fields: Fields, settings: &Settings) -> Result<Sound, Error> {
+    read(fields).and_then(|state| state.sound(settings)).map_err(|error| match error {
         Error::Corrupt(text) => Error::Corrupt(format!("key `{}`: {text}", id.key())),
         Error::TooLarge(text) => Error::TooLarge(format!("key `{}`: {text}", id.key())),
         Error::UnsupportedVersion(text) => Error::UnsupportedVersion(format!("key `{}`: {text}", id.key())),
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn a_record_goes_in_and_out_byte_for_byte() {
         let state = decode(&id(), good(), &SETTINGS).unwrap();
-        assert_eq!(encode(state), good());
+        assert_eq!(encode(state.into_state()), good());
     }
 
     #[test]
@@ -186,9 +186,9 @@ mod tests {
 
     #[test]
     fn a_record_without_version_is_version_0() {
-        let state = decode(&id(), without(&["version"]), &SETTINGS).unwrap();
+        let state = decode(&id(), without(&["version"]), &SETTINGS).unwrap().into_state();
         assert_eq!((state.created_at, state.updated_at), (10, 20));
-        let state = decode(&id(), without(&["version", "created_at", "updated_at"]), &SETTINGS).unwrap();
+        let state = decode(&id(), without(&["version", "created_at", "updated_at"]), &SETTINGS).unwrap().into_state();
         assert_eq!((state.created_at, state.updated_at), (0, 0));
         assert_eq!(state.facts, "{ \"a\": 1.0 }");
     }

@@ -65,7 +65,7 @@ pub(crate) fn read(snapshot: &str, settings: &Settings) -> Result<(TicketId, Sta
         Error::Corrupt(text) => Error::Invalid(format!("snapshot holds no ticket: {text}")),
         other => other,
     })?;
-    Ok((id, state))
+    Ok((id, state.into_state()))
 }
 
 /// SHA-256 over the texts, each after its length, so that nothing can move from one to the next.

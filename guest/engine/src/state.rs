@@ -31,24 +31,41 @@ pub enum Change {
     Decide(String),
 }
 
+/// A change that is sound by itself, its JSON compact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Checked {
+    /// Appends this message, of so many levels.
+    Say { message: String, depth: u32 },
+    /// Merges facts by this patch.
+    Learn(String),
+    /// Makes this the last decision.
+    Decide(String),
+}
+
 impl Change {
-    /// Checks a change by itself and makes its JSON compact, once, before any store is asked.
-    pub(crate) fn checked(self, settings: &Settings) -> Result<Self, Error> {
+    /// Checks a change by itself, once, before any store is asked.
+    pub(crate) fn checked(self, settings: &Settings) -> Result<Checked, Error> {
         let ticket_bytes_max = settings.ticket_bytes_max as usize;
         match self {
             Self::Say(text) => {
-                let message =
-                    input("message", &text, settings.message_bytes_max as usize, &[Kind::String, Kind::Object])?;
-                Ok(Self::Say(message))
+                let kinds = [Kind::String, Kind::Object];
+                let (message, depth) = input("message", &text, settings.message_bytes_max as usize, &kinds)?;
+                Ok(Checked::Say { message, depth })
             }
-            Self::Learn(text) => Ok(Self::Learn(input("patch of facts", &text, ticket_bytes_max, &[Kind::Object])?)),
-            Self::Decide(text) => Ok(Self::Decide(input("decision", &text, ticket_bytes_max, &[])?)),
+            Self::Learn(text) => {
+                let (patch, _) = input("patch of facts", &text, ticket_bytes_max, &[Kind::Object])?;
+                Ok(Checked::Learn(patch))
+            }
+            Self::Decide(text) => {
+                let (decision, _) = input("decision", &text, ticket_bytes_max, &[])?;
+                Ok(Checked::Decide(decision))
+            }
         }
     }
 }
 
-/// A caller's JSON, compact; `kinds` lists what it may be, empty for anything.
-fn input(what: &str, text: &str, bytes_max: usize, kinds: &[Kind]) -> Result<String, Error> {
+/// A caller's JSON, compact, and how deep it nests; `kinds` lists what it may be, empty for anything.
+fn input(what: &str, text: &str, bytes_max: usize, kinds: &[Kind]) -> Result<(String, u32), Error> {
     if text.len() > bytes_max {
         return Err(Error::TooLarge(format!("{what} has {} bytes, the limit is {bytes_max}", text.len())));
     }
@@ -58,7 +75,7 @@ fn input(what: &str, text: &str, bytes_max: usize, kinds: &[Kind]) -> Result<Str
         let wanted = if kinds.contains(&Kind::String) { "a JSON string or object" } else { "a JSON object" };
         return Err(Error::Invalid(format!("{what} is not {wanted}")));
     }
-    Ok(json::compact(text))
+    Ok((json::compact(text), shape.depth))
 }
 
 impl State {
@@ -73,43 +90,22 @@ impl State {
         }
     }
 
-    /// This state with checked changes applied in their order, and whether anything was there to apply:
-    /// not so where every change was a message that is stored already.
-    pub(crate) fn with(&self, changes: &[Change], now_s: u64, settings: &Settings) -> Result<(Self, bool), Error> {
-        let mut next = self.clone();
-        let mut changed = false;
-        for change in changes {
-            match change {
-                Change::Say(message) => match history::append(&next.history, message)? {
-                    Said::Appended(history) => {
-                        next.history = history;
-                        changed = true;
-                    }
-                    Said::Known => {}
-                },
-                Change::Learn(patch) => {
-                    next.facts = json::merge_patch(&next.facts, patch);
-                    changed = true;
-                }
-                Change::Decide(decision) => {
-                    next.last_decision.clone_from(decision);
-                    changed = true;
-                }
-            }
-        }
-        if changed {
-            next.updated_at = now_s.max(self.updated_at);
-        }
-        // This state was sound, so it is the changes that are not.
-        next.check(settings).map_err(|error| match error {
-            Error::Corrupt(text) => Error::Invalid(format!("with these changes, {text}")),
-            other => other,
-        })?;
-        Ok((next, changed))
+    /// This state, checked as a whole.
+    pub(crate) fn sound(self, settings: &Settings) -> Result<Sound, Error> {
+        let entries = self.check(settings)?;
+        Ok(Sound { state: self, entries })
     }
 
-    /// Checks what is in the state: JSON of the right kind, within the limits.
-    pub(crate) fn check(&self, settings: &Settings) -> Result<(), Error> {
+    /// Checks what is in the state: JSON of the right kind, within the limits. Gives the entries of its history.
+    pub(crate) fn check(&self, settings: &Settings) -> Result<usize, Error> {
+        self.check_bytes(settings)?;
+        self.check_field("facts", &self.facts, Some(Kind::Object))?;
+        self.check_field("last_decision", &self.last_decision, None)?;
+        let entries = self.check_field("history", &self.history, Some(Kind::Array))?;
+        check_entries(entries, settings)
+    }
+
+    fn check_bytes(&self, settings: &Settings) -> Result<(), Error> {
         let bytes: usize = self.facts.len()
             + self.history.len()
             + self.last_decision.len()
@@ -121,13 +117,6 @@ impl State {
             return Err(Error::TooLarge(format!(
                 "ticket has {bytes} bytes in its six fields, the limit is {bytes_max}"
             )));
-        }
-        self.check_field("facts", &self.facts, Some(Kind::Object))?;
-        self.check_field("last_decision", &self.last_decision, None)?;
-        let entries = self.check_field("history", &self.history, Some(Kind::Array))?;
-        if entries > settings.history_entries_max as usize {
-            let entries_max = settings.history_entries_max;
-            return Err(Error::TooLarge(format!("history has {entries} entries, the limit is {entries_max}")));
         }
         Ok(())
     }
@@ -143,88 +132,113 @@ impl State {
     }
 }
 
+fn check_entries(entries: usize, settings: &Settings) -> Result<usize, Error> {
+    if entries > settings.history_entries_max as usize {
+        let entries_max = settings.history_entries_max;
+        return Err(Error::TooLarge(format!("history has {entries} entries, the limit is {entries_max}")));
+    }
+    Ok(entries)
+}
+
+/// A state that was found sound as a whole, so that of a change to it only what it changes needs a look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sound {
+    state: State,
+    /// Entries of its history.
+    entries: usize,
+}
+
+/// What changes did to a state, as far as it must be checked.
+#[derive(Default)]
+struct Done {
+    said: usize,
+    /// A message stands in the history that may be too deep for it.
+    deep: bool,
+    learnt: bool,
+    decided: bool,
+}
+
+impl Done {
+    fn changed(&self) -> bool {
+        self.said > 0 || self.learnt || self.decided
+    }
+}
+
+impl Sound {
+    /// The state of a ticket that nobody has changed.
+    pub(crate) fn new(now_s: u64) -> Self {
+        Self { state: State::new(now_s), entries: 0 }
+    }
+
+    pub(crate) fn into_state(self) -> State {
+        self.state
+    }
+
+    pub(crate) fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// This state with checked changes applied in their order, and whether anything was there to apply:
+    /// not so where every change was a message that is stored already.
+    pub(crate) fn with(mut self, changes: &[Checked], now_s: u64, settings: &Settings) -> Result<(Self, bool), Error> {
+        let done = self.apply(changes)?;
+        if done.changed() {
+            self.state.updated_at = now_s.max(self.state.updated_at);
+        }
+        self.entries += done.said;
+        // This state was sound, so it is the changes that are not.
+        self.check_after(&done, settings).map_err(|error| match error {
+            Error::Corrupt(text) => Error::Invalid(format!("with these changes, {text}")),
+            other => other,
+        })?;
+        Ok((self, done.changed()))
+    }
+
+    fn apply(&mut self, changes: &[Checked]) -> Result<Done, Error> {
+        let state = &mut self.state;
+        let mut done = Done::default();
+        for change in changes {
+            match change {
+                Checked::Say { message, depth } => match history::append(&state.history, message)? {
+                    Said::Appended(history) => {
+                        state.history = history;
+                        done.said += 1;
+                        done.deep |= *depth >= json::DEPTH_MAX;
+                    }
+                    Said::Known => {}
+                },
+                Checked::Learn(patch) => {
+                    state.facts = json::merge_patch(&state.facts, patch);
+                    done.learnt = true;
+                }
+                Checked::Decide(decision) => {
+                    state.last_decision.clone_from(decision);
+                    done.decided = true;
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    /// What [`State::check`] would find, in its order, without a look at what was known to be sound before: of
+    /// the history that is all but the depth of a new message, and a decision was checked by itself.
+    fn check_after(&self, done: &Done, settings: &Settings) -> Result<(), Error> {
+        let state = &self.state;
+        state.check_bytes(settings)?;
+        if done.learnt {
+            state.check_field("facts", &state.facts, Some(Kind::Object))?;
+        }
+        if done.deep {
+            state.check_field("history", &state.history, Some(Kind::Array))?;
+        }
+        check_entries(self.entries, settings).map(drop)
+    }
+}
+
 fn decimal_digits(number: u64) -> usize {
     number.checked_ilog10().map_or(1, |log| log as usize + 1)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SETTINGS: Settings =
-        Settings { ttl_ms: 1_800_000, message_bytes_max: 64, ticket_bytes_max: 400, history_entries_max: 3 };
-
-    fn checked(change: Change) -> Result<Change, Error> {
-        change.checked(&SETTINGS)
-    }
-
-    fn say(text: &str) -> Change {
-        checked(Change::Say(text.into())).unwrap()
-    }
-
-    #[test]
-    fn changes_apply_in_their_order_and_the_clock_never_runs_back() {
-        let old = State { updated_at: 50, ..State::new(10) };
-        let changes = [
-            say("\"a\""),
-            checked(Change::Learn("{\"x\": 1, \"y\": null}".into())).unwrap(),
-            say("{\"id\": \"m\"}"),
-            checked(Change::Decide("[ 1 ]".into())).unwrap(),
-            checked(Change::Learn("{\"x\":null,\"z\":{}}".into())).unwrap(),
-        ];
-        let (new, changed) = old.with(&changes, 40, &SETTINGS).unwrap();
-        assert!(changed);
-        assert_eq!(new.history, "[\"a\",{\"id\":\"m\"}]");
-        assert_eq!(new.facts, "{\"z\":{}}");
-        assert_eq!(new.last_decision, "[1]");
-        assert_eq!((new.created_at, new.updated_at), (10, 50));
-    }
-
-    #[test]
-    fn a_known_message_alone_changes_nothing() {
-        let (old, _) = State::new(10).with(&[say("{\"id\":\"m\"}")], 10, &SETTINGS).unwrap();
-        let (same, changed) = old.with(&[say("{\"id\":\"m\"}")], 99, &SETTINGS).unwrap();
-        assert!(!changed);
-        assert_eq!(same, old);
-        let (more, changed) = old.with(&[say("{\"id\":\"m\"}"), say("\"b\"")], 99, &SETTINGS).unwrap();
-        assert!(changed);
-        assert_eq!((more.history.as_str(), more.updated_at), ("[{\"id\":\"m\"},\"b\"]", 99));
-    }
-
-    #[test]
-    fn input_past_a_limit_or_of_the_wrong_kind_is_refused() {
-        let long = format!("\"{}\"", "x".repeat(63));
-        assert!(matches!(checked(Change::Say(long)), Err(Error::TooLarge(_))));
-        for bad in ["1", "[]", "null", "true", "", "{\"a\":1,\"a\":1}", "\"\\ud800\"", "NaN"] {
-            assert!(matches!(checked(Change::Say(bad.into())), Err(Error::Invalid(_))), "{bad}");
-        }
-        for bad in ["[]", "1", "null", "\"a\"", "{\"a\":NaN}", "{\"a\":1"] {
-            assert!(matches!(checked(Change::Learn(bad.into())), Err(Error::Invalid(_))), "{bad}");
-        }
-        assert!(matches!(checked(Change::Decide("nope".into())), Err(Error::Invalid(_))));
-        assert!(checked(Change::Decide("null".into())).is_ok());
-    }
-
-    #[test]
-    fn a_message_may_nest_as_deep_as_its_history_may() {
-        let settings = Settings { message_bytes_max: 1_000, ..SETTINGS };
-        let said = |depth: usize| {
-            let text = format!("{{\"a\":{}{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1));
-            let message = Change::Say(text).checked(&settings).unwrap();
-            State::new(0).with(&[message], 0, &settings)
-        };
-        assert!(said(63).is_ok());
-        assert!(matches!(said(64), Err(Error::Invalid(_))));
-    }
-
-    #[test]
-    fn a_state_past_a_limit_is_refused() {
-        let four: Vec<Change> = (0..4).map(|n| say(&format!("\"{n}\""))).collect();
-        assert!(matches!(State::new(0).with(&four, 0, &SETTINGS), Err(Error::TooLarge(_))));
-        let big = checked(Change::Decide(format!("\"{}\"", "x".repeat(392)))).unwrap();
-        assert!(matches!(State::new(0).with(&[big], 0, &SETTINGS), Err(Error::TooLarge(_))));
-        let exact = 400 - "{}[]1".len() - 2 - 2;
-        let fits = Change::Decide(format!("\"{}\"", "x".repeat(exact)));
-        assert!(State::new(0).with(&[fits], 0, &SETTINGS).is_ok(), "the limit itself is allowed");
-    }
-}
+#[path = "state_tests.rs"]
+mod tests;

@@ -25,6 +25,8 @@ pub(crate) struct Shape {
     pub(crate) kind: Kind,
     /// Members of the object, items of the array; 0 for anything else.
     pub(crate) entries: usize,
+    /// Levels of containers, 0 without any.
+    pub(crate) depth: u32,
 }
 
 /// Why a text is refused.
@@ -118,6 +120,7 @@ struct Scanner<'a, W> {
 struct Open {
     bits: u64,
     depth: u32,
+    deepest: u32,
 }
 
 impl Open {
@@ -127,6 +130,7 @@ impl Open {
         }
         self.bits = self.bits << 1 | u64::from(object);
         self.depth += 1;
+        self.deepest = self.deepest.max(self.depth);
         Ok(())
     }
 
@@ -143,7 +147,7 @@ impl Open {
 impl<'a, W: Watch<'a>> Scanner<'a, W> {
     fn run(mut self) -> Result<Shape, Fault> {
         let mut open = Open::default();
-        let mut shape = Shape { kind: self.kind(), entries: 0 };
+        let mut shape = Shape { kind: self.kind(), entries: 0, depth: 0 };
         loop {
             let opened = self.value(&mut open)?;
             if opened {
@@ -153,6 +157,7 @@ impl<'a, W: Watch<'a>> Scanner<'a, W> {
             loop {
                 self.skip_space();
                 if open.depth == 0 {
+                    shape.depth = open.deepest;
                     return if self.at == self.bytes.len() { Ok(shape) } else { Err(self.expected("the end")) };
                 }
                 match self.peek() {

@@ -4,20 +4,21 @@ use super::*;
 
 #[test]
 fn json_is_accepted_and_its_entries_are_counted() {
-    for (text, kind, entries) in [
-        ("{}", Kind::Object, 0),
-        (" [ ] ", Kind::Array, 0),
-        ("[1]", Kind::Array, 1),
-        ("[[1,2],[3],{\"a\":[4,5]}]", Kind::Array, 3),
-        ("{\"a\":{\"b\":1,\"c\":2},\"d\":[1,2]}", Kind::Object, 2),
-        ("\"a,b\"", Kind::String, 0),
-        ("-0.5e-7", Kind::Other, 0),
-        ("123456789012345678901234567890", Kind::Other, 0),
-        ("1e400", Kind::Other, 0),
-        ("null", Kind::Other, 0),
-        ("[\"\\ud800\", \"\\u00e9\\n\", \"é\", true, false]", Kind::Array, 5),
+    for (text, kind, entries, depth) in [
+        ("{}", Kind::Object, 0, 1),
+        (" [ ] ", Kind::Array, 0, 1),
+        ("[1]", Kind::Array, 1, 1),
+        ("[[1,2],[3],{\"a\":[4,5]}]", Kind::Array, 3, 3),
+        ("[[[]],1]", Kind::Array, 2, 3),
+        ("{\"a\":{\"b\":1,\"c\":2},\"d\":[1,2]}", Kind::Object, 2, 2),
+        ("\"a,b\"", Kind::String, 0, 0),
+        ("-0.5e-7", Kind::Other, 0, 0),
+        ("123456789012345678901234567890", Kind::Other, 0, 0),
+        ("1e400", Kind::Other, 0, 0),
+        ("null", Kind::Other, 0, 0),
+        ("[\"\\ud800\", \"\\u00e9\\n\", \"é\", true, false]", Kind::Array, 5, 1),
     ] {
-        assert_eq!(check(text), Ok(Shape { kind, entries }), "{text}");
+        assert_eq!(check(text), Ok(Shape { kind, entries, depth }), "{text}");
     }
 }
 
