@@ -1,7 +1,12 @@
 //! The engine as a component: generated bindings, converted once each way; nothing else.
 
 mod bindings {
-    wit_bindgen::generate!({ path: "../../wit", world: "engine" });
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "engine",
+        // What goes to the host is lent: a history need not be copied to be written.
+        ownership: Borrowing { duplicate_if_necessary: true },
+    });
 }
 
 use bindings::agent::tickets::{environment, key_value};
@@ -10,7 +15,7 @@ use bindings::exports::agent::tickets::tickets as wit;
 use crate::error::Error;
 use crate::merge::Side;
 use crate::operations::{Engine, Ticket};
-use crate::port::{Condition, Entry, Fields, Freshness, KeyValueError, Outcome, Page, Port, Settings};
+use crate::port::{Condition, Entry, Freshness, KeyValueError, Outcome, Page, Port, Settings};
 use crate::state::{Change, State};
 
 struct Component;
@@ -81,8 +86,14 @@ impl Port for Host {
         Ok(key_value::read(key, freshness)?.entry.map(Into::into))
     }
 
-    fn write(&self, key: &str, fields: &Fields, ttl_ms: u64, when: &Condition) -> Result<Outcome, KeyValueError> {
-        Ok(key_value::write(key, fields, ttl_ms, &when.into())?.into())
+    fn write(
+        &self,
+        key: &str,
+        fields: &[(&str, &str)],
+        ttl_ms: u64,
+        when: &Condition,
+    ) -> Result<Outcome, KeyValueError> {
+        Ok(key_value::write(key, fields, ttl_ms, when.into())?.into())
     }
 
     fn touch(&self, key: &str, ttl_ms: u64) -> Result<Outcome, KeyValueError> {
@@ -90,7 +101,7 @@ impl Port for Host {
     }
 
     fn remove(&self, key: &str, when: &Condition) -> Result<Outcome, KeyValueError> {
-        Ok(key_value::remove(key, &when.into())?.into())
+        Ok(key_value::remove(key, when.into())?.into())
     }
 
     fn scan(&self, cursor: Option<&str>, limit: u32) -> Result<Page, KeyValueError> {
@@ -187,12 +198,12 @@ impl From<Error> for wit::Error {
     }
 }
 
-impl From<&Condition> for key_value::Condition {
-    fn from(when: &Condition) -> Self {
+impl<'a> From<&'a Condition> for key_value::Condition<'a> {
+    fn from(when: &'a Condition) -> Self {
         match when {
             Condition::Absent => Self::Absent,
             Condition::Present => Self::Present,
-            Condition::At(revision) => Self::At(revision.clone()),
+            Condition::At(revision) => Self::At(revision),
         }
     }
 }

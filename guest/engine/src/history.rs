@@ -8,14 +8,14 @@ use crate::json;
 /// What became of a message that was said.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Said {
-    /// The history with the message at its end.
-    Appended(String),
+    /// It is at the end of the history.
+    Appended,
     /// A message of that id and that JSON is there already.
     Known,
 }
 
 /// Appends a compact message (a JSON string or object) to a valid history.
-pub(crate) fn append(history: &str, message: &str) -> Result<Said, Error> {
+pub(crate) fn append(history: &mut String, message: &str) -> Result<Said, Error> {
     if let Some(id) = message_id(message)
         && let Some(known) = find(history, &id)
     {
@@ -27,20 +27,23 @@ pub(crate) fn append(history: &str, message: &str) -> Result<Said, Error> {
             crate::ticket_id::excerpt(&String::from_utf8_lossy(&id))
         )));
     }
-    Ok(Said::Appended(push(history, message)))
+    push(history, message);
+    Ok(Said::Appended)
 }
 
-/// The history with one more item; the bytes of the others stay.
-pub(crate) fn push(history: &str, item: &str) -> String {
-    let (items, _) = history.rsplit_once(']').unwrap_or((history, ""));
-    let mut out = String::with_capacity(items.len() + item.len() + 2);
-    out.push_str(items);
-    if !items.trim_end().ends_with('[') {
-        out.push(',');
+/// Puts one more item at the end of a valid history; the bytes of the others stay.
+pub(crate) fn push(history: &mut String, item: &str) {
+    history.truncate(history.rfind(']').unwrap_or(history.len()));
+    if !history.trim_end().ends_with('[') {
+        history.push(',');
     }
-    out.push_str(item);
-    out.push(']');
-    out
+    history.push_str(item);
+    history.push(']');
+}
+
+/// Bytes that [`push`] adds at most for an item of so many.
+pub(crate) fn pushed_bytes(item: &str) -> usize {
+    item.len() + ",".len()
 }
 
 /// The message with this id, if the history holds one.
@@ -63,10 +66,9 @@ mod tests {
     use super::*;
 
     fn appended(history: &str, message: &str) -> String {
-        match append(history, message).unwrap() {
-            Said::Appended(history) => history,
-            Said::Known => panic!("known: {message}"),
-        }
+        let mut history = history.to_owned();
+        assert_eq!(append(&mut history, message).unwrap(), Said::Appended, "{message}");
+        history
     }
 
     #[test]
@@ -80,9 +82,9 @@ mod tests {
 
     #[test]
     fn a_message_with_an_id_is_stored_once() {
-        let history = "[{\"id\": \"m1\", \"text\": \"h\\u00e9\"}, \"m1\"]";
-        assert_eq!(append(history, "{\"text\":\"hé\",\"id\":\"m1\"}").unwrap(), Said::Known);
-        assert!(matches!(append(history, "{\"id\":\"m1\",\"text\":\"other\"}"), Err(Error::Invalid(_))));
+        let mut history = "[{\"id\": \"m1\", \"text\": \"h\\u00e9\"}, \"m1\"]".to_owned();
+        assert_eq!(append(&mut history, "{\"text\":\"hé\",\"id\":\"m1\"}").unwrap(), Said::Known);
+        assert!(matches!(append(&mut history, "{\"id\":\"m1\",\"text\":\"other\"}"), Err(Error::Invalid(_))));
         assert_eq!(appended("[\"m2\"]", "{\"id\":\"m2\"}"), "[\"m2\",{\"id\":\"m2\"}]");
     }
 

@@ -83,7 +83,7 @@ fn append_new(theirs: &str, said: &[&str]) -> (String, bool) {
     let mut complete = true;
     for message in said {
         match history::message_id(message).and_then(|id| known.get(&id)) {
-            None => merged = history::push(&merged, message),
+            None => history::push(&mut merged, message),
             Some(there) => complete &= json::same(there, message),
         }
     }

@@ -106,7 +106,7 @@ impl<P: Port> Engine<P> {
     /// See `tickets.snapshot`.
     pub fn snapshot(&self, id: String) -> Result<String, Error> {
         let ticket = self.get(id)?;
-        snapshot::write(&TicketId::parse(ticket.id)?, ticket.state)
+        snapshot::write(&TicketId::parse(ticket.id)?, &ticket.state)
     }
 
     /// See `tickets.rollback`.
@@ -123,10 +123,8 @@ impl<P: Port> Engine<P> {
             ))),
             _ => Ok(()),
         };
-        let fields = record::encode(state.clone());
-        let outcome =
-            self.replace(&id, at, same_life, |key, when| self.port.write(key, &fields, self.settings.ttl_ms, when))?;
-        Ok(written(id.clone(), state.clone(), outcome))
+        let outcome = self.replace(&id, at, same_life, |key, when| self.write(key, &state, when))?;
+        Ok(written(id, state, outcome))
     }
 
     /// See `tickets.restore`.
@@ -177,8 +175,7 @@ impl<P: Port> Engine<P> {
                 Ok((state, _, revision)) => (state, revision),
                 Err(error) => return Err(error),
             };
-            let fields = record::encode(state.clone());
-            let outcome = self.port.write(&key, &fields, self.settings.ttl_ms, &Condition::At(revision))?;
+            let outcome = self.write(&key, &state, &Condition::At(revision))?;
             if outcome.applied {
                 return Ok(written(id, state, outcome));
             }
@@ -256,9 +253,12 @@ impl<P: Port> Engine<P> {
         }
     }
 
+    fn write(&self, key: &str, state: &State, when: &Condition) -> Result<Outcome, KeyValueError> {
+        record::encode(state, |fields| self.port.write(key, &fields, self.settings.ttl_ms, when))
+    }
+
     fn write_new(&self, id: TicketId, state: State) -> Result<Ticket, Error> {
-        let fields = record::encode(state.clone());
-        let outcome = self.port.write(&id.key(), &fields, self.settings.ttl_ms, &Condition::Absent)?;
+        let outcome = self.write(&id.key(), &state, &Condition::Absent)?;
         if outcome.applied {
             return Ok(written(id, state, outcome));
         }

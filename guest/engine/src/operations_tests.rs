@@ -67,8 +67,14 @@ impl Port for &Fake {
         Ok(self.entries.borrow().get(key).cloned())
     }
 
-    fn write(&self, key: &str, fields: &Fields, _ttl_ms: u64, when: &Condition) -> Result<Outcome, KeyValueError> {
-        Ok(self.change(key, when, Some(fields)))
+    fn write(
+        &self,
+        key: &str,
+        fields: &[(&str, &str)],
+        _ttl_ms: u64,
+        when: &Condition,
+    ) -> Result<Outcome, KeyValueError> {
+        Ok(self.change(key, when, Some(&owned(fields))))
     }
 
     fn touch(&self, key: &str, _ttl_ms: u64) -> Result<Outcome, KeyValueError> {
@@ -106,7 +112,11 @@ fn say(text: &str) -> Vec<Change> {
 }
 
 fn record(history: &str) -> Fields {
-    record::encode(State { history: history.into(), ..State::new(50) })
+    record::encode(&State { history: history.into(), ..State::new(50) }, |fields| owned(&fields))
+}
+
+fn owned(fields: &[(&str, &str)]) -> Fields {
+    fields.iter().map(|&(name, text)| (name.to_owned(), text.to_owned())).collect()
 }
 
 #[test]

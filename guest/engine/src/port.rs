@@ -91,7 +91,13 @@ pub trait Port {
     /// Reads an entry.
     fn read(&self, key: &str, freshness: Freshness) -> Result<Option<Entry>, KeyValueError>;
     /// Makes `fields` the whole entry, if `when` holds.
-    fn write(&self, key: &str, fields: &Fields, ttl_ms: u64, when: &Condition) -> Result<Outcome, KeyValueError>;
+    fn write(
+        &self,
+        key: &str,
+        fields: &[(&str, &str)],
+        ttl_ms: u64,
+        when: &Condition,
+    ) -> Result<Outcome, KeyValueError>;
     /// Moves the deadline, if there is an entry.
     fn touch(&self, key: &str, ttl_ms: u64) -> Result<Outcome, KeyValueError>;
     /// Removes the entry, if `when` holds.

@@ -23,10 +23,10 @@ const ESCAPED_BYTES_MAX: u64 = 2;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Form {
+struct Form<T> {
     ticket_snapshot: u32,
-    id: String,
-    fields: [String; 6],
+    id: T,
+    fields: [T; 6],
     sha256: String,
 }
 
@@ -37,12 +37,12 @@ struct Head {
 }
 
 /// The snapshot of a ticket.
-pub(crate) fn write(id: &TicketId, state: State) -> Result<String, Error> {
-    let mut texts = record::encode(state).into_iter().map(|(_, text)| text);
-    let fields = [(); 6].map(|()| texts.next().unwrap_or_default());
-    let sha256 = digest(id.as_str(), &fields);
-    let form = Form { ticket_snapshot: FORMAT, id: id.as_str().to_owned(), fields, sha256 };
-    serde_json::to_string(&form).map_err(|error| Error::Invalid(format!("snapshot cannot be written: {error}")))
+pub(crate) fn write(id: &TicketId, state: &State) -> Result<String, Error> {
+    let written = record::encode(state, |fields| {
+        let (id, fields) = (id.as_str(), fields.map(|(_, text)| text));
+        serde_json::to_string(&Form { ticket_snapshot: FORMAT, id, fields, sha256: digest(id, fields) })
+    });
+    written.map_err(|error| Error::Invalid(format!("snapshot cannot be written: {error}")))
 }
 
 /// The ticket of a snapshot: undamaged, of a schema this engine knows, within the limits.
@@ -56,8 +56,8 @@ pub(crate) fn read(snapshot: &str, settings: &Settings) -> Result<(TicketId, Sta
     if format != FORMAT {
         return Err(Error::Invalid(format!("snapshot has format {format}, this engine reads {FORMAT}")));
     }
-    let form: Form = serde_json::from_str(snapshot).map_err(damaged)?;
-    if digest(&form.id, &form.fields) != form.sha256 {
+    let form: Form<String> = serde_json::from_str(snapshot).map_err(damaged)?;
+    if digest(&form.id, form.fields.each_ref().map(String::as_str)) != form.sha256 {
         return Err(Error::Invalid("snapshot was edited: its digest does not fit its text".into()));
     }
     let id = TicketId::parse(form.id)?;
@@ -69,9 +69,9 @@ pub(crate) fn read(snapshot: &str, settings: &Settings) -> Result<(TicketId, Sta
 }
 
 /// SHA-256 over the texts, each after its length, so that nothing can move from one to the next.
-fn digest(id: &str, fields: &[String; 6]) -> String {
+fn digest(id: &str, fields: [&str; 6]) -> String {
     let mut hash = Sha256::new();
-    for text in std::iter::once(id).chain(fields.iter().map(String::as_str)) {
+    for text in std::iter::once(id).chain(fields) {
         hash.update((text.len() as u64).to_be_bytes());
         hash.update(text);
     }
@@ -105,14 +105,14 @@ mod tests {
 
     #[test]
     fn a_snapshot_brings_every_byte_back() {
-        let text = write(&id(), state()).unwrap();
+        let text = write(&id(), &state()).unwrap();
         assert!(!text.contains('\n'));
         assert_eq!(read(&text, &SETTINGS).unwrap(), (id(), state()));
     }
 
     #[test]
     fn a_snapshot_that_was_cut_or_edited_anywhere_is_refused() {
-        let text = write(&id(), state()).unwrap();
+        let text = write(&id(), &state()).unwrap();
         for end in (0..text.len()).filter(|&end| text.is_char_boundary(end)) {
             assert!(matches!(read(&text[..end], &SETTINGS), Err(Error::Invalid(_))), "cut at {end}");
         }
@@ -127,15 +127,15 @@ mod tests {
     #[test]
     fn a_snapshot_past_the_limits_is_too_large() {
         let big = State { last_decision: format!("\"{}\"", "x".repeat(500)), ..state() };
-        let text = write(&id(), big).unwrap();
+        let text = write(&id(), &big).unwrap();
         assert!(matches!(read(&text, &SETTINGS), Err(Error::TooLarge(_))));
         assert!(matches!(read(&" ".repeat(10_000), &SETTINGS), Err(Error::TooLarge(_))));
     }
 
     #[test]
     fn a_snapshot_of_a_newer_schema_is_told_apart() {
-        let fields = ["{}", "[]", "{}", "1", "2", "2"].map(String::from);
-        let form = Form { ticket_snapshot: FORMAT, id: "t".into(), sha256: digest("t", &fields), fields };
+        let fields = ["{}", "[]", "{}", "1", "2", "2"];
+        let form = Form { ticket_snapshot: FORMAT, id: "t", fields, sha256: digest("t", fields) };
         let text = serde_json::to_string(&form).unwrap();
         assert!(matches!(read(&text, &SETTINGS), Err(Error::UnsupportedVersion(_))));
     }

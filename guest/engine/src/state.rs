@@ -42,6 +42,16 @@ pub(crate) enum Checked {
     Decide(String),
 }
 
+impl Checked {
+    /// Bytes that it adds to a history at most.
+    fn said_bytes(&self) -> usize {
+        match self {
+            Self::Say { message, .. } => history::pushed_bytes(message),
+            Self::Learn(_) | Self::Decide(_) => 0,
+        }
+    }
+}
+
 impl Change {
     /// Checks a change by itself, once, before any store is asked.
     pub(crate) fn checked(self, settings: &Settings) -> Result<Checked, Error> {
@@ -197,11 +207,11 @@ impl Sound {
     fn apply(&mut self, changes: &[Checked]) -> Result<Done, Error> {
         let state = &mut self.state;
         let mut done = Done::default();
+        state.history.reserve_exact(changes.iter().map(Checked::said_bytes).sum());
         for change in changes {
             match change {
-                Checked::Say { message, depth } => match history::append(&state.history, message)? {
-                    Said::Appended(history) => {
-                        state.history = history;
+                Checked::Say { message, depth } => match history::append(&mut state.history, message)? {
+                    Said::Appended => {
                         done.said += 1;
                         done.deep |= *depth >= json::DEPTH_MAX;
                     }

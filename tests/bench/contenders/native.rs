@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
-use ticket_engine::{
-    Change, Condition, Engine, Entry, Fields, Freshness, KeyValueError, Outcome, Page, Port, Settings,
-};
+use ticket_engine::{Change, Condition, Engine, Entry, Freshness, KeyValueError, Outcome, Page, Port, Settings};
 use ticket_host::clock::{Clock, SystemClock};
 use ticket_host::store::{self, Key, MemoryStore, Revision, Store};
 
@@ -85,14 +83,21 @@ impl Port for Lent {
         found.map(|found| found.map(entry)).map_err(|e| error(&e))
     }
 
-    fn write(&self, name: &str, fields: &Fields, ttl_ms: u64, when: &Condition) -> Result<Outcome, KeyValueError> {
+    fn write(
+        &self,
+        name: &str,
+        fields: &[(&str, &str)],
+        ttl_ms: u64,
+        when: &Condition,
+    ) -> Result<Outcome, KeyValueError> {
         let key = key(name);
+        let fields = fields.iter().map(|&(name, text)| (name.to_owned(), text.to_owned())).collect();
         let when = match when {
             Condition::Absent => store::Condition::Absent,
             Condition::Present => store::Condition::Present,
             Condition::At(text) => store::Condition::At(revision(text)),
         };
-        match at_once(self.store.write(&key, fields.clone(), ttl_ms, &when)).map_err(|e| error(&e))? {
+        match at_once(self.store.write(&key, fields, ttl_ms, &when)).map_err(|e| error(&e))? {
             store::Outcome::Written { revision, expires_at_ms } => {
                 let revision = Some(revision.as_str().to_owned());
                 Ok(Outcome { applied: true, revision, expires_at_ms, current: None })
