@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Range;
 
 use super::parts::text_of;
 
@@ -67,10 +68,10 @@ pub(crate) fn check_strict(text: &str) -> Result<Shape, Fault> {
 trait Watch<'a> {
     fn open(&mut self) {}
     fn close(&mut self) {}
-    fn key(&mut self, _token: &'a str, _at: usize) -> Result<(), Fault> {
+    fn key(&mut self, _text: &'a str, _token: Range<usize>) -> Result<(), Fault> {
         Ok(())
     }
-    fn string(&mut self, _token: &'a str, _at: usize) -> Result<(), Fault> {
+    fn string(&mut self, _text: &'a str, _token: Range<usize>) -> Result<(), Fault> {
         Ok(())
     }
 }
@@ -93,13 +94,16 @@ impl<'a> Watch<'a> for Strict<'a> {
         self.keys.pop();
     }
 
-    fn key(&mut self, token: &'a str, at: usize) -> Result<(), Fault> {
-        self.string(token, at)?;
-        let new = self.keys.last_mut().is_none_or(|keys| keys.insert(text_of(token)));
+    fn key(&mut self, text: &'a str, token: Range<usize>) -> Result<(), Fault> {
+        self.string(text, token.clone())?;
+        let at = token.start;
+        let new = self.keys.last_mut().is_none_or(|keys| keys.insert(text_of(&text[token])));
         if new { Ok(()) } else { Err(Fault::DuplicateKey(at)) }
     }
 
-    fn string(&mut self, token: &'a str, at: usize) -> Result<(), Fault> {
+    fn string(&mut self, text: &'a str, token: Range<usize>) -> Result<(), Fault> {
+        let at = token.start;
+        let token = &text[token];
         // Escapes are well formed by now, so that only half a pair can fail to become text.
         if token.contains("\\u") && serde_json::from_str::<String>(token).is_err() {
             return Err(Fault::LoneSurrogate(at));
@@ -199,8 +203,8 @@ impl<'a, W: Watch<'a>> Scanner<'a, W> {
             }
             Some(b'"') => {
                 let at = self.at;
-                let token = self.string()?;
-                self.watch.string(token, at).map(|()| false)
+                self.string()?;
+                self.watch.string(self.text, at..self.at).map(|()| false)
             }
             Some(b'-' | b'0'..=b'9') => self.number().map(|()| false),
             Some(b't') => self.word("true").map(|()| false),
@@ -222,8 +226,8 @@ impl<'a, W: Watch<'a>> Scanner<'a, W> {
             return Err(self.expected("a key in quotes"));
         }
         let at = self.at;
-        let token = self.string()?;
-        self.watch.key(token, at)?;
+        self.string()?;
+        self.watch.key(self.text, at..self.at)?;
         self.skip_space();
         if self.peek() != Some(b':') {
             return Err(self.expected("`:`"));
@@ -232,20 +236,31 @@ impl<'a, W: Watch<'a>> Scanner<'a, W> {
         Ok(())
     }
 
-    fn string(&mut self) -> Result<&'a str, Fault> {
-        let from = self.at;
-        self.at += 1;
+    /// Passes a string; most have no escape.
+    #[inline]
+    fn string(&mut self) -> Result<(), Fault> {
+        self.at = plain_until(self.bytes, self.at + 1);
+        if self.peek() == Some(b'"') {
+            self.at += 1;
+            return Ok(());
+        }
+        self.string_from_escape()
+    }
+
+    /// Passes the rest of a string from its first escape on.
+    #[inline(never)]
+    fn string_from_escape(&mut self) -> Result<(), Fault> {
         loop {
-            self.at = plain_until(self.bytes, self.at);
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(&self.text[from..self.at]);
+                    return Ok(());
                 }
                 Some(b'\\') => self.escape()?,
                 Some(_) => return Err(self.expected("an escape for a control character")),
                 None => return Err(self.expected("the end of a string")),
             }
+            self.at = plain_until(self.bytes, self.at);
         }
     }
 
@@ -326,24 +341,28 @@ impl<'a, W: Watch<'a>> Scanner<'a, W> {
 
 /// The first byte from `at` on that is no plain character of a string: a quote, a backslash, a control
 /// character, or the end. Eight bytes a step: strings are most of every ticket.
-fn plain_until(bytes: &[u8], mut at: usize) -> usize {
+#[inline]
+fn plain_until(bytes: &[u8], at: usize) -> usize {
+    let mut rest = bytes.get(at..).unwrap_or_default();
+    while let Some((word, after)) = rest.split_first_chunk() {
+        let found = not_plain(u64::from_le_bytes(*word));
+        if found != 0 {
+            return bytes.len() - rest.len() + found.trailing_zeros() as usize / 8;
+        }
+        rest = after;
+    }
+    let plain = rest.iter().take_while(|&&byte| byte >= 0x20 && byte != b'"' && byte != b'\\').count();
+    bytes.len() - rest.len() + plain
+}
+
+/// The high bit of every byte that is no plain character of a string; perhaps of more after the first.
+fn not_plain(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 255;
     const HIGHS: u64 = ONES << 7;
-    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGHS;
-    while let Some(chunk) = bytes.get(at..at + 8).and_then(|chunk| <[u8; 8]>::try_from(chunk).ok()) {
-        let word = u64::from_le_bytes(chunk);
-        let quote = below(word ^ (ONES * u64::from(b'"')), 1);
-        let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
-        let found = quote | backslash | below(word, 0x20);
-        if found != 0 {
-            return at + found.trailing_zeros() as usize / 8;
-        }
-        at += 8;
-    }
-    while bytes.get(at).is_some_and(|&byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
-        at += 1;
-    }
-    at
+    // With one bit flipped, the quote stands right behind the control characters.
+    let quote_or_control = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
+    let backslash = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
+    (quote_or_control | backslash) & !word & HIGHS
 }
 
 /// Where the string that begins at `at` of a valid text ends.

@@ -107,3 +107,37 @@ fn the_fast_path_stops_where_the_slow_one_does() {
         }
     }
 }
+
+#[test]
+fn every_byte_is_told_apart_at_every_place_of_a_word() {
+    for filler in [b'a', b' ', b'#', b'[', b']', 0x7f, 0x80, 0xa0, 0xa2, 0xdc, 0xff] {
+        for byte in 0..=u8::MAX {
+            let plain = byte >= 0x20 && byte != b'"' && byte != b'\\';
+            for (place, from) in (0..24).flat_map(|place| [0, 1, place].map(|from| (place, from.min(place)))) {
+                let mut bytes = [filler; 24];
+                bytes[place] = byte;
+                let end = if plain { bytes.len() } else { place };
+                assert_eq!(plain_until(&bytes, from), end, "{byte:#x} at {place} among {filler:#x}");
+            }
+        }
+    }
+    assert_eq!(plain_until(b"abc", 3), 3);
+    assert_eq!(plain_until(b"abc", 4), 3, "after the last byte is the end");
+}
+
+#[test]
+fn strings_end_where_a_slow_look_says_and_faults_name_their_byte() {
+    for before in 0..20 {
+        let plain = "x".repeat(before);
+        for escape in ["\\\"", "\\\\", "\\u00e9", "\\n"] {
+            let text = format!("\"{plain}{escape}{plain}\"");
+            assert!(check(&text).is_ok() && check_strict(&text).is_ok(), "{text}");
+            assert_eq!(after_string(format!("{text},1").as_bytes(), 0), text.len(), "{text}");
+            assert_eq!(check(&text[..text.len() - 1]), Err(Fault::Syntax("the end of a string", text.len() - 1)));
+        }
+        let control = format!("\"{plain}\n\"");
+        assert_eq!(check(&control), Err(Fault::Syntax("an escape for a control character", before + 1)));
+        let unknown = format!("\"{plain}\\x\"");
+        assert_eq!(check(&unknown), Err(Fault::Syntax("an escape that JSON knows", before + 2)));
+    }
+}
