@@ -5,6 +5,9 @@ use std::borrow::Cow;
 use crate::error::Error;
 use crate::json;
 
+/// The key of a message's id.
+const ID: &[u8] = b"id";
+
 /// What became of a message that was said.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Said {
@@ -48,17 +51,18 @@ pub(crate) fn pushed_bytes(item: &str) -> usize {
 
 /// The message with this id, if the history holds one.
 pub(crate) fn find<'a>(history: &'a str, id: &[u8]) -> Option<&'a str> {
-    json::items(history)?.into_iter().find(|item| message_id(item).is_some_and(|known| known.as_ref() == id))
+    let mut identified = json::items_with(history, ID);
+    identified.find(|(_, value)| text_id(value).is_some_and(|known| known.as_ref() == id)).map(|(message, _)| message)
 }
 
 /// The string under `id` of a message that is an object.
 pub(crate) fn message_id(message: &str) -> Option<Cow<'_, [u8]>> {
-    if !message.starts_with('{') {
-        return None;
-    }
-    let members = json::members(message)?;
-    let id = members.into_iter().rev().find(|member| json::text_of(member.key).as_ref() == b"id")?.value;
-    id.starts_with('"').then(|| json::text_of(id))
+    text_id(json::member(message, ID)?)
+}
+
+/// Only a string is an id.
+fn text_id(value: &str) -> Option<Cow<'_, [u8]>> {
+    value.starts_with('"').then(|| json::text_of(value))
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! JSON as text: checked in one pass, cut and spliced where it stands, never rebuilt.
 //!
-//! serde_json does the parsing of parts (raw values); what it does not offer is here: a depth limit that
-//! also holds for skipped text, duplicate keys and lone surrogates refused, entries counted on the way.
+//! serde_json says what a string with escapes says; what it does not offer is here: a depth limit that also
+//! holds for skipped text, duplicate keys and lone surrogates refused, entries counted on the way, and parts
+//! without a second check of what was checked.
 
 mod parts;
 mod patch;
 mod scan;
+mod strings;
 
-pub(crate) use parts::{Member, by_key, items, members, same, text_of};
+pub(crate) use parts::{Member, by_key, items, items_with, member, same, text_of};
 pub(crate) use patch::{Edit, New, edit, merge_patch};
 pub(crate) use scan::{DEPTH_MAX, Kind, check, check_strict};
 
@@ -19,7 +21,7 @@ pub(crate) fn compact(text: &str) -> String {
     let mut at = 0;
     while at < bytes.len() {
         match bytes[at] {
-            b'"' => at = scan::after_string(bytes, at),
+            b'"' => at = strings::after_string(bytes, at),
             b' ' | b'\t' | b'\r' | b'\n' => {
                 out.push_str(&text[from..at]);
                 at += 1;

@@ -67,8 +67,8 @@ fn ours_after<'a>(base: &State, ours: &'a State) -> Option<Vec<&'a str>> {
     if ours.updated_at < base.updated_at {
         return None;
     }
-    let before = json::items(&base.history)?;
-    let mut after = json::items(&ours.history)?;
+    let before: Vec<_> = json::items(&base.history)?.collect();
+    let mut after: Vec<_> = json::items(&ours.history)?.collect();
     let continues = after.len() >= before.len() && before.iter().zip(&after).all(|(one, other)| json::same(one, other));
     continues.then(|| after.split_off(before.len()))
 }
@@ -76,9 +76,8 @@ fn ours_after<'a>(base: &State, ours: &'a State) -> Option<Vec<&'a str>> {
 /// Their history and our messages after it, and whether it holds all of ours: a message whose id is there
 /// already is there once, and where its content differs, theirs stays.
 fn append_new(theirs: &str, said: &[&str]) -> (String, bool) {
-    let items = json::items(theirs).unwrap_or_default();
-    let known: BTreeMap<_, &str> =
-        items.into_iter().filter_map(|item| history::message_id(item).map(|id| (id, item))).collect();
+    let items = json::items(theirs).into_iter().flatten();
+    let known: BTreeMap<_, &str> = items.filter_map(|item| history::message_id(item).map(|id| (id, item))).collect();
     let mut merged = theirs.to_owned();
     let mut complete = true;
     for message in said {

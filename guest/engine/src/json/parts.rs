@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use serde::de::{Deserializer, Visitor};
+
+use super::strings::after_string;
 
 /// One member of an object: the key's token, quotes and all, and the value's text.
 #[derive(Clone, Copy, Debug)]
@@ -15,38 +16,113 @@ pub(crate) struct Member<'a> {
 }
 
 /// The items of an array, none for anything else.
-pub(crate) fn items(text: &str) -> Option<Vec<&str>> {
-    let items: Vec<&RawValue> = serde_json::from_str(text).ok()?;
-    Some(items.into_iter().map(RawValue::get).collect())
+pub(crate) fn items(text: &str) -> Option<impl Iterator<Item = &str>> {
+    let mut walk = Walk::into(text, b'[')?;
+    Some(std::iter::from_fn(move || walk.next()))
 }
 
 /// The members of an object in their order, none for anything else.
-pub(crate) fn members(text: &str) -> Option<Vec<Member<'_>>> {
-    serde_json::from_str::<Members<'_>>(text).ok().map(|members| members.0)
+pub(crate) fn members(text: &str) -> Option<impl Iterator<Item = Member<'_>>> {
+    let mut walk = Walk::into(text, b'{')?;
+    Some(std::iter::from_fn(move || Some(Member { key: walk.next()?, value: walk.next()? })))
 }
 
-struct Members<'a>(Vec<Member<'a>>);
+/// What stands under `key` in an object; none for anything else.
+pub(crate) fn member<'a>(text: &'a str, key: &[u8]) -> Option<&'a str> {
+    Walk::into(text, b'{')?.last_under(key)
+}
 
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Walk;
-        impl<'de> Visitor<'de> for Walk {
-            type Value = Vec<Member<'de>>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
+/// Those items of an array that are objects with this key, each with what stands under it.
+pub(crate) fn items_with<'a>(text: &'a str, key: &[u8]) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let mut walk = Walk::into(text, b'[');
+    std::iter::from_fn(move || {
+        let walk = walk.as_mut()?;
+        loop {
+            let from = walk.skip_to_value();
+            if text.as_bytes().get(from) != Some(&b'{') {
+                walk.next()?;
+                continue;
             }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::with_capacity(map.size_hint().unwrap_or(0));
-                while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-                    members.push(Member { key: key.get(), value: value.get() });
-                }
-                Ok(members)
+            // One walk both finds the key and passes the item.
+            let mut inner = Walk { text, at: from + 1 };
+            let value = inner.last_under(key);
+            walk.at = inner.at + 1;
+            if let Some(value) = value {
+                return Some((&text[from..walk.at], value));
             }
         }
-        deserializer.deserialize_map(Walk).map(Members)
+    })
+}
+
+/// A walk over the values of one container of a valid text; a key counts as a value.
+struct Walk<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Walk<'a> {
+    /// Behind the bracket, where the text is a container of that kind.
+    fn into(text: &'a str, bracket: u8) -> Option<Self> {
+        let at = text.bytes().position(|byte| !is_space(byte))?;
+        (text.as_bytes()[at] == bracket).then_some(Self { text, at: at + 1 })
     }
+
+    fn skip_to_value(&mut self) -> usize {
+        let between = |&byte: &u8| is_space(byte) || matches!(byte, b',' | b':');
+        while self.text.as_bytes().get(self.at).is_some_and(between) {
+            self.at += 1;
+        }
+        self.at
+    }
+
+    /// What stands under `key` in the rest of an object, which it walks to its end; of a key that stands twice,
+    /// the last.
+    fn last_under(&mut self, key: &[u8]) -> Option<&'a str> {
+        let mut found = None;
+        while let Some(token) = self.next() {
+            let value = self.next()?;
+            if says(token, key) {
+                found = Some(value);
+            }
+        }
+        found
+    }
+
+    fn next(&mut self) -> Option<&'a str> {
+        let from = self.skip_to_value();
+        let bytes = self.text.as_bytes();
+        self.at = match bytes.get(from)? {
+            b'}' | b']' => return None,
+            b'"' => after_string(bytes, from),
+            b'{' | b'[' => after_container(bytes, from),
+            _ => from + bytes[from..].iter().take_while(|&&byte| !ends_scalar(byte)).count(),
+        };
+        Some(&self.text[from..self.at])
+    }
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+fn ends_scalar(byte: u8) -> bool {
+    is_space(byte) || matches!(byte, b',' | b']' | b'}')
+}
+
+/// Where the container that begins at `at` of a valid text ends.
+#[inline(never)]
+fn after_container(bytes: &[u8], mut at: usize) -> usize {
+    let mut open = 0_usize;
+    while let Some(byte) = bytes.get(at) {
+        at = if *byte == b'"' { after_string(bytes, at) } else { at + 1 };
+        match byte {
+            b'{' | b'[' => open += 1,
+            b'}' | b']' if open == 1 => return at,
+            b'}' | b']' => open -= 1,
+            _ => {}
+        }
+    }
+    at
 }
 
 /// What a string token says, as bytes: stored text may hold half a surrogate pair, which no `str` can.
@@ -63,13 +139,24 @@ pub(crate) fn text_of(token: &str) -> Cow<'_, [u8]> {
             Ok(bytes.to_vec())
         }
     }
-    let plain = token.get(1..token.len().saturating_sub(1)).unwrap_or_default();
+    let plain = inside(token);
     if !plain.contains('\\') {
         return Cow::Borrowed(plain.as_bytes());
     }
     serde_json::Deserializer::from_str(token)
         .deserialize_bytes(Text)
         .map_or(Cow::Borrowed(token.as_bytes()), Cow::Owned)
+}
+
+/// What stands between the quotes of a string token.
+fn inside(token: &str) -> &str {
+    token.get(1..token.len().saturating_sub(1)).unwrap_or_default()
+}
+
+/// Whether a string token says this; without an escape it does so byte for byte.
+fn says(token: &str, text: &[u8]) -> bool {
+    let plain = inside(token).as_bytes();
+    plain == text || (plain.contains(&b'\\') && text_of(token).as_ref() == text)
 }
 
 /// Whether two valid texts say the same: strings by what they say, numbers by how they are written, objects
@@ -82,9 +169,13 @@ pub(crate) fn same(left: &str, right: &str) -> bool {
     match (left.as_bytes().first(), right.as_bytes().first()) {
         (Some(b'"'), Some(b'"')) => text_of(left) == text_of(right),
         (Some(b'['), Some(b'[')) => match (items(left), items(right)) {
-            (Some(left), Some(right)) => {
-                left.len() == right.len() && left.into_iter().zip(right).all(|(left, right)| same(left, right))
-            }
+            (Some(mut left), Some(mut right)) => loop {
+                match (left.next(), right.next()) {
+                    (None, None) => return true,
+                    (Some(left), Some(right)) if same(left, right) => {}
+                    _ => return false,
+                }
+            },
             _ => false,
         },
         (Some(b'{'), Some(b'{')) => match (by_key(left), by_key(right)) {
@@ -100,21 +191,57 @@ pub(crate) fn same(left: &str, right: &str) -> bool {
 
 /// The members of an object by what their keys say; of a key that stands twice, the last, as Python has it.
 pub(crate) fn by_key(text: &str) -> Option<BTreeMap<Cow<'_, [u8]>, Member<'_>>> {
-    Some(members(text)?.into_iter().map(|member| (text_of(member.key), member)).collect())
+    Some(members(text)?.map(|member| (text_of(member.key), member)).collect())
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::value::RawValue;
+
     use super::*;
 
     #[test]
     fn parts_are_slices_of_the_text() {
-        assert_eq!(items(" [ 1.0 , {\"a\": 2}, \"x\" ] ").unwrap(), ["1.0", "{\"a\": 2}", "\"x\""]);
+        let listed = |text| Some(items(text)?.collect::<Vec<_>>());
+        assert_eq!(listed(" [ 1.0 , {\"a\": 2}, \"x\" ] ").unwrap(), ["1.0", "{\"a\": 2}", "\"x\""]);
         let text = "{\"a\\u0062\" : 18446744073709551616, \"\\ud800\":[ ]}";
-        let members = members(text).unwrap();
+        let members: Vec<_> = members(text).unwrap().collect();
         assert_eq!((members[0].key, members[0].value), ("\"a\\u0062\"", "18446744073709551616"));
         assert_eq!((members[1].key, members[1].value), ("\"\\ud800\"", "[ ]"));
         assert!(items("{}").is_none() && super::members("[]").is_none());
+    }
+
+    #[test]
+    fn items_and_members_are_what_serde_json_finds() {
+        let spaces = ["", " ", "\n\t", "\r  "];
+        let parts = [
+            "1",
+            "-0.5e+7",
+            "null",
+            "\"\"",
+            "\"a,b]}\\\\\"",
+            "\"\\\"[\"",
+            "[]",
+            "{ }",
+            "[[1],{\"a\":\"]\"}]",
+            "\"é\\ud800\"",
+        ];
+        for (n, first) in parts.into_iter().enumerate() {
+            for (m, second) in parts.into_iter().enumerate() {
+                let [s, t] = [spaces[n % 4], spaces[(n + m) % 4]];
+                let list = format!("{s}[{t}{first}{s},{t}{second}{s}]{t}");
+                let raw: Vec<&RawValue> = serde_json::from_str(&list).unwrap();
+                assert!(items(&list).unwrap().eq(raw.into_iter().map(RawValue::get)), "{list}");
+                let object = format!("{s}{{{t}\"id\"{s}:{t}{first}{s},{t}\"\\u0069d\":{s}{second}{t}}}{s}");
+                let values: Vec<_> = members(&object).unwrap().map(|member| member.value).collect();
+                assert_eq!(values, [first, second], "{object}");
+                assert_eq!(member(&object, b"id"), Some(second), "of a key that stands twice the last counts");
+                let (inner, list) = (object.trim(), format!("{s}[{first},{object},{{}},{object}]"));
+                assert!(items_with(&list, b"id").eq([(inner, second); 2]), "{list}");
+            }
+        }
+        assert_eq!(items_with("{}", b"id").next(), None);
+        assert_eq!(member("[\"id\",1]", b"id"), None);
     }
 
     #[test]

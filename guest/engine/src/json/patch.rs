@@ -28,7 +28,6 @@ pub(crate) enum New<'a> {
 pub(crate) fn merge_patch(target: &str, patch: &str) -> String {
     let Some(patch) = members(patch) else { return compact(patch) };
     let edits: Vec<Edit<'_>> = patch
-        .into_iter()
         .map(|Member { key, value }| Edit {
             key,
             new: if value == "null" { New::Nothing } else { New::Patched(value) },
@@ -40,10 +39,11 @@ pub(crate) fn merge_patch(target: &str, patch: &str) -> String {
 /// The target's text with members changed in place, removed, or added at the end; a target that is no
 /// object counts as an empty one. No two edits are of one key.
 pub(crate) fn edit(target: &str, edits: &[Edit<'_>]) -> String {
-    let Some(members) = members(target).filter(|members| !members.is_empty()) else {
+    let members: Vec<_> = members(target).into_iter().flatten().collect();
+    if members.is_empty() {
         let target = if target.starts_with('{') { target } else { "{}" };
         return surrounded(target, edits);
-    };
+    }
     let by_key: BTreeMap<Cow<'_, [u8]>, &Edit<'_>> = edits.iter().map(|edit| (text_of(edit.key), edit)).collect();
     let mut pending: BTreeSet<&[u8]> = by_key.keys().map(AsRef::as_ref).collect();
     // From the back: of a key that stands twice the last counts, and the earlier ones go.

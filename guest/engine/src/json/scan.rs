@@ -6,6 +6,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::parts::text_of;
+use super::strings::plain_until;
 
 /// Deepest nesting. As many as the bits of the word that serves as the scanner's stack; a conversation's
 /// JSON rarely passes ten.
@@ -336,46 +337,6 @@ impl<'a, W: Watch<'a>> Scanner<'a, W> {
 
     fn expected(&self, what: &'static str) -> Fault {
         Fault::Syntax(what, self.at)
-    }
-}
-
-/// The first byte from `at` on that is no plain character of a string: a quote, a backslash, a control
-/// character, or the end. Eight bytes a step: strings are most of every ticket.
-#[inline]
-fn plain_until(bytes: &[u8], at: usize) -> usize {
-    let mut rest = bytes.get(at..).unwrap_or_default();
-    while let Some((word, after)) = rest.split_first_chunk() {
-        let found = not_plain(u64::from_le_bytes(*word));
-        if found != 0 {
-            return bytes.len() - rest.len() + found.trailing_zeros() as usize / 8;
-        }
-        rest = after;
-    }
-    let plain = rest.iter().take_while(|&&byte| byte >= 0x20 && byte != b'"' && byte != b'\\').count();
-    bytes.len() - rest.len() + plain
-}
-
-/// The high bit of every byte that is no plain character of a string; perhaps of more after the first.
-fn not_plain(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES << 7;
-    // With one bit flipped, the quote stands right behind the control characters.
-    let quote_or_control = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
-    let backslash = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
-    (quote_or_control | backslash) & !word & HIGHS
-}
-
-/// Where the string that begins at `at` of a valid text ends.
-pub(super) fn after_string(bytes: &[u8], at: usize) -> usize {
-    let mut at = at + 1;
-    loop {
-        at = plain_until(bytes, at);
-        match bytes.get(at) {
-            Some(b'\\') => at += 2,
-            Some(b'"') => return at + 1,
-            Some(_) => at += 1,
-            None => return bytes.len(),
-        }
     }
 }
 

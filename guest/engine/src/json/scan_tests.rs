@@ -1,5 +1,6 @@
 //! What the scanner accepts and refuses.
 
+use super::super::strings::after_string;
 use super::*;
 
 #[test]
@@ -94,35 +95,6 @@ fn strict_texts_have_no_lone_surrogates() {
         assert!(matches!(check_strict(text), Err(Fault::LoneSurrogate(_))), "{text}");
         assert!(check(text).is_ok(), "stored text is taken as it is: {text}");
     }
-}
-
-#[test]
-fn the_fast_path_stops_where_the_slow_one_does() {
-    for special in ['"', '\\', '\u{1f}', '\u{0}', '\n'] {
-        for before in 0..40 {
-            let text =
-                format!("{}{special}zzzzzzzzzzzz", "aé~\u{7f}€".chars().cycle().take(before).collect::<String>());
-            let slow = text.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\');
-            assert_eq!(Some(plain_until(text.as_bytes(), 0)), slow, "{text:?}");
-        }
-    }
-}
-
-#[test]
-fn every_byte_is_told_apart_at_every_place_of_a_word() {
-    for filler in [b'a', b' ', b'#', b'[', b']', 0x7f, 0x80, 0xa0, 0xa2, 0xdc, 0xff] {
-        for byte in 0..=u8::MAX {
-            let plain = byte >= 0x20 && byte != b'"' && byte != b'\\';
-            for (place, from) in (0..24).flat_map(|place| [0, 1, place].map(|from| (place, from.min(place)))) {
-                let mut bytes = [filler; 24];
-                bytes[place] = byte;
-                let end = if plain { bytes.len() } else { place };
-                assert_eq!(plain_until(&bytes, from), end, "{byte:#x} at {place} among {filler:#x}");
-            }
-        }
-    }
-    assert_eq!(plain_until(b"abc", 3), 3);
-    assert_eq!(plain_until(b"abc", 4), 3, "after the last byte is the end");
 }
 
 #[test]
