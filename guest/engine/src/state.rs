@@ -59,15 +59,15 @@ impl Change {
         match self {
             Self::Say(text) => {
                 let kinds = [Kind::String, Kind::Object];
-                let (message, depth) = input("message", &text, settings.message_bytes_max as usize, &kinds)?;
+                let (message, depth) = input("message", text, settings.message_bytes_max as usize, &kinds)?;
                 Ok(Checked::Say { message, depth })
             }
             Self::Learn(text) => {
-                let (patch, _) = input("patch of facts", &text, ticket_bytes_max, &[Kind::Object])?;
+                let (patch, _) = input("patch of facts", text, ticket_bytes_max, &[Kind::Object])?;
                 Ok(Checked::Learn(patch))
             }
             Self::Decide(text) => {
-                let (decision, _) = input("decision", &text, ticket_bytes_max, &[])?;
+                let (decision, _) = input("decision", text, ticket_bytes_max, &[])?;
                 Ok(Checked::Decide(decision))
             }
         }
@@ -75,17 +75,17 @@ impl Change {
 }
 
 /// A caller's JSON, compact, and how deep it nests; `kinds` lists what it may be, empty for anything.
-fn input(what: &str, text: &str, bytes_max: usize, kinds: &[Kind]) -> Result<(String, u32), Error> {
+fn input(what: &str, text: String, bytes_max: usize, kinds: &[Kind]) -> Result<(String, u32), Error> {
     if text.len() > bytes_max {
         return Err(Error::TooLarge(format!("{what} has {} bytes, the limit is {bytes_max}", text.len())));
     }
     let shape =
-        json::check_strict(text).map_err(|fault| Error::Invalid(format!("{what} is not strict JSON: {fault}")))?;
+        json::check_strict(&text).map_err(|fault| Error::Invalid(format!("{what} is not strict JSON: {fault}")))?;
     if !kinds.is_empty() && !kinds.contains(&shape.kind) {
         let wanted = if kinds.contains(&Kind::String) { "a JSON string or object" } else { "a JSON object" };
         return Err(Error::Invalid(format!("{what} is not {wanted}")));
     }
-    Ok((json::compact(text), shape.depth))
+    Ok((if shape.spaced { json::compact(&text) } else { text }, shape.depth))
 }
 
 impl State {

@@ -30,7 +30,7 @@ impl TicketId {
 
     /// The key of this ticket.
     pub(crate) fn key(&self) -> String {
-        format!("{KEY_PREFIX}{}", self.0)
+        [KEY_PREFIX, &self.0].concat()
     }
 
     pub(crate) fn as_str(&self) -> &str {

@@ -29,6 +29,8 @@ pub(crate) struct Shape {
     pub(crate) entries: usize,
     /// Levels of containers, 0 without any.
     pub(crate) depth: u32,
+    /// Whether there is white space outside of strings.
+    pub(crate) spaced: bool,
 }
 
 /// Why a text is refused.
@@ -57,12 +59,12 @@ impl fmt::Display for Fault {
 
 /// Checks a stored text: JSON of at most [`DEPTH_MAX`] levels.
 pub(crate) fn check(text: &str) -> Result<Shape, Fault> {
-    Scanner { text, bytes: text.as_bytes(), at: 0, watch: Lenient }.run()
+    Scanner { text, bytes: text.as_bytes(), at: 0, spaced: false, watch: Lenient }.run()
 }
 
 /// Checks a text from a caller: as [`check`], and no duplicate keys, no lone surrogates.
 pub(crate) fn check_strict(text: &str) -> Result<Shape, Fault> {
-    Scanner { text, bytes: text.as_bytes(), at: 0, watch: Strict { keys: Vec::new() } }.run()
+    Scanner { text, bytes: text.as_bytes(), at: 0, spaced: false, watch: Strict { keys: Vec::new() } }.run()
 }
 
 /// What else a pass looks at.
@@ -72,7 +74,8 @@ trait Watch<'a> {
     fn key(&mut self, _text: &'a str, _token: Range<usize>) -> Result<(), Fault> {
         Ok(())
     }
-    fn string(&mut self, _text: &'a str, _token: Range<usize>) -> Result<(), Fault> {
+    /// A string, perhaps a key, that has escapes.
+    fn escaped(&mut self, _text: &'a str, _token: Range<usize>) -> Result<(), Fault> {
         Ok(())
     }
 }
@@ -96,13 +99,12 @@ impl<'a> Watch<'a> for Strict<'a> {
     }
 
     fn key(&mut self, text: &'a str, token: Range<usize>) -> Result<(), Fault> {
-        self.string(text, token.clone())?;
         let at = token.start;
         let new = self.keys.last_mut().is_none_or(|keys| keys.insert(text_of(&text[token])));
         if new { Ok(()) } else { Err(Fault::DuplicateKey(at)) }
     }
 
-    fn string(&mut self, text: &'a str, token: Range<usize>) -> Result<(), Fault> {
+    fn escaped(&mut self, text: &'a str, token: Range<usize>) -> Result<(), Fault> {
         let at = token.start;
         let token = &text[token];
         // Escapes are well formed by now, so that only half a pair can fail to become text.
@@ -117,6 +119,7 @@ struct Scanner<'a, W> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
+    spaced: bool,
     watch: W,
 }
 
@@ -152,7 +155,7 @@ impl Open {
 impl<'a, W: Watch<'a>> Scanner<'a, W> {
     fn run(mut self) -> Result<Shape, Fault> {
         let mut open = Open::default();
-        let mut shape = Shape { kind: self.kind(), entries: 0, depth: 0 };
+        let mut shape = Shape { kind: self.kind(), entries: 0, depth: 0, spaced: false };
         loop {
             let opened = self.value(&mut open)?;
             if opened {
@@ -163,6 +166,7 @@ impl<'a, W: Watch<'a>> Scanner<'a, W> {
                 self.skip_space();
                 if open.depth == 0 {
                     shape.depth = open.deepest;
+                    shape.spaced = self.spaced;
                     return if self.at == self.bytes.len() { Ok(shape) } else { Err(self.expected("the end")) };
                 }
                 match self.peek() {
@@ -202,11 +206,7 @@ impl<'a, W: Watch<'a>> Scanner<'a, W> {
                 }
                 Ok(true)
             }
-            Some(b'"') => {
-                let at = self.at;
-                self.string()?;
-                self.watch.string(self.text, at..self.at).map(|()| false)
-            }
+            Some(b'"') => self.string().map(|_| false),
             Some(b'-' | b'0'..=b'9') => self.number().map(|()| false),
             Some(b't') => self.word("true").map(|()| false),
             Some(b'f') => self.word("false").map(|()| false),
@@ -226,9 +226,8 @@ impl<'a, W: Watch<'a>> Scanner<'a, W> {
         if self.peek() != Some(b'"') {
             return Err(self.expected("a key in quotes"));
         }
-        let at = self.at;
-        self.string()?;
-        self.watch.key(self.text, at..self.at)?;
+        let token = self.string()?;
+        self.watch.key(self.text, token)?;
         self.skip_space();
         if self.peek() != Some(b':') {
             return Err(self.expected("`:`"));
@@ -237,15 +236,18 @@ impl<'a, W: Watch<'a>> Scanner<'a, W> {
         Ok(())
     }
 
-    /// Passes a string; most have no escape.
+    /// Passes a string, most of which have no escape, and gives its place.
     #[inline]
-    fn string(&mut self) -> Result<(), Fault> {
-        self.at = plain_until(self.bytes, self.at + 1);
+    fn string(&mut self) -> Result<Range<usize>, Fault> {
+        let from = self.at;
+        self.at = plain_until(self.bytes, from + 1);
         if self.peek() == Some(b'"') {
             self.at += 1;
-            return Ok(());
+        } else {
+            self.string_from_escape()?;
+            self.watch.escaped(self.text, from..self.at)?;
         }
-        self.string_from_escape()
+        Ok(from..self.at)
     }
 
     /// Passes the rest of a string from its first escape on.
@@ -331,6 +333,7 @@ impl<'a, W: Watch<'a>> Scanner<'a, W> {
 
     fn skip_space(&mut self) {
         while let Some(b' ' | b'\t' | b'\r' | b'\n') = self.peek() {
+            self.spaced = true;
             self.at += 1;
         }
     }

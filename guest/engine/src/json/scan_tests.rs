@@ -1,13 +1,17 @@
 //! What the scanner accepts and refuses.
 
-use super::super::strings::after_string;
 use super::*;
+use crate::json::compact;
+use crate::json::strings::after_string;
 
 #[test]
 fn json_is_accepted_and_its_entries_are_counted() {
     for (text, kind, entries, depth) in [
         ("{}", Kind::Object, 0, 1),
         (" [ ] ", Kind::Array, 0, 1),
+        ("[\" \"]", Kind::Array, 1, 1),
+        ("{\" \": 1}", Kind::Object, 1, 1),
+        ("1\n", Kind::Other, 0, 0),
         ("[1]", Kind::Array, 1, 1),
         ("[[1,2],[3],{\"a\":[4,5]}]", Kind::Array, 3, 3),
         ("[[[]],1]", Kind::Array, 2, 3),
@@ -19,7 +23,8 @@ fn json_is_accepted_and_its_entries_are_counted() {
         ("null", Kind::Other, 0, 0),
         ("[\"\\ud800\", \"\\u00e9\\n\", \"é\", true, false]", Kind::Array, 5, 1),
     ] {
-        assert_eq!(check(text), Ok(Shape { kind, entries, depth }), "{text}");
+        let spaced = compact(text) != text;
+        assert_eq!(check(text), Ok(Shape { kind, entries, depth, spaced }), "{text}");
     }
 }
 
