@@ -40,11 +40,12 @@ mod key;
 mod memory;
 mod open;
 mod primary;
+mod recently_used;
 mod redis;
 mod sqlite;
 
 pub use deadline::{TTL_MS_MAX, TTL_MS_MIN};
-pub use entry::{Condition, Entry, Fields, Freshness, Outcome, Page, Revision};
+pub use entry::{Condition, Content, Entry, Fields, Freshness, Outcome, Page, Revision};
 pub use error::{Error, Kind};
 pub use fallback::{
     Branch, Branches, Event, Fallback, FallbackStore, Left, Merge, Parts, Place, Reconciliation, Status,

@@ -102,12 +102,9 @@ impl Tickets {
         };
         let primary = Arc::new(RedisStore::unconnected(url, None, options)?);
         let clock = Arc::clone(&options.clock);
-        Self::over(
-            primary,
-            Parts { fallback, merge: merge(&settings)?, clock, call_ms: settings.deadline_ms },
-            settings,
-        )
-        .await
+        let recent = options.copies_bytes_max > 0;
+        let parts = Parts { fallback, merge: merge(&settings)?, clock, call_ms: settings.deadline_ms, recent };
+        Self::over(primary, parts, settings).await
     }
 
     /// Tickets in a primary and its fallback.

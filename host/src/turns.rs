@@ -10,7 +10,7 @@ use tokio::sync::OwnedMutexGuard;
 /// One queue for each ticket that has writers right now.
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
-    queues: Mutex<HashMap<String, Queue>>,
+    queues: Mutex<HashMap<Box<str>, Queue>>,
 }
 
 /// A fair lock: waiters get it in the order in which they came.
@@ -20,21 +20,21 @@ type Queue = Arc<tokio::sync::Mutex<()>>;
 #[derive(Debug)]
 pub(crate) struct Turn<'a> {
     turns: &'a Turns,
-    id: String,
+    id: &'a str,
     held: Option<OwnedMutexGuard<()>>,
 }
 
 impl Turns {
     /// Waits for the turn of a caller who wants to write the ticket `id`.
-    pub(crate) async fn take(&self, id: &str) -> Turn<'_> {
-        let queue = Arc::clone(self.queues().entry(id.to_owned()).or_default());
+    pub(crate) async fn take<'a>(&'a self, id: &'a str) -> Turn<'a> {
+        let queue = Arc::clone(self.queues().entry(id.into()).or_default());
         // Made before the wait, so that a caller who leaves the queue also tidies up.
-        let mut turn = Turn { turns: self, id: id.to_owned(), held: None };
+        let mut turn = Turn { turns: self, id, held: None };
         turn.held = Some(queue.lock_owned().await);
         turn
     }
 
-    fn queues(&self) -> std::sync::MutexGuard<'_, HashMap<String, Queue>> {
+    fn queues(&self) -> std::sync::MutexGuard<'_, HashMap<Box<str>, Queue>> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -44,8 +44,8 @@ impl Drop for Turn<'_> {
         let mut queues = self.turns.queues();
         self.held = None;
         // Only the map holds it: nobody writes and nobody waits.
-        if queues.get(&self.id).is_some_and(|queue| Arc::strong_count(queue) == 1) {
-            queues.remove(&self.id);
+        if queues.get(self.id).is_some_and(|queue| Arc::strong_count(queue) == 1) {
+            queues.remove(self.id);
         }
     }
 }

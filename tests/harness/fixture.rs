@@ -31,8 +31,12 @@ pub enum StoreKind {
     Sqlite,
     /// In a server.
     Redis,
+    /// In a server that is asked before every change.
+    RedisAsked,
     /// In a server, with a fallback that has nothing to do.
     Healthy,
+    /// The same, and the server is asked before every change.
+    HealthyAsked,
     /// In a fallback whose primary was never there.
     Down,
     /// In a primary that comes and goes, and its fallback.
@@ -41,7 +45,26 @@ pub enum StoreKind {
 
 impl StoreKind {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Memory, Self::Sqlite, Self::Redis, Self::Healthy, Self::Down, Self::Flapping];
+    pub const ALL: [Self; 8] = [
+        Self::Memory,
+        Self::Sqlite,
+        Self::Redis,
+        Self::RedisAsked,
+        Self::Healthy,
+        Self::HealthyAsked,
+        Self::Down,
+        Self::Flapping,
+    ];
+
+    /// Whether a fallback is around it.
+    fn has_fallback(self) -> bool {
+        matches!(self, Self::Healthy | Self::HealthyAsked | Self::Down | Self::Flapping)
+    }
+
+    /// Whether every change asks first what is there.
+    fn is_asked(self) -> bool {
+        matches!(self, Self::RedisAsked | Self::HealthyAsked)
+    }
 
     /// Its name in tables.
     #[must_use]
@@ -50,7 +73,9 @@ impl StoreKind {
             Self::Memory => "memory",
             Self::Sqlite => "sqlite",
             Self::Redis => "redis",
+            Self::RedisAsked => "redis-asked",
             Self::Healthy => "healthy",
+            Self::HealthyAsked => "healthy-asked",
             Self::Down => "down",
             Self::Flapping => "flapping",
         }
@@ -90,7 +115,7 @@ pub struct Fixture {
 pub(crate) enum Ground {
     Memory { spaces: Spaces },
     Sqlite { folder: TempDir },
-    Redis { server: Arc<RedisServer>, namespace: String, client: MultiplexedConnection, with_fallback: bool },
+    Redis { server: Arc<RedisServer>, namespace: String, client: MultiplexedConnection, kind: StoreKind },
 }
 
 impl fmt::Debug for Ground {
@@ -123,7 +148,9 @@ impl Fixture {
                 let store = sqlite(folder.path(), &clock, None).await;
                 Self { name: kind.name(), store, clock, ground: Ground::Sqlite { folder } }
             }
-            StoreKind::Redis | StoreKind::Healthy => Self::on(RedisServer::shared(), clock, kind).await,
+            StoreKind::Redis | StoreKind::RedisAsked | StoreKind::Healthy | StoreKind::HealthyAsked => {
+                Self::on(RedisServer::shared(), clock, kind).await
+            }
         }
     }
 
@@ -138,9 +165,8 @@ impl Fixture {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let namespace = format!("test-{}-a", NUMBER.fetch_add(1, Ordering::Relaxed));
         let client = server.client().await;
-        let with_fallback = kind == StoreKind::Healthy;
-        let store = redis(&server, Some(&namespace), with_fallback).await;
-        let ground = Ground::Redis { server, namespace, client, with_fallback };
+        let store = redis(&server, Some(&namespace), kind).await;
+        let ground = Ground::Redis { server, namespace, client, kind };
         Self { name: kind.name(), store, clock, ground }
     }
 
@@ -159,9 +185,7 @@ impl Fixture {
         match &self.ground {
             Ground::Memory { .. } => Arc::clone(&self.store),
             Ground::Sqlite { folder } => sqlite(folder.path(), &self.clock, None).await,
-            Ground::Redis { server, namespace, with_fallback, .. } => {
-                redis(server, Some(namespace), *with_fallback).await
-            }
+            Ground::Redis { server, namespace, kind, .. } => redis(server, Some(namespace), *kind).await,
         }
     }
 
@@ -171,7 +195,7 @@ impl Fixture {
         match &self.ground {
             Ground::Memory { spaces } => spaces.get(namespace).await,
             Ground::Sqlite { folder } => sqlite(folder.path(), &self.clock, namespace).await,
-            Ground::Redis { server, with_fallback, .. } => redis(server, namespace, *with_fallback).await,
+            Ground::Redis { server, kind, .. } => redis(server, namespace, *kind).await,
         }
     }
 
@@ -298,14 +322,16 @@ async fn sqlite(folder: &Path, clock: &ManualClock, namespace: Option<&str>) -> 
     Arc::new(SqliteStore::open(file(folder), None, &options).await.expect("sqlite store"))
 }
 
-async fn redis(server: &RedisServer, namespace: Option<&str>, with_fallback: bool) -> SharedStore {
-    let options = Options { namespace: parsed(namespace), call_ms: CALL_MS, ..Options::default() };
-    if with_fallback {
-        let primary = Arc::new(RedisStore::unconnected(&server.url(), None, &options).expect("url"));
-        let parts = Parts { call_ms: CALL_MS, ..Parts::new(merge(&Settings::default()).expect("engine")) };
-        return Arc::new(FallbackStore::open(primary, parts).await.expect("store with fallback"));
+async fn redis(server: &RedisServer, namespace: Option<&str>, kind: StoreKind) -> SharedStore {
+    let usual = Options { namespace: parsed(namespace), call_ms: CALL_MS, ..Options::default() };
+    let options = if kind.is_asked() { Options { copies_bytes_max: 0, ..usual } } else { usual };
+    if !kind.has_fallback() {
+        return Arc::new(RedisStore::open(&server.url(), &options).await.expect("redis store"));
     }
-    Arc::new(RedisStore::open(&server.url(), &options).await.expect("redis store"))
+    let primary = Arc::new(RedisStore::unconnected(&server.url(), None, &options).expect("url"));
+    let usual = Parts::new(merge(&Settings::default()).expect("engine"));
+    let parts = Parts { call_ms: CALL_MS, recent: !kind.is_asked(), ..usual };
+    Arc::new(FallbackStore::open(primary, parts).await.expect("store with fallback"))
 }
 
 fn memory(plain: &MemoryStore, namespace: Option<&str>) -> SharedStore {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use fastrand::Rng;
 use ticket_host::clock::{Clock, ManualClock};
 use ticket_host::store::{
-    Answer, Cause, Condition, Entry, Error, Expiry, Failure, Fields, Health, Key, Kind, Origin, Page, Primary,
+    Answer, Cause, Condition, Content, Entry, Error, Expiry, Failure, Fields, Health, Key, Kind, Origin, Page, Primary,
     Revision, Unfit,
 };
 use tokio::sync::Notify;
@@ -265,13 +265,13 @@ impl Primary for Flaky {
     async fn write(
         &self,
         key: &Key,
-        fields: &Fields,
+        content: Content<'_>,
         expiry: Expiry,
         when: &Condition,
         repeated: bool,
         _until: Instant,
     ) -> Result<Answer, Failure> {
-        self.call(true, |inner, now_ms| inner.write(key, fields, expiry.expires_at_ms, when, repeated, now_ms))
+        self.call(true, |inner, now_ms| inner.write(key, content.fields, expiry.expires_at_ms, when, repeated, now_ms))
     }
 
     async fn touch(

@@ -66,6 +66,21 @@ async fn every_acknowledged_message_is_there_once_and_in_order_in_redis() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_acknowledged_message_is_there_once_and_in_order_in_redis_asked_first() {
+    race(StoreKind::RedisAsked).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_acknowledged_message_is_there_once_and_in_order_behind_fallbacks() {
+    race(StoreKind::Healthy).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_acknowledged_message_is_there_once_and_in_order_behind_fallbacks_asked_first() {
+    race(StoreKind::HealthyAsked).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_who_open_a_new_file_at_once_everybody_can_write() {
     let folder = TempDir::new().unwrap();
     let url = format!("sqlite:{}", folder.path().join("new").join("tickets.db").display());

@@ -63,11 +63,16 @@ pub(crate) fn compare(promises: &[Promise]) -> Result<(), String> {
     Err(format!("promises without a test: {untested:?}; tests without a promise: {unknown:?}"))
 }
 
+/// Of the column of a store.
+fn width(kind: StoreKind) -> usize {
+    kind.name().len().max("not run".len()) + 1
+}
+
 /// The table for people.
 pub(crate) fn render(promises: &[Promise], results: &BTreeMap<(&'static str, StoreKind), Mark>) -> String {
     let mut out = format!("{:<9}", "promise");
     for kind in StoreKind::ALL {
-        let _ = write!(out, "{kind:<8}");
+        let _ = write!(out, "{kind:<width$}", width = width(kind));
     }
     out.push('\n');
     let mut remarks = Vec::new();
@@ -84,7 +89,7 @@ pub(crate) fn render(promises: &[Promise], results: &BTreeMap<(&'static str, Sto
                 (None, Some(Mark::Failed)) => "FAILED",
                 (None, None) => "not run",
             };
-            let _ = write!(out, "{mark:<8}");
+            let _ = write!(out, "{mark:<width$}", width = width(kind));
         }
         let _ = writeln!(out, "{sentence}");
     }

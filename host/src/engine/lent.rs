@@ -150,7 +150,7 @@ impl From<wit::Condition> for crate::store::Condition {
         match when {
             wit::Condition::Absent => Self::Absent,
             wit::Condition::Present => Self::Present,
-            wit::Condition::At(revision) => Self::At(Revision::from_text(revision)),
+            wit::Condition::At(revision) => Self::At(Revision::from(revision)),
         }
     }
 }

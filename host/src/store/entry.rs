@@ -1,6 +1,5 @@
 //! What is in a store: entries, their revisions, and the answers of the store's operations.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::ENTRY_BYTES_MAX;
 use super::error::{Error, Kind};
 use super::key::{Key, excerpt};
+
+/// Bytes of most revisions: a deadline, two times, three lengths.
+const REVISION_BYTES_USUAL: usize = 64;
 
 /// Names and texts of one entry, each name once, in no promised order.
 pub type Fields = Vec<(String, String)>;
@@ -23,9 +25,10 @@ pub(crate) fn check_fields(fields: &Fields) -> Result<(), Error> {
     if fields.is_empty() {
         return Err(Error::invalid("entry has no field"));
     }
-    let mut names = BTreeSet::new();
-    match fields.iter().find(|(name, _)| !names.insert(name.as_str())) {
-        Some((name, _)) => Err(Error::invalid(format!("field {} is given twice", excerpt(name)))),
+    let mut names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(Error::invalid(format!("field {} is given twice", excerpt(pair[0])))),
         None => Ok(()),
     }
 }
@@ -81,14 +84,23 @@ impl From<Entry> for (Fields, u64) {
 ///
 /// Every store computes it alike, so a revision stays true when an entry moves from one store to another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Revision(String);
+#[serde(from = "String", into = "String")]
+pub struct Revision(Arc<str>);
+
+impl From<String> for Revision {
+    /// A revision as a caller gave it back.
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<Revision> for String {
+    fn from(revision: Revision) -> Self {
+        (*revision.0).to_owned()
+    }
+}
 
 impl Revision {
-    /// A revision as a caller gave it back.
-    pub(crate) fn from_text(text: String) -> Self {
-        Self(text)
-    }
-
     /// The revision of an entry with these fields and this deadline.
     pub(crate) fn of(fields: &Fields, expires_at_ms: u64) -> Self {
         Self::of_bytes(expires_at_ms, |name| {
@@ -98,14 +110,18 @@ impl Revision {
 
     /// The revision of an entry whose field of a name is what `field` gives for it, empty for a missing one.
     pub(crate) fn of_bytes<'entry>(expires_at_ms: u64, field: impl Fn(&str) -> &'entry [u8]) -> Self {
-        Self(format!(
-            "{expires_at_ms}.{}.{}.{}.{}.{}",
-            seconds(field("created_at")),
-            seconds(field("updated_at")),
-            field("facts").len(),
-            field("history").len(),
-            field("last_decision").len(),
-        ))
+        let mut text = String::with_capacity(REVISION_BYTES_USUAL);
+        let mut digits = itoa::Buffer::new();
+        text.push_str(digits.format(expires_at_ms));
+        for name in ["created_at", "updated_at"] {
+            text.push('.');
+            text.push_str(seconds(field(name)));
+        }
+        for name in ["facts", "history", "last_decision"] {
+            text.push('.');
+            text.push_str(digits.format(field(name).len()));
+        }
+        Self(text.into())
     }
 
     /// The text to give back.
@@ -133,6 +149,30 @@ fn seconds(text: &[u8]) -> &str {
     match std::str::from_utf8(text) {
         Ok(digits) if digits.len() <= DIGITS_MAX && digits.bytes().all(|byte| byte.is_ascii_digit()) => digits,
         Ok(_) | Err(_) => "?",
+    }
+}
+
+/// The fields of a write, and the state that they replace where the caller knows it: what is the same in both need not
+/// travel.
+#[derive(Clone, Copy, Debug)]
+pub struct Content<'a> {
+    /// All of them.
+    pub fields: &'a Fields,
+    /// What they replace; none where that is not known.
+    pub base: Option<&'a Entry>,
+}
+
+impl<'a> Content<'a> {
+    /// Names of fields that stay as they are, and the fields that change, where `when` names the base; else all fields.
+    pub(crate) fn split(&self, when: &Condition) -> (Vec<&'a str>, Vec<&'a (String, String)>) {
+        let base = self.base.filter(|base| matches!(when, Condition::At(revision) if *revision == base.revision));
+        let (kept, changed): (Vec<_>, Vec<_>) =
+            self.fields.iter().partition(|field| base.is_some_and(|base| base.fields.contains(field)));
+        // A write has a field to write.
+        if changed.is_empty() {
+            return (Vec::new(), kept);
+        }
+        (kept.into_iter().map(|(name, _)| name.as_str()).collect(), changed)
     }
 }
 
@@ -213,8 +253,25 @@ mod tests {
         let entry = fields(&[("created_at", "1\u{1b}[2J"), ("updated_at", &"9".repeat(21))]);
         assert_eq!(Revision::of(&entry, 0).as_str(), "0.?.?.0.0.0");
         for text in ["", "x", "-1.2", "99999999999999999999999.1"] {
-            assert_eq!(Revision::from_text(text.to_owned()).deadline_ms(), 0, "{text:?}");
+            assert_eq!(Revision::from(text.to_owned()).deadline_ms(), 0, "{text:?}");
         }
+    }
+
+    #[test]
+    fn only_changed_fields_travel_where_the_state_that_they_replace_is_named() {
+        let base = Entry::new(fields(&[("facts", "{}"), ("history", "[]"), ("mood", "good")]), 1_900);
+        let at = Condition::At(base.revision.clone());
+        let new = fields(&[("facts", "{}"), ("history", "[1]"), ("version", "1")]);
+        let over = Content { fields: &new, base: Some(&base) };
+        assert_eq!(over.split(&at), (vec!["facts"], vec![&new[1], &new[2]]));
+        let all: Vec<_> = new.iter().collect();
+        let other = Condition::At(Revision::from("1".to_owned()));
+        for when in [&Condition::Absent, &Condition::Present, &other] {
+            assert_eq!(over.split(when), (Vec::new(), all.clone()));
+        }
+        assert_eq!(Content { fields: &new, base: None }.split(&at), (Vec::new(), all));
+        let same = Content { fields: &base.fields, base: Some(&base) };
+        assert_eq!(same.split(&at), (Vec::new(), base.fields.iter().collect()), "never none at all");
     }
 
     #[test]

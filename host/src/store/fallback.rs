@@ -91,6 +91,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// How long one operation may wait for the primary, in milliseconds.
     pub call_ms: u64,
+    /// Whether what is remembered of a ticket feeds a change while the primary serves, so that it is one round trip.
+    pub recent: bool,
 }
 
 impl fmt::Debug for Parts {
@@ -98,15 +100,16 @@ impl fmt::Debug for Parts {
         f.debug_struct("Parts")
             .field("fallback", &self.fallback)
             .field("call_ms", &self.call_ms)
+            .field("recent", &self.recent)
             .finish_non_exhaustive()
     }
 }
 
 impl Parts {
-    /// The usual parts with a merge: in memory, 150 ms.
+    /// The usual parts with a merge: in memory, 150 ms, one round trip.
     #[must_use]
     pub fn new(merge: Merge) -> Self {
-        Self { fallback: Fallback::default(), merge, clock: Arc::new(SystemClock), call_ms: 150 }
+        Self { fallback: Fallback::default(), merge, clock: Arc::new(SystemClock), call_ms: 150, recent: true }
     }
 }
 
@@ -125,6 +128,7 @@ pub(crate) struct Inner {
     merge: Merge,
     clock: Arc<dyn Clock>,
     call_time: Duration,
+    recent: bool,
     first: Option<Key>,
     turns: Turns,
     breaker: Mutex<Breaker>,
@@ -171,7 +175,7 @@ impl FallbackStore {
     /// # Errors
     /// Where the primary is none that waiting can mend (no Redis, too old), or the fallback's file cannot be used.
     pub async fn open(primary: Arc<dyn Primary>, parts: Parts) -> Result<Self, Error> {
-        let Parts { fallback, merge, clock, call_ms } = parts;
+        let Parts { fallback, merge, clock, call_ms, recent } = parts;
         let shadow = match fallback.place {
             Place::Memory => Shadow::Memory(MemoryShadow::new(fallback.bytes_max)),
             Place::File(path) => Shadow::File(FileShadow::open(path, fallback.bytes_max).await?),
@@ -196,6 +200,7 @@ impl FallbackStore {
             merge,
             clock,
             call_time: Duration::from_millis(call_ms),
+            recent,
             first: fallback.first,
             turns: Turns::default(),
             breaker: Mutex::new(Breaker::new()),

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::deadline::{self, TTL_MS_MIN};
-use super::entry::{Condition, Entry, Fields, Page, Revision};
+use super::entry::{Condition, Content, Entry, Page, Revision};
 use super::error::Error;
 use super::health::Health;
 use super::key::Key;
@@ -115,11 +115,11 @@ pub trait Primary: fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// Reads an entry.
     async fn read(&self, key: &Key, until: Instant) -> Result<Option<Entry>, Failure>;
 
-    /// Makes `fields` the whole entry up to a deadline, if `when` holds. A `repeated` call finds what it has made.
+    /// Makes fields the whole entry up to a deadline, if `when` holds. A `repeated` call finds what it has made.
     async fn write(
         &self,
         key: &Key,
-        fields: &Fields,
+        content: Content<'_>,
         expiry: Expiry,
         when: &Condition,
         repeated: bool,

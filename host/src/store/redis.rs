@@ -13,23 +13,26 @@ use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
 
 use super::deadline::{self, TTL_MS_MAX};
-use super::entry::{Condition, Entry, Fields, Freshness, Outcome, Page, Revision, check_fields};
+use super::entry::{Condition, Content, Entry, Fields, Freshness, Outcome, Page, Revision, check_fields};
 use super::error::{Error, Kind};
 use super::health::Health;
 use super::key::{Key, KeyNames, Namespace};
 use super::open::Options;
+use super::primary::Expiry;
 use super::{Store, check_limit};
 use answer::Answer;
 use call::{Call, Loss};
+use copies::Copies;
 use failure::{Verdict, judge};
 use link::{Link, Live};
-use scripts::{Arguments, Script};
+use scripts::{Argument, Arguments, Script};
 use target::{Address, Target};
 
 pub use target::{Connector, Stream};
 
 mod answer;
 mod call;
+mod copies;
 mod failure;
 mod health;
 mod link;
@@ -40,8 +43,6 @@ mod target;
 
 /// Bytes of a digest that tell a handful of stores apart.
 const IDENTITY_BYTES: usize = 8;
-/// Fields of a call that has none.
-static NO_FIELDS: Fields = Fields::new();
 
 /// Entries in a Redis or Valkey server. A clone is another handle to the same connection.
 #[derive(Clone)]
@@ -50,6 +51,7 @@ pub struct RedisStore {
     names: KeyNames,
     identity: String,
     call_time: Duration,
+    copies: Arc<Copies>,
 }
 
 impl RedisStore {
@@ -76,6 +78,7 @@ impl RedisStore {
             link: Arc::new(Link::new(target, connector)),
             names: KeyNames::new(options.namespace.as_ref()),
             call_time: Duration::from_millis(options.call_ms),
+            copies: Arc::new(Copies::new(options.copies_bytes_max)),
         })
     }
 
@@ -134,67 +137,55 @@ impl fmt::Debug for RedisStore {
 
 #[async_trait]
 impl Store for RedisStore {
-    async fn read(&self, key: &Key, _freshness: Freshness) -> Result<Option<Entry>, Error> {
+    async fn read(&self, key: &Key, freshness: Freshness) -> Result<Option<Entry>, Error> {
+        if freshness == Freshness::Recent
+            && let Some(now_ms) = self.link.now_ms()
+            && let Some(copy) = self.copies.get(key, now_ms)
+        {
+            return Ok(Some(copy));
+        }
         let name = self.names.stored(key);
         let call = self.call("read", &name, &scripts::READ, Loss::Ask);
-        match call.run(&Arguments { name: &name, texts: Vec::new(), fields: &NO_FIELDS }).await? {
-            Answer::Entry(entry) => Ok(Some(entry)),
-            Answer::None => Ok(None),
-            Answer::Written { .. } | Answer::Removed | Answer::Refused(_) | Answer::Clock { .. } => Err(call.strange()),
-        }
+        let shown = match call.run(&Arguments { name: &name, rest: Vec::new() }).await {
+            Ok(Answer::Entry(entry)) => Ok(Some(entry)),
+            Ok(Answer::None) => Ok(None),
+            Ok(Answer::Written { .. } | Answer::Removed | Answer::Refused(_) | Answer::Clock { .. }) => {
+                Err(call.strange())
+            }
+            Err(error) => Err(error),
+        };
+        self.copies.shown(key, shown.as_ref().ok().and_then(Option::as_ref));
+        shown
     }
 
     async fn write(&self, key: &Key, fields: Fields, ttl_ms: u64, when: &Condition) -> Result<Outcome, Error> {
         deadline::check_ttl(ttl_ms)?;
         check_fields(&fields)?;
-        let name = self.names.stored(key);
-        let call = self.call("write", &name, &scripts::WRITE, Loss::of(when));
-        let previous_ms = if let Condition::At(revision) = when { revision.deadline_ms() } else { 0 };
-        let arguments = |wanted_ms: u64| Arguments {
-            name: &name,
-            texts: [condition_texts(when), deadline_texts(wanted_ms, ttl_ms)].concat(),
-            fields: &fields,
-        };
-        match call.run_with_deadline(ttl_ms, previous_ms, arguments).await? {
-            Answer::Written { expires_at_ms, .. } => {
-                Ok(Outcome::Written { revision: Revision::of(&fields, expires_at_ms), expires_at_ms })
-            }
-            Answer::Refused(entry) => Ok(Outcome::Refused(entry)),
-            Answer::Entry(_) | Answer::None | Answer::Removed | Answer::Clock { .. } => Err(call.strange()),
-        }
+        let base = if let Condition::At(revision) = when { self.copies.at(key, revision) } else { None };
+        let outcome = self.send_write(key, Content { fields: &fields, base: base.as_ref() }, ttl_ms, when).await;
+        self.note(key, &outcome, |expires_at_ms| Some(Entry::new(fields, expires_at_ms)));
+        outcome
     }
 
     async fn touch(&self, key: &Key, ttl_ms: u64) -> Result<Outcome, Error> {
         deadline::check_ttl(ttl_ms)?;
-        let name = self.names.stored(key);
-        // A second touch does what the first did.
-        let call = self.call("touch", &name, &scripts::TOUCH, Loss::Settle);
-        let arguments = |wanted_ms: u64| {
-            let texts = [deadline_texts(wanted_ms, ttl_ms), vec![String::new()]].concat();
-            Arguments { name: &name, texts, fields: &NO_FIELDS }
-        };
-        match call.run_with_deadline(ttl_ms, 0, arguments).await? {
-            Answer::Written { expires_at_ms, revision: Some(revision), .. } => {
-                Ok(Outcome::Written { revision, expires_at_ms })
-            }
-            Answer::Refused(None) => Ok(Outcome::Refused(None)),
-            Answer::Written { revision: None, .. }
-            | Answer::Refused(Some(_))
-            | Answer::Entry(_)
-            | Answer::None
-            | Answer::Removed
-            | Answer::Clock { .. } => Err(call.strange()),
-        }
+        let outcome = self.send_touch(key, ttl_ms).await;
+        let copy = self.link.now_ms().and_then(|now_ms| self.copies.get(key, now_ms));
+        self.note(key, &outcome, |expires_at_ms| copy.map(|copy| Entry::new(copy.fields, expires_at_ms)));
+        outcome
     }
 
     async fn remove(&self, key: &Key, when: &Condition) -> Result<Outcome, Error> {
         let name = self.names.stored(key);
         let call = self.call("remove", &name, &scripts::REMOVE, Loss::of(when));
-        match call.run(&Arguments { name: &name, texts: condition_texts(when), fields: &NO_FIELDS }).await? {
-            Answer::Removed => Ok(Outcome::Removed),
-            Answer::Refused(entry) => Ok(Outcome::Refused(entry)),
-            Answer::Entry(_) | Answer::None | Answer::Written { .. } | Answer::Clock { .. } => Err(call.strange()),
-        }
+        let outcome = match call.run(&remove_arguments(&name, when)).await {
+            Ok(Answer::Removed) => Ok(Outcome::Removed),
+            Ok(Answer::Refused(entry)) => Ok(Outcome::Refused(entry)),
+            Ok(Answer::Entry(_) | Answer::None | Answer::Written { .. } | Answer::Clock { .. }) => Err(call.strange()),
+            Err(error) => Err(error),
+        };
+        self.note(key, &outcome, |_| None);
+        outcome
     }
 
     async fn scan(&self, cursor: Option<&str>, limit: u32) -> Result<Page, Error> {
@@ -209,6 +200,53 @@ impl Store for RedisStore {
 }
 
 impl RedisStore {
+    /// Notes how a change of an entry ended; after an error nothing is known of it.
+    fn note(&self, key: &Key, outcome: &Result<Outcome, Error>, made: impl FnOnce(u64) -> Option<Entry>) {
+        match outcome {
+            Ok(outcome) => self.copies.changed(key, outcome, made),
+            Err(_) => self.copies.shown(key, None),
+        }
+    }
+
+    async fn send_write(
+        &self,
+        key: &Key,
+        content: Content<'_>,
+        ttl_ms: u64,
+        when: &Condition,
+    ) -> Result<Outcome, Error> {
+        let name = self.names.stored(key);
+        let call = self.call("write", &name, &scripts::WRITE, Loss::of(when));
+        let previous_ms = if let Condition::At(revision) = when { revision.deadline_ms() } else { 0 };
+        let arguments = |expires_at_ms: u64| write_arguments(&name, content, Expiry { expires_at_ms, ttl_ms }, when);
+        match call.run_with_deadline(ttl_ms, previous_ms, arguments).await? {
+            Answer::Written { expires_at_ms, .. } => {
+                Ok(Outcome::Written { revision: Revision::of(content.fields, expires_at_ms), expires_at_ms })
+            }
+            Answer::Refused(entry) => Ok(Outcome::Refused(entry)),
+            Answer::Entry(_) | Answer::None | Answer::Removed | Answer::Clock { .. } => Err(call.strange()),
+        }
+    }
+
+    async fn send_touch(&self, key: &Key, ttl_ms: u64) -> Result<Outcome, Error> {
+        let name = self.names.stored(key);
+        // A second touch does what the first did.
+        let call = self.call("touch", &name, &scripts::TOUCH, Loss::Settle);
+        let arguments = |expires_at_ms: u64| touch_arguments(&name, Expiry { expires_at_ms, ttl_ms }, None);
+        match call.run_with_deadline(ttl_ms, 0, arguments).await? {
+            Answer::Written { expires_at_ms, revision: Some(revision), .. } => {
+                Ok(Outcome::Written { revision, expires_at_ms })
+            }
+            Answer::Refused(None) => Ok(Outcome::Refused(None)),
+            Answer::Written { revision: None, .. }
+            | Answer::Refused(Some(_))
+            | Answer::Entry(_)
+            | Answer::None
+            | Answer::Removed
+            | Answer::Clock { .. } => Err(call.strange()),
+        }
+    }
+
     /// The command for a page, and what it is called in errors.
     fn scan_command(&self, cursor: Option<&str>, limit: u32) -> Result<(redis::Cmd, String), Error> {
         const DIGITS_MAX: usize = 20;
@@ -278,19 +316,42 @@ impl RedisStore {
     }
 }
 
-/// A condition as the scripts take it: its name and the revision.
-fn condition_texts(when: &Condition) -> Vec<String> {
-    let (name, revision) = match when {
-        Condition::Absent => ("absent", ""),
-        Condition::Present => ("present", ""),
-        Condition::At(revision) => ("at", revision.as_str()),
-    };
-    vec![name.to_owned(), revision.to_owned()]
+fn write_arguments<'call>(
+    name: &'call str,
+    content: Content<'call>,
+    expiry: Expiry,
+    when: &'call Condition,
+) -> Arguments<'call> {
+    let (kept, changed) = content.split(when);
+    let mut rest = Vec::with_capacity(6 + kept.len() + 2 * changed.len());
+    rest.extend(when_arguments(when));
+    rest.extend(expiry_arguments(expiry));
+    rest.push(Argument::Number(kept.len() as u64));
+    rest.extend(kept.into_iter().map(Argument::Text));
+    rest.extend(changed.into_iter().flat_map(|(name, text)| [Argument::Text(name), Argument::Text(text)]));
+    Arguments { name, rest }
 }
 
-/// The deadline of a write as its script takes it: wanted, slack, furthest from now.
-fn deadline_texts(wanted_ms: u64, ttl_ms: u64) -> Vec<String> {
-    let slack_ms = deadline::slack_ms(ttl_ms);
+fn touch_arguments<'call>(name: &'call str, expiry: Expiry, from: Option<&'call Revision>) -> Arguments<'call> {
+    let from = from.map(Revision::as_str).unwrap_or_default();
+    Arguments { name, rest: expiry_arguments(expiry).into_iter().chain([from.into()]).collect() }
+}
+
+fn remove_arguments<'call>(name: &'call str, when: &'call Condition) -> Arguments<'call> {
+    Arguments { name, rest: when_arguments(when).into() }
+}
+
+/// A condition as the scripts take it: its name and the revision.
+fn when_arguments(when: &Condition) -> [Argument<'_>; 2] {
+    match when {
+        Condition::Absent => ["absent".into(), "".into()],
+        Condition::Present => ["present".into(), "".into()],
+        Condition::At(revision) => ["at".into(), revision.as_str().into()],
+    }
+}
+
+/// The deadline of a change as the scripts take it: wanted, slack, furthest from now.
+fn expiry_arguments(expiry: Expiry) -> [Argument<'static>; 3] {
     let ahead_ms_max = TTL_MS_MAX + deadline::slack_ms(TTL_MS_MAX);
-    [wanted_ms, slack_ms, ahead_ms_max].iter().map(u64::to_string).collect()
+    [expiry.expires_at_ms.into(), deadline::slack_ms(expiry.ttl_ms).into(), ahead_ms_max.into()]
 }

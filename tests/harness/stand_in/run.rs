@@ -90,6 +90,7 @@ impl Run<'_> {
     fn write(&mut self) -> Done {
         let condition = self.argument(2).unwrap_or_default();
         let (mut wanted, slack, ahead_max) = (self.number(4)?, self.number(5)?, self.number(6)?);
+        self.number(7)?;
         let kind = self.kind();
         if kind != "none" && kind != "hash" && condition != b"present" {
             return Ok(tagged(&["type", kind]));
@@ -100,7 +101,7 @@ impl Run<'_> {
             let holds = match condition {
                 b"absent" => kind == "none",
                 b"present" => kind != "none",
-                _ => kind == "hash" && self.is_at(self.argument(3)),
+                _ => kind == "hash" && self.is_at(self.argument(3)) && self.has_kept(),
             };
             if !holds {
                 return self.refused();
@@ -127,7 +128,7 @@ impl Run<'_> {
     fn overwrite(&mut self, wanted: f64) -> Result<(), Reply> {
         let given = self.given();
         let mut others: Vec<Vec<u8>> = self.hash().pairs().iter().map(|(name, _)| name.to_vec()).collect();
-        let names: BTreeSet<&Vec<u8>> = given.iter().step_by(2).collect();
+        let names: BTreeSet<&Vec<u8>> = self.kept().iter().chain(given.iter().step_by(2)).collect();
         others.retain(|name| !names.contains(name));
         if !others.is_empty() {
             let tried = self.hdel(b"no field of a ticket");
@@ -247,9 +248,20 @@ impl<'run> Run<'run> {
         text.and_then(|text| text.trim().parse().ok()).ok_or_else(|| Reply::error("ERR attempt to use a nil value"))
     }
 
+    /// The names of fields that stay as they are.
+    fn kept(&self) -> &'run [Vec<u8>] {
+        let rest = self.arguments.get(7..).unwrap_or_default();
+        let count = self.argument(7).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok()).unwrap_or(0);
+        rest.get(..count).unwrap_or_default()
+    }
+
     /// The fields that a write gives.
     fn given(&self) -> &'run [Vec<u8>] {
-        self.arguments.get(6..).unwrap_or_default()
+        self.arguments.get(7 + self.kept().len()..).unwrap_or_default()
+    }
+
+    fn has_kept(&self) -> bool {
+        self.kept().iter().all(|name| self.hash().get(name).is_some())
     }
 
     fn is_repeated(&self) -> bool {
@@ -288,7 +300,8 @@ impl<'run> Run<'run> {
 
     fn is_written(&self) -> bool {
         let (hash, given) = (self.hash(), self.given());
-        hash.len() * 2 == given.len() && given.chunks_exact(2).all(|pair| hash.get(&pair[0]) == Some(&pair[1]))
+        hash.len() == self.kept().len() + given.len() / 2
+            && given.chunks_exact(2).all(|pair| hash.get(&pair[0]) == Some(&pair[1]))
     }
 
     fn entry(&self, tag: &str) -> Done {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ticket_host::Merged;
 use ticket_host::store::{
-    Answer, Condition, Entry, Error, Expiry, Failure, Fields, Health, Key, Kind, Merge, Origin, Page, Primary,
+    Answer, Condition, Content, Entry, Error, Expiry, Failure, Health, Key, Kind, Merge, Origin, Page, Primary,
     Revision, Unfit,
 };
 use tokio::time::Instant;
@@ -108,17 +108,17 @@ impl<P: Primary> Primary for Weak<P> {
     async fn write(
         &self,
         key: &Key,
-        fields: &Fields,
+        content: Content<'_>,
         expiry: Expiry,
         when: &Condition,
         repeated: bool,
         until: Instant,
     ) -> Result<Answer, Failure> {
-        let answer = self.inner.write(key, fields, expiry, when, repeated, until).await;
+        let answer = self.inner.write(key, content, expiry, when, repeated, until).await;
         if self.weakness == Some(Weakness::BlindWrite)
             && let Ok(Answer::Refused(Some(_))) = &answer
         {
-            return self.inner.write(key, fields, expiry, &Condition::Present, false, until).await;
+            return self.inner.write(key, content, expiry, &Condition::Present, false, until).await;
         }
         self.failed(answer)
     }

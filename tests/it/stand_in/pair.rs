@@ -125,6 +125,15 @@ impl Pair {
         fields
     }
 
+    /// What a write gives: names of fields that stay, by a condition that names a state, and fields.
+    fn content(&mut self, may_keep: bool) -> Vec<Vec<u8>> {
+        let mut fields = self.fields();
+        let keeps = if may_keep && self.rng.u8(..3) > 0 { self.rng.usize(..fields.len() / 2) } else { 0 };
+        let changed = fields.split_off(2 * keeps);
+        let kept = fields.into_iter().step_by(2);
+        std::iter::once(keeps.to_string().into()).chain(kept).chain(changed).collect()
+    }
+
     /// A call of a script, as the host makes it and as no host makes it.
     fn script(&mut self, key: &str) -> Cmd {
         let by_name = self.rng.u8(..4) > 0;
@@ -148,7 +157,7 @@ impl Pair {
             Kind::Write => {
                 arguments.extend([condition.into(), revision.into()]);
                 arguments.extend(deadline);
-                arguments.extend(self.fields());
+                arguments.extend(self.content(condition == "at"));
             }
             Kind::Probe => return eval(kind, by_name, "probe:none", &arguments),
         }

@@ -41,7 +41,8 @@ impl Store for FallbackStore {
             }
             let copy = record.alive(now_ms);
             // That there is nothing is never said from a copy while the primary can be asked.
-            let suffices = freshness == Freshness::Recent && copy.is_some() && inner.link().is_some();
+            let may = inner.recent && freshness == Freshness::Recent;
+            let suffices = may && copy.is_some() && inner.link().is_some();
             if unsaved || suffices {
                 return Ok(copy.cloned());
             }

@@ -8,7 +8,7 @@ use super::Inner;
 use super::record::{Change, Made, Own, Record, life, same_content};
 use super::shadow::{Fate, Known};
 use crate::operation;
-use crate::store::entry::{Condition, Entry, Fields, Outcome, Revision};
+use crate::store::entry::{Condition, Content, Entry, Fields, Outcome, Revision};
 use crate::store::error::{Error, Kind};
 use crate::store::key::Key;
 use crate::store::primary::{Answer, Cause, Expiry, Failure};
@@ -124,7 +124,7 @@ impl Inner {
         };
         let previous_ms = if let Condition::At(revision) = &named { revision.deadline_ms() } else { 0 };
         let expiry = wanted.expiry(self.now_ms(), previous_ms);
-        let answer = self.send_once(key, wanted, expiry, &named, route.until).await;
+        let answer = self.send_once(key, wanted, copy.as_ref(), expiry, &named, route.until).await;
         self.note_call(route, answer.as_ref().err());
         match answer {
             Ok(Answer::Clock(_)) => Ok(None),
@@ -168,12 +168,16 @@ impl Inner {
         &self,
         key: &Key,
         wanted: &Wanted,
+        copy: Option<&Entry>,
         expiry: Expiry,
         when: &Condition,
         until: Instant,
     ) -> Result<Answer, Failure> {
         match wanted {
-            Wanted::Write { fields, .. } => self.primary.write(key, fields, expiry, when, false, until).await,
+            Wanted::Write { fields, .. } => {
+                let content = Content { fields, base: copy };
+                self.primary.write(key, content, expiry, when, false, until).await
+            }
             Wanted::Touch { .. } => {
                 let from = if let Condition::At(revision) = when { Some(revision) } else { None };
                 self.primary.touch(key, expiry, from, until).await

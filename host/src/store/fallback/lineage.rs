@@ -105,6 +105,18 @@ pub(super) fn has_added(there: &Entry, sent: &Entry, base: Option<&Entry>) -> bo
     !added.is_empty() && added.into_iter().all(|item| others.take(item))
 }
 
+/// Where two states parted that both came from `base`: what both have put right after it, as by a rollback to the same
+/// snapshot, they share.
+pub(super) fn parting(base: State, ours: &State, theirs: &State) -> State {
+    let (before, mine, others) = (items(&base.history), items(&ours.history), items(&theirs.history));
+    let shared = mine.iter().zip(&others).take_while(|(one, other)| same(one, other)).count();
+    if shared <= before.len() || !begins_with(&mine, &before) {
+        return base;
+    }
+    let shared: Vec<&str> = mine.iter().take(shared).map(|item| item.get()).collect();
+    State { history: format!("[{}]", shared.join(",")), ..base }
+}
+
 /// Two states of one life whose common past is not known: a base, and ours as it goes on from there. What both
 /// hold is the past, in whatever order; a message that both have said is one.
 pub(super) fn reunite(ours: &State, theirs: &State) -> (State, State) {

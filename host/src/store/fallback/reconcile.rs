@@ -6,7 +6,7 @@ use super::Inner;
 use super::record::{Record, Sent};
 use super::settle::{self, Aside, Concluded, Step};
 use super::shadow::{Fate, Known};
-use crate::store::entry::{Condition, Entry};
+use crate::store::entry::{Condition, Content, Entry};
 use crate::store::error::Error;
 use crate::store::key::Key;
 use crate::store::primary::{Answer, Cause, Expiry, Failure};
@@ -78,7 +78,8 @@ impl Inner {
         match change {
             Sent::Write(entry) => {
                 let expiry = Expiry::named(entry.expires_at_ms);
-                self.primary.write(key, &entry.fields, expiry, when, repeated, until).await
+                let content = Content { fields: &entry.fields, base: None };
+                self.primary.write(key, content, expiry, when, repeated, until).await
             }
             Sent::Removal => self.primary.remove(key, when, repeated, until).await,
         }

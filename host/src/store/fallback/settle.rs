@@ -257,7 +257,8 @@ pub(super) fn to_merge(record: &Record, theirs: &Entry) -> Option<[State; 3]> {
         }
         return Some([base, ours, theirs]);
     }
-    Some([lineage::state(unsaved.base.as_ref()?)?, ours, theirs])
+    let base = lineage::state(unsaved.base.as_ref()?)?;
+    Some([lineage::parting(base, &ours, &theirs), ours, theirs])
 }
 
 /// The record after a merge with `theirs`, or after one that is not possible.

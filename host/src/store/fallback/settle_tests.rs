@@ -114,6 +114,16 @@ fn what_did_not_land_and_is_there_all_the_same_counts_once_with_its_facts_kept()
 }
 
 #[test]
+fn what_two_hosts_put_at_the_same_place_is_where_they_parted() {
+    let mine = ticket(r#"["a","o","p","m"]"#, 7, LATER_MS);
+    let record = record(Some(mine.clone()), Some(base()), Some(Sent::Write(mine)), None);
+    let theirs = ticket(r#"["a", "o","p" ,"t"]"#, 7, LATER_MS + 20);
+    let concluded = settled(record, Answer::Refused(Some(theirs.clone())));
+    let [base, _, _] = to_merge(&concluded.record, &theirs).expect("states");
+    assert_eq!(base.history, r#"["a","o","p"]"#);
+}
+
+#[test]
 fn what_is_gone_is_made_again_only_where_it_merely_expired() {
     let concluded = settled(sent(), Answer::Refused(None));
     is_aside(&concluded, &ours(), Why::GoneElsewhere, None);

@@ -24,7 +24,6 @@ pub(super) struct Known {
 
 /// What becomes of a record.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "made and taken apart at once, and most often a record")]
 pub(super) enum Fate {
     /// It stays as it is.
     Keep,

@@ -54,7 +54,7 @@ pub(super) fn parse(value: Value, name: &str) -> Result<Result<Answer, Error>, S
         "written" => Answer::Written {
             expires_at_ms: number(parts.next())?,
             now_ms: number(parts.next())?,
-            revision: parts.next().map(|part| text(Some(part)).map(Revision::from_text)).transpose()?,
+            revision: parts.next().map(|part| text(Some(part)).map(Revision::from)).transpose()?,
         },
         "entry" | "refused" => {
             let Some(deadline) = parts.next() else {

@@ -7,8 +7,8 @@ use super::answer::{self, Answer as Said};
 use super::call::Loss;
 use super::failure::{self, Verdict, judge};
 use super::scripts::{self, Arguments, Script};
-use super::{NO_FIELDS, RedisStore, condition_texts, deadline_texts, health};
-use crate::store::entry::{Condition, Entry, Fields, Page, Revision};
+use super::{RedisStore, health, remove_arguments, touch_arguments, write_arguments};
+use crate::store::entry::{Condition, Content, Entry, Page, Revision};
 use crate::store::error::{Error, Kind};
 use crate::store::health::Health;
 use crate::store::key::Key;
@@ -56,7 +56,7 @@ impl Primary for RedisStore {
 
     async fn read(&self, key: &Key, until: Instant) -> Result<Option<Entry>, Failure> {
         let name = self.names.stored(key);
-        let arguments = Arguments { name: &name, texts: Vec::new(), fields: &NO_FIELDS };
+        let arguments = Arguments { name: &name, rest: Vec::new() };
         let sending = Sending { verb: "read", script: &scripts::READ, loss: Loss::Ask, repeated: false, until };
         match self.send(sending, &arguments).await? {
             Said::Entry(entry) => Ok(Some(entry)),
@@ -70,19 +70,18 @@ impl Primary for RedisStore {
     async fn write(
         &self,
         key: &Key,
-        fields: &Fields,
+        content: Content<'_>,
         expiry: Expiry,
         when: &Condition,
         repeated: bool,
         until: Instant,
     ) -> Result<Answer, Failure> {
         let name = self.names.stored(key);
-        let texts = [condition_texts(when), deadline_texts(expiry.expires_at_ms, expiry.ttl_ms)].concat();
-        let arguments = Arguments { name: &name, texts, fields };
+        let arguments = write_arguments(&name, content, expiry, when);
         let sending = Sending { verb: "write", script: &scripts::WRITE, loss: Loss::Settle, repeated, until };
         match self.send(sending, &arguments).await? {
             Said::Written { expires_at_ms, now_ms, .. } => {
-                Ok(Answer::Written { revision: Revision::of(fields, expires_at_ms), expires_at_ms, now_ms })
+                Ok(Answer::Written { revision: Revision::of(content.fields, expires_at_ms), expires_at_ms, now_ms })
             }
             Said::Refused(entry) => Ok(Answer::Refused(entry)),
             Said::Clock { now_ms } => Ok(Answer::Clock(now_ms)),
@@ -98,9 +97,7 @@ impl Primary for RedisStore {
         until: Instant,
     ) -> Result<Answer, Failure> {
         let name = self.names.stored(key);
-        let mut texts = deadline_texts(expiry.expires_at_ms, expiry.ttl_ms);
-        texts.push(from.map(Revision::to_string).unwrap_or_default());
-        let arguments = Arguments { name: &name, texts, fields: &NO_FIELDS };
+        let arguments = touch_arguments(&name, expiry, from);
         let sending = Sending { verb: "touch", script: &scripts::TOUCH, loss: Loss::Settle, repeated: false, until };
         match self.send(sending, &arguments).await? {
             Said::Written { expires_at_ms, now_ms, revision: Some(revision) } => {
@@ -116,7 +113,7 @@ impl Primary for RedisStore {
 
     async fn remove(&self, key: &Key, when: &Condition, repeated: bool, until: Instant) -> Result<Answer, Failure> {
         let name = self.names.stored(key);
-        let arguments = Arguments { name: &name, texts: condition_texts(when), fields: &NO_FIELDS };
+        let arguments = remove_arguments(&name, when);
         let sending = Sending { verb: "remove", script: &scripts::REMOVE, loss: Loss::Settle, repeated, until };
         match self.send(sending, &arguments).await? {
             Said::Removed => Ok(Answer::Removed),

@@ -5,8 +5,6 @@ use std::sync::LazyLock;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, RedisResult, Value};
 
-use crate::store::entry::Fields;
-
 /// The files of a script, one after the other: `entry.lua` is what the scripts of one key share.
 macro_rules! script {
     ($($file:literal),+) => {
@@ -52,8 +50,7 @@ impl Script {
 
 /// The probe on a key, by its text and by its name: a user may be permitted one and not the other.
 pub(super) fn probes(name: &str) -> [Cmd; 2] {
-    let none = Fields::new();
-    let arguments = Arguments { name, texts: Vec::new(), fields: &none };
+    let arguments = Arguments { name, rest: Vec::new() };
     [arguments.command("EVAL", PROBE.text, false), arguments.command("EVALSHA", &PROBE.sha1, false)]
 }
 
@@ -62,20 +59,43 @@ pub(super) struct Arguments<'call> {
     /// The only key.
     pub(super) name: &'call str,
     /// What follows the mark of a repeated call.
-    pub(super) texts: Vec<String>,
-    /// What follows the texts: names and texts of fields.
-    pub(super) fields: &'call Fields,
+    pub(super) rest: Vec<Argument<'call>>,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Argument<'call> {
+    Text(&'call str),
+    Number(u64),
+}
+
+impl<'call> From<&'call str> for Argument<'call> {
+    fn from(text: &'call str) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<u64> for Argument<'_> {
+    fn from(number: u64) -> Self {
+        Self::Number(number)
+    }
 }
 
 impl Arguments<'_> {
     fn command(&self, eval: &str, script: &str, repeated: bool) -> Cmd {
-        let mut command = redis::cmd(eval);
-        command.arg(script).arg(1).arg(self.name).arg(if repeated { "1" } else { "" });
-        for text in &self.texts {
-            command.arg(text);
-        }
-        for (name, text) in self.fields {
-            command.arg(name).arg(text);
+        /// Digits of the largest number, more or less.
+        const DIGITS: usize = 20;
+        let bytes = self.rest.iter().map(|argument| match argument {
+            Argument::Text(text) => text.len(),
+            Argument::Number(_) => DIGITS,
+        });
+        let bytes = eval.len() + script.len() + self.name.len() + bytes.sum::<usize>() + DIGITS;
+        let mut command = Cmd::with_capacity(self.rest.len() + 5, bytes);
+        command.arg(eval).arg(script).arg(1).arg(self.name).arg(if repeated { "1" } else { "" });
+        for argument in &self.rest {
+            match argument {
+                Argument::Text(text) => command.arg(*text),
+                Argument::Number(number) => command.arg(*number),
+            };
         }
         command
     }

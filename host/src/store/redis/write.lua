@@ -1,9 +1,12 @@
--- Makes the given fields the whole entry, if the condition holds.
--- ARGV: repeated, condition, revision, wanted deadline, slack, furthest deadline from now, name, text, name, text, …
+-- Makes the given fields the whole entry, if the condition holds. Fields that stay as they are, are given by name alone,
+-- where the condition is a revision.
+-- ARGV: repeated, condition, revision, wanted deadline, slack, furthest deadline from now, how many stay, their names,
+-- name, text, name, text, …
 local condition, base = ARGV[2], ARGV[3]
 local wanted, slack, ahead_max = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local first = 7
-local count = (#ARGV - first + 1) / 2
+local kept = tonumber(ARGV[7])
+local first = 8 + kept
+local count = kept + (#ARGV - first + 1) / 2
 -- Lua's stack takes some 8,000 values at once.
 local chunk = 2000
 
@@ -16,6 +19,7 @@ end
 -- The names that are there and not given.
 local function other_names()
   local given, others = {}, {}
+  for i = 8, first - 1 do given[ARGV[i]] = true end
   for i = first, #ARGV, 2 do given[ARGV[i]] = true end
   for _, name in ipairs(redis.call('HKEYS', key)) do
     if not given[name] then others[#others + 1] = name end
@@ -39,13 +43,20 @@ if repeated and kind == 'hash' and expires == wanted and is_written() then
   return { 'written', number(wanted), number(now()) }
 end
 
+local function has_kept()
+  for i = 8, first - 1 do
+    if redis.call('HSTRLEN', key, ARGV[i]) == 0 and not redis.call('HGET', key, ARGV[i]) then return false end
+  end
+  return true
+end
+
 local holds
 if condition == 'absent' then
   holds = kind == 'none'
 elseif condition == 'present' then
   holds = kind ~= 'none'
 else
-  holds = kind == 'hash' and revision(expires) == base
+  holds = kind == 'hash' and revision(expires) == base and has_kept()
 end
 if not holds then return refused(kind, expires) end
 local mistake, time = mistaken(wanted, ahead_max)

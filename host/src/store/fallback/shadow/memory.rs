@@ -1,12 +1,12 @@
 //! Records in this process, bounded by bytes: the least recently used goes first, never one with unsaved changes.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Fate, Known, NoteName};
 use crate::store::fallback::record::{Own, Record};
 use crate::store::key::Key;
+use crate::store::recently_used::RecentlyUsed;
 
 /// What a record takes besides its texts, in bytes: its place in the maps, its key, its revision.
 const RECORD_BYTES: usize = 400;
@@ -24,24 +24,14 @@ pub(in crate::store::fallback) struct MemoryShadow {
 
 #[derive(Debug, Default)]
 struct Records {
-    slots: BTreeMap<Key, Slot>,
-    /// Saved ones, by when they were used last.
-    used: BTreeMap<u64, Key>,
-    /// Unsaved ones, by when their first change was made.
-    unsaved: BTreeSet<(u64, Key)>,
-    uses: u64,
-    bytes: usize,
+    saved: RecentlyUsed<Known>,
+    unsaved: HashMap<Key, Known>,
+    /// Keys of the unsaved ones, by when their first change was made.
+    order: BTreeSet<(u64, Key)>,
     unsaved_bytes: usize,
     /// The latest time of an own change: the primary's clock may be set back, and their order must not.
     own_ms: u64,
     notes: BTreeMap<NoteName, String>,
-}
-
-#[derive(Debug)]
-struct Slot {
-    known: Known,
-    bytes: usize,
-    use_number: u64,
 }
 
 impl MemoryShadow {
@@ -73,13 +63,13 @@ impl MemoryShadow {
     }
 
     pub(super) fn unsaved(&self) -> Vec<Key> {
-        self.records().unsaved.iter().map(|(_, key)| key.clone()).collect()
+        self.records().order.iter().map(|(_, key)| key.clone()).collect()
     }
 
     pub(super) fn unsaved_alive(&self, now_ms: u64) -> Vec<(Key, bool)> {
         let records = self.records();
-        let alive = |key: &Key| records.slots.get(key).is_some_and(|slot| slot.known.record.alive(now_ms).is_some());
-        records.unsaved.iter().map(|(_, key)| (key.clone(), alive(key))).collect()
+        let alive = |key: &Key| records.unsaved.get(key).is_some_and(|known| known.record.alive(now_ms).is_some());
+        records.order.iter().map(|(_, key)| (key.clone(), alive(key))).collect()
     }
 
     pub(super) fn unsaved_count(&self) -> u64 {
@@ -88,21 +78,27 @@ impl MemoryShadow {
 
     pub(super) fn own(&self) -> Vec<(Key, Own)> {
         let records = self.records();
-        let own = |(key, slot): (&Key, &Slot)| Some((key.clone(), slot.known.record.own.clone()?));
-        let mut own: Vec<(Key, Own)> = records.slots.iter().filter_map(own).collect();
+        let own = |(key, known): (&Key, &Known)| Some((key.clone(), known.record.own.clone()?));
+        let mut own: Vec<(Key, Own)> = records.all().filter_map(own).collect();
         own.sort_by_key(|(_, own)| std::cmp::Reverse(own.at_ms));
         own
     }
 
+    /// Looks at all records, for an outage alone: the order by use serves every change, this one a listing.
     pub(super) fn page(&self, from: Option<&Key>, limit: usize, now_ms: u64) -> (Vec<Key>, bool) {
         let records = self.records();
-        let from = from.map_or(Bound::Unbounded, Bound::Excluded);
-        let alive = records.slots.range((from, Bound::Unbounded));
-        let alive = alive.filter(|(_, slot)| slot.known.record.alive(now_ms).is_some());
-        let mut keys: Vec<Key> = alive.map(|(key, _)| key.clone()).take(limit + 1).collect();
+        let mut keys: Vec<&Key> = records
+            .all()
+            .filter(|(key, known)| from.is_none_or(|from| *key > from) && known.record.alive(now_ms).is_some())
+            .map(|(key, _)| key)
+            .collect();
         let more = keys.len() > limit;
-        keys.truncate(limit);
-        (keys, more)
+        if more {
+            keys.select_nth_unstable(limit);
+            keys.truncate(limit);
+        }
+        keys.sort_unstable();
+        (keys.into_iter().cloned().collect(), more)
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -123,62 +119,71 @@ impl MemoryShadow {
 }
 
 impl Records {
+    fn all(&self) -> impl Iterator<Item = (&Key, &Known)> {
+        self.saved.iter().chain(&self.unsaved)
+    }
+
     /// The record of a key, used now; one that says nothing any more is dropped.
     fn get(&mut self, key: &Key, now_ms: u64) -> Option<&Known> {
-        if self.slots.get(key)?.known.record.is_stale(now_ms) {
-            self.take(key);
+        if !self.unsaved.is_empty()
+            && let Some(known) = self.unsaved.get(key)
+        {
+            return Some(known);
+        }
+        if self.saved.peek(key)?.record.is_stale(now_ms) {
+            self.saved.remove(key);
             return None;
         }
-        self.uses += 1;
-        let slot = self.slots.get_mut(key)?;
-        if self.used.remove(&slot.use_number).is_some() {
-            slot.use_number = self.uses;
-            self.used.insert(self.uses, key.clone());
-        }
-        Some(&slot.known)
+        self.saved.get(key)
+    }
+
+    fn own(&self, key: &Key) -> Option<&Own> {
+        self.unsaved.get(key).or_else(|| self.saved.peek(key))?.record.own.as_ref()
     }
 
     fn take(&mut self, key: &Key) {
-        let Some(slot) = self.slots.remove(key) else { return };
-        self.bytes -= slot.bytes;
-        self.used.remove(&slot.use_number);
-        if let Some(unsaved) = &slot.known.record.unsaved {
-            self.unsaved_bytes -= slot.bytes;
-            self.unsaved.remove(&(unsaved.since_ms, key.clone()));
+        self.saved.remove(key);
+        self.take_unsaved(key);
+    }
+
+    fn take_unsaved(&mut self, key: &Key) {
+        let Some(Known { record, .. }) = self.unsaved.remove(key) else { return };
+        self.unsaved_bytes -= bytes(&record);
+        if let Some(unsaved) = &record.unsaved {
+            self.order.remove(&(unsaved.since_ms, key.clone()));
         }
     }
 
     fn put(&mut self, key: &Key, mut record: Record) {
-        let before = self.slots.get(key).and_then(|slot| slot.known.record.own.as_ref());
-        if before != record.own.as_ref()
-            && let Some(own) = &mut record.own
-        {
+        let is_known = self.own(key) == record.own.as_ref();
+        if !is_known && let Some(own) = &mut record.own {
             self.own_ms = self.own_ms.max(own.at_ms);
             own.at_ms = self.own_ms;
         }
-        self.take(key);
-        let bytes = record.bytes() + RECORD_BYTES;
-        self.bytes += bytes;
-        self.uses += 1;
-        match &record.unsaved {
-            Some(unsaved) => {
-                self.unsaved_bytes += bytes;
-                self.unsaved.insert((unsaved.since_ms, key.clone()));
-            }
-            None => drop(self.used.insert(self.uses, key.clone())),
-        }
+        self.take_unsaved(key);
+        let bytes = bytes(&record);
+        let since_ms = record.unsaved.as_ref().map(|unsaved| unsaved.since_ms);
         let known = Known { record, stamp: fastrand::u64(..) };
-        self.slots.insert(key.clone(), Slot { known, bytes, use_number: self.uses });
+        match since_ms {
+            Some(since_ms) => {
+                self.saved.remove(key);
+                self.unsaved_bytes += bytes;
+                self.order.insert((since_ms, key.clone()));
+                self.unsaved.insert(key.clone(), known);
+            }
+            None => self.saved.put(key, known, bytes),
+        }
     }
 
     /// Looks at some that were not used for long: what is stale goes, and the texts of what has expired.
     fn tidy(&mut self, now_ms: u64) {
         for _ in 0..TIDIED_AT_ONCE {
-            let Some(key) = self.used.first_key_value().map(|(_, key)| key.clone()) else { return };
-            if self.slots.get(&key).is_none_or(|slot| slot.known.record.alive(now_ms).is_some()) {
+            let Some((key, known)) = self.saved.oldest() else { return };
+            if known.record.alive(now_ms).is_some() {
                 return;
             }
             // Away, or to the end of the line, so that it bars the way to no other.
+            let key = key.clone();
             let expired = self.get(&key, now_ms).map(|known| &known.record).filter(|record| record.local.is_some());
             if let Some(expired) = expired {
                 let record = Record { local: None, ..expired.clone() };
@@ -188,12 +193,13 @@ impl Records {
     }
 
     fn make_room(&mut self, bytes_max: usize) {
-        while self.bytes > bytes_max
-            && let Some(key) = self.used.first_key_value().map(|(_, key)| key.clone())
-        {
-            self.take(&key);
-        }
+        while self.saved.bytes() + self.unsaved_bytes > bytes_max && self.saved.forget_oldest() {}
     }
+}
+
+/// What a record takes.
+fn bytes(record: &Record) -> usize {
+    record.bytes() + RECORD_BYTES
 }
 
 #[cfg(test)]
@@ -252,7 +258,7 @@ mod tests {
         }
         let later = |ms: u64| {
             shadow.update(&key(99), ms, |_| (Fate::Put(Record::saved(Some(entry(0)), None, ms)), ()));
-            shadow.records().bytes
+            shadow.records().saved.bytes()
         };
         let bytes: Vec<usize> = (2_000..2_006).map(later).collect();
         assert!(bytes.is_sorted_by(|one, next| one > next || *next < 6_000), "{bytes:?}");
@@ -264,12 +270,13 @@ mod tests {
         for ms in 2_006..2_030 {
             later(ms);
         }
-        let bytes = shadow.records().bytes;
+        let bytes = shadow.records().saved.bytes();
         assert!(bytes < 6_000, "what is known to be gone bars the way to no text that can go: {bytes}");
         for ms in 10_000_000..10_000_010 {
             later(ms);
         }
-        assert!(shadow.records().slots.len() <= 1, "{}", shadow.records().slots.len());
+        let left = shadow.records().all().count();
+        assert!(left <= 1, "{left}");
     }
 
     #[test]
@@ -281,7 +288,7 @@ mod tests {
         unsaved(&shadow, 2, 10);
         shadow.update(&key(2), 1, |_| (Fate::Forget, ()));
         let records = shadow.records();
-        assert_eq!((records.bytes, records.unsaved_bytes, records.slots.len()), (0, 0, 0));
-        assert!(records.used.is_empty() && records.unsaved.is_empty());
+        assert_eq!((records.saved.bytes(), records.unsaved_bytes, records.all().count()), (0, 0, 0));
+        assert!(records.order.is_empty());
     }
 }
