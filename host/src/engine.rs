@@ -37,7 +37,7 @@ impl Engine {
             let bytes = settings.ticket_bytes_max;
             return Err(Error::Invalid(format!("ticket limit of {bytes} bytes is over {TICKET_BYTES_MAX}")));
         }
-        let image = image::load(settings.image_folder.as_deref()).map_err(bug)?;
+        let image = image::load(settings.image_folder.as_deref(), settings.fresh_instances).map_err(bug)?;
         let pool = Pool::new(&image, store, Arc::new(settings)).map_err(bug)?;
         Ok(Self { pool })
     }

@@ -31,6 +31,9 @@ pub struct Settings {
     /// Where compiled images of the engine are kept between processes; none unless set. Native code: the
     /// folder is made with mode 0700, and one that others may write is not used.
     pub image_folder: Option<std::path::PathBuf>,
+    /// Whether every operation has an instance of the engine of its own, so that nothing of one is in memory in the
+    /// next; false unless set: they are kept and used again.
+    pub fresh_instances: bool,
     /// The clock that dates changes; tests move it by hand.
     pub clock: Arc<dyn Clock>,
 }
@@ -44,6 +47,7 @@ impl Default for Settings {
             history_entries_max: 10_000,
             deadline_ms: DEADLINE_MS,
             image_folder: None,
+            fresh_instances: false,
             clock: Arc::new(SystemClock),
         }
     }
@@ -55,7 +59,8 @@ impl Default for Settings {
 /// As [`Tickets::new`].
 pub fn merge(settings: &Settings) -> Result<Merge, Error> {
     let nothing = Arc::new(MemoryStore::new(Arc::clone(&settings.clock)));
-    let engine = Arc::new(Engine::load(nothing, settings.clone())?);
+    let settings = Settings { fresh_instances: false, ..settings.clone() };
+    let engine = Arc::new(Engine::load(nothing, settings)?);
     Ok(Arc::new(move |base: State, ours: State, theirs: State| {
         let engine = Arc::clone(&engine);
         Box::pin(async move { engine.merge(&base, &ours, &theirs).await })

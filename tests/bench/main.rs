@@ -1,28 +1,30 @@
 //! How fast an interaction is: the contenders in one process, in turns, on one machine; ratios are compared, not times.
 //!
 //! One interaction says a message of 60 bytes and sets a decision of 200. `tests/bench.sh` runs this; it prints one row for
-//! each goal, and draws a chart. A word (`memory`, `redis`, `show`, `chart`) has it do that part alone.
+//! each goal, the grid of all sizes, and draws a chart. A word (`memory`, `redis`, `show`, `grid`) has it do that alone.
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use ticket_tests::RedisServer;
 use tokio::runtime::Builder;
 
 use contenders::{Bare, ByHand, Component, Contender, Native, Python};
 use goals::{Goal, Row};
-use rounds::{Load, between, compare};
+use rounds::{Load, Ratio, between, compare};
 
 mod chart;
 mod contenders;
 mod goals;
+mod grid;
 mod processes;
 mod rounds;
 
 /// Where the chart is drawn.
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/bench/interaction.svg");
-/// Histories that the chart shows.
-const HISTORIES: [usize; 3] = [10, 100, 1_000];
+/// Calls of a turn that measures a fresh instance.
+const CALLS: u32 = 2_000;
 
 fn main() {
     // As many workers as the machine of the goals has cores; Redis takes its share of the same ones.
@@ -46,9 +48,14 @@ async fn run() -> Vec<Row> {
         let show = tokio::task::block_in_place(processes::show_ms);
         rows.push(Row::new("`ticket show`, whole process, warm, in ms", show, Goal::AtMost(15.0)));
     }
-    if wanted("chart") {
-        chart::draw(Path::new(CHART), &HISTORIES, &costs(&server).await).expect("the chart is drawn");
-        println!("chart: target/bench/interaction.svg");
+    if wanted("grid") {
+        grid::in_memory().await;
+        grid::on_sqlite().await;
+        let alone_us = grid::on_redis(&server).await.alone_us;
+        let shown = |name: &str| !name.contains("EVALSHA") && !name.contains("asking");
+        let bars: Vec<_> = alone_us.into_iter().filter(|(name, _)| shown(name)).collect();
+        chart::draw(Path::new(CHART), &grid::HISTORIES, &bars).expect("the chart is drawn");
+        println!("\nchart: target/bench/interaction.svg");
     }
     rows
 }
@@ -70,7 +77,22 @@ async fn in_memory() -> Vec<Row> {
     }
     let growth = between((&component, load(1_000)), (&component, load(10))).await;
     rows.push(Row::new("memory: component, history 1,000 ÷ history 10, time", growth, Goal::AtMost(6.0)));
+    let fresh = fresh_us(&Component::in_memory_fresh().await).await;
+    rows.push(Row::new("fresh instance: instantiate + call + drop, in µs", fresh, Goal::AtMost(10.0)));
     rows
+}
+
+/// Microseconds of a call that does next to nothing, in an instance of its own.
+async fn fresh_us(component: &Component) -> Ratio {
+    let mut us = Vec::new();
+    for _ in 0..rounds::ROUNDS {
+        let begun = Instant::now();
+        for _ in 0..CALLS {
+            component.call().await;
+        }
+        us.push(begun.elapsed().as_secs_f64() * 1e6 / f64::from(CALLS));
+    }
+    Ratio::of(us)
 }
 
 async fn on_redis(server: &RedisServer) -> Vec<Row> {
@@ -94,26 +116,4 @@ async fn on_redis(server: &RedisServer) -> Vec<Row> {
     let ratio = rounds::tail(&component, Load { callers: 512, interactions: 40, history: 10 }).await;
     rows.push(Row::new("redis, 512 callers: p99 ÷ median of the latency", ratio, Goal::AtMost(4.0)));
     rows
-}
-
-/// Microseconds of one interaction on Redis with one caller: each contender, and each history.
-async fn costs(server: &RedisServer) -> Vec<(&'static str, Vec<f64>)> {
-    let component: Arc<dyn Contender> = Arc::new(Component::on_redis(server).await);
-    let by_hand: Arc<dyn Contender> = Arc::new(ByHand::on_redis(server).await);
-    let python: Arc<dyn Contender> = Arc::new(Python::on_redis(server));
-    let mut costs = vec![];
-    for contender in [&component, &by_hand, &python] {
-        let mut us = Vec::new();
-        for history in HISTORIES {
-            us.push(rounds::cost(contender, Load { callers: 1, interactions: 500, history }).await * 1e6);
-        }
-        costs.push((contender.name(), us));
-    }
-    let mut us = Vec::new();
-    for history in HISTORIES {
-        let bare: Arc<dyn Contender> = Arc::new(Bare::hset(server, history).await);
-        us.push(rounds::cost(&bare, Load { callers: 1, interactions: 500, history }).await * 1e6);
-    }
-    costs.push(("bare HSET + PEXPIRE", us));
-    costs
 }

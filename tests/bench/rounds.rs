@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use crate::contenders::Contender;
 
 /// Rounds of one comparison; the middle one counts, the outer ones show the spread.
-const ROUNDS: usize = 11;
+pub(crate) const ROUNDS: usize = 11;
 /// Interactions with one ticket at least, before the next takes its place with the history that is asked for.
 const PER_TICKET: usize = 5;
 
@@ -116,7 +116,7 @@ pub(crate) async fn tail(contender: &Arc<dyn Contender>, load: Load) -> Ratio {
 /// Seconds of one interaction; the middle of some turns.
 pub(crate) async fn cost(contender: &Arc<dyn Contender>, load: Load) -> f64 {
     let mut costs = Vec::new();
-    for _ in 0..ROUNDS / 2 {
+    for _ in 0..ROUNDS / 3 {
         costs.push(seconds(contender, load).await);
     }
     Ratio::of(costs).middle

@@ -9,31 +9,60 @@ use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 use wasmtime::component::Component;
-use wasmtime::{Config, Engine};
+use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig};
+
+use super::lent::{MEMORY_BYTES_MAX, TABLE_ELEMENTS_MAX};
 
 /// The engine as `guest/builder` made it.
 const COMPONENT: &[u8] = include_bytes!("../../../guest/dist/engine.wasm");
 const DIGEST_BYTES: usize = 32;
+/// Most calls that are in the engine at once, for each core; further callers wait in line. A call spends nearly all of
+/// its time in the store: so many keep a core busy where a store takes a millisecond and the engine 8 µs.
+const INSTANCES_PER_CORE: usize = 128;
+/// Most core instances that the component is made of: the engine, and what the component model puts around it.
+const CORE_INSTANCES_MAX: u32 = 4;
+/// Bytes of an instance that are kept for the next: what a usual call writes to, many times over.
+const RESIDENT_BYTES: usize = 4 * 1024 * 1024;
 
 /// A component that is ready to run.
 #[derive(Clone)]
 pub(super) struct Image {
     pub(super) engine: Engine,
     pub(super) component: Component,
+    /// Places for instances that are made anew: the slots that they take are those of the whole process.
+    slots: Option<Arc<Semaphore>>,
 }
 
-/// The image of this process; `folder` is where it may be kept for the next one.
-pub(super) fn load(folder: Option<&Path>) -> wasmtime::Result<Image> {
-    static LOADED: Mutex<Option<Image>> = Mutex::new(None);
-    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+impl Image {
+    /// One place for each instance that may be there at once: for one store, or for all where they are made anew.
+    pub(super) fn places(&self) -> Arc<Semaphore> {
+        self.slots.clone().unwrap_or_else(|| Arc::new(Semaphore::new(usize::from(instances_max()))))
+    }
+}
+
+fn instances_max() -> u16 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    u16::try_from(cores * INSTANCES_PER_CORE).unwrap_or(u16::MAX)
+}
+
+/// The image of this process, for instances that are made anew for every call or for such as are kept; `folder` is
+/// where it may be kept for the next one.
+pub(super) fn load(folder: Option<&Path>, fresh: bool) -> wasmtime::Result<Image> {
+    static LOADED: [Mutex<Option<Image>>; 2] = [const { Mutex::new(None) }; 2];
+    let mut loaded = LOADED[usize::from(fresh)].lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(image) = &*loaded {
         return Ok(image.clone());
     }
-    let engine = Engine::new(&config())?;
+    let mut config = config();
+    if fresh {
+        config.allocation_strategy(slots(instances_max().into()));
+    }
+    let engine = Engine::new(&config)?;
     let file = folder.and_then(|folder| match own_folder(folder) {
         Ok(()) => Some(folder.join(file_name(&engine))),
         Err(error) => {
@@ -45,7 +74,29 @@ pub(super) fn load(folder: Option<&Path>) -> wasmtime::Result<Image> {
         Some(component) => component,
         None => compile(&engine, file.as_deref())?,
     };
-    Ok(loaded.insert(Image { engine, component }).clone())
+    let slots = fresh.then(|| Arc::new(Semaphore::new(instances_max().into())));
+    Ok(loaded.insert(Image { engine, component, slots }).clone())
+}
+
+/// Memory that instances take and give back ready for the next: its pages stay, and only those are wiped that were
+/// written to. An instance that the system makes and takes apart costs ten times as much.
+fn slots(count: u32) -> PoolingAllocationConfig {
+    let mut slots = PoolingAllocationConfig::new();
+    slots
+        .total_component_instances(count)
+        .total_core_instances(count * CORE_INSTANCES_MAX)
+        .max_core_instances_per_component(CORE_INSTANCES_MAX)
+        .total_memories(count)
+        .max_memories_per_component(1)
+        .max_memory_size(MEMORY_BYTES_MAX)
+        .linear_memory_keep_resident(RESIDENT_BYTES)
+        .total_tables(count * CORE_INSTANCES_MAX)
+        .table_elements(TABLE_ELEMENTS_MAX)
+        .table_keep_resident(RESIDENT_BYTES)
+        .total_stacks(count)
+        .async_stack_keep_resident(RESIDENT_BYTES)
+        .pagemap_scan(Enabled::Auto);
+    slots
 }
 
 /// What a ticket engine needs of Wasmtime, and nothing that it does not.

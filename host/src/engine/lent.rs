@@ -16,9 +16,9 @@ use crate::ticket::ServedBy;
 use crate::tickets::Settings;
 
 /// Most memory of one instance. A merge of three tickets of 1 MiB takes about 16 MiB.
-const MEMORY_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub(super) const MEMORY_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Most elements of the engine's one table, its function pointers; the component has some hundreds.
-const TABLE_ELEMENTS_MAX: usize = 10_000;
+pub(super) const TABLE_ELEMENTS_MAX: usize = 10_000;
 /// Longest wait after a lost race, in milliseconds: a few round trips, so that somebody wins.
 const PAUSE_MS_MAX: u64 = 8;
 /// Largest page that a guest may ask for.

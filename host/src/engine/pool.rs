@@ -18,9 +18,6 @@ use crate::store::SharedStore;
 use crate::ticket::ServedBy;
 use crate::tickets::Settings;
 
-/// Most calls that are in the engine at once; further callers wait in line. A call spends its time in the
-/// store, so this is about how many requests a store is given at once, not about cores.
-const INSTANCES_MAX: usize = 256;
 /// An instance whose memory has grown past this after a large ticket is not kept. A usual one has 1.1 MiB.
 const KEPT_MEMORY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -65,8 +62,7 @@ impl Pool {
         let mut linker = Linker::new(&image.engine);
         Guest::add_to_linker::<_, wasmtime::component::HasSelf<_>>(&mut linker, |lent: &mut Lent| lent)?;
         let engine = EnginePre::new(linker.instantiate_pre(&image.component)?)?;
-        let places = Arc::new(Semaphore::new(INSTANCES_MAX));
-        Ok(Self { engine, store, settings, idle: Mutex::default(), places })
+        Ok(Self { engine, store, settings, idle: Mutex::default(), places: image.places() })
     }
 
     /// An instance of its own for one call, whose time begins now.
@@ -85,7 +81,8 @@ impl Pool {
 
     /// Takes an instance back after a call that did not trap.
     pub(super) fn give_back(&self, borrowed: Borrowed) {
-        if borrowed.instance.store.data().memory_bytes() <= KEPT_MEMORY_BYTES_MAX {
+        let is_small = borrowed.instance.store.data().memory_bytes() <= KEPT_MEMORY_BYTES_MAX;
+        if is_small && !self.settings.fresh_instances {
             self.idle().push(borrowed.instance);
         }
     }

@@ -1,5 +1,7 @@
 //! The floor: what one round trip costs that does nothing, or no more than to store the same bytes.
 
+use std::sync::{Arc, Mutex};
+
 use async_trait::async_trait;
 use redis::Script;
 use redis::aio::MultiplexedConnection;
@@ -12,8 +14,10 @@ enum Command {
     /// `EVALSHA` of a script that does nothing.
     Evalsha(Script),
     /// `HSET` of whole tickets and `PEXPIRE`, in one pipeline.
-    Hset([(&'static str, String); 6]),
+    Hset(Mutex<Arc<Whole>>),
 }
+
+type Whole = [(&'static str, String); 6];
 
 pub(crate) struct Bare {
     connection: MultiplexedConnection,
@@ -25,9 +29,10 @@ impl Bare {
         Self { connection: connect(server).await, command: Command::Evalsha(Script::new("return 1")) }
     }
 
-    /// One that stores tickets of a history.
-    pub(crate) async fn hset(server: &RedisServer, history: usize) -> Self {
-        Self { connection: connect(server).await, command: Command::Hset(fields(history)) }
+    /// One that stores tickets of the history that was prepared last.
+    pub(crate) async fn hset(server: &RedisServer) -> Self {
+        let command = Command::Hset(Mutex::new(Arc::new(fields(0))));
+        Self { connection: connect(server).await, command }
     }
 }
 
@@ -41,6 +46,9 @@ impl Contender for Bare {
     }
 
     async fn prepare(&self, ids: &[String], history: usize) {
+        if let Command::Hset(whole) = &self.command {
+            *whole.lock().expect("lock") = Arc::new(fields(history));
+        }
         prepare(&self.connection, ids, history).await;
     }
 
@@ -50,9 +58,10 @@ impl Contender for Bare {
             Command::Evalsha(script) => {
                 let _: i64 = script.key(&key).invoke_async(&mut connection).await.expect("EVALSHA");
             }
-            Command::Hset(fields) => {
+            Command::Hset(whole) => {
+                let whole = Arc::clone(&whole.lock().expect("lock"));
                 let mut pipeline = redis::pipe();
-                pipeline.hset_multiple(&key, fields).ignore();
+                pipeline.hset_multiple(&key, &*whole).ignore();
                 pipeline.cmd("PEXPIRE").arg(&key).arg(u64::from(TTL_S) * 1_000).ignore();
                 let _: () = pipeline.query_async(&mut connection).await.expect("HSET");
             }
