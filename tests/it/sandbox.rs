@@ -63,14 +63,18 @@ impl Store for Swelling {
 async fn a_trap_is_an_error_for_its_caller_and_nothing_for_anybody_else() {
     let inner = MemoryStore::new(Arc::new(SystemClock));
     let store = Arc::new(Swelling { inner, swollen: AtomicBool::new(false) });
-    let tickets = Tickets::new(store.clone(), Settings::default()).unwrap();
-    let ticket = tickets.create(Some("t"), &[Change::say("kept")]).await.unwrap();
-    for _ in 0..3 {
-        store.swollen.store(true, Ordering::SeqCst);
-        assert!(matches!(tickets.get("t").await, Err(Error::Bug(_))));
-        assert!(matches!(tickets.apply("t", &[Change::say("x")], None).await, Err(Error::Bug(_))));
-        store.swollen.store(false, Ordering::SeqCst);
-        assert_eq!(tickets.get("t").await.unwrap(), ticket, "a new instance serves");
+    for fresh_instances in [false, true] {
+        let settings = Settings { fresh_instances, ..Settings::default() };
+        let tickets = Tickets::new(store.clone(), settings).unwrap();
+        let id = format!("t-{fresh_instances}");
+        let ticket = tickets.create(Some(&id), &[Change::say("kept")]).await.unwrap();
+        for _ in 0..3 {
+            store.swollen.store(true, Ordering::SeqCst);
+            assert!(matches!(tickets.get(&id).await, Err(Error::Bug(_))));
+            assert!(matches!(tickets.apply(&id, &[Change::say("x")], None).await, Err(Error::Bug(_))));
+            store.swollen.store(false, Ordering::SeqCst);
+            assert_eq!(tickets.get(&id).await.unwrap(), ticket, "a new instance serves");
+        }
     }
 }
 
@@ -97,7 +101,16 @@ async fn callers_who_go_away_take_no_instance_with_them() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_callers_of_many_tickets_are_all_served() {
-    let tickets = Tickets::open("memory:").await.unwrap();
+    serve_many(Settings::default()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_callers_are_all_served_by_instances_of_their_own() {
+    serve_many(Settings { fresh_instances: true, ..Settings::default() }).await;
+}
+
+async fn serve_many(settings: Settings) {
+    let tickets = Tickets::new(Arc::new(MemoryStore::new(Arc::new(SystemClock))), settings).unwrap();
     let mut callers = tokio::task::JoinSet::new();
     for number in 0..1_000_u32 {
         let tickets = tickets.clone();
