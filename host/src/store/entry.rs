@@ -103,25 +103,27 @@ impl From<Revision> for String {
 impl Revision {
     /// The revision of an entry with these fields and this deadline.
     pub(crate) fn of(fields: &Fields, expires_at_ms: u64) -> Self {
-        Self::of_bytes(expires_at_ms, |name| {
-            fields.iter().find(|(field, _)| field == name).map_or(&[], |(_, text)| text.as_bytes())
-        })
+        Self::of_bytes(expires_at_ms, |name| field_of(fields, name))
     }
 
     /// The revision of an entry whose field of a name is what `field` gives for it, empty for a missing one.
     pub(crate) fn of_bytes<'entry>(expires_at_ms: u64, field: impl Fn(&str) -> &'entry [u8]) -> Self {
         let mut text = String::with_capacity(REVISION_BYTES_USUAL);
-        let mut digits = itoa::Buffer::new();
-        text.push_str(digits.format(expires_at_ms));
-        for name in ["created_at", "updated_at"] {
-            text.push('.');
-            text.push_str(seconds(field(name)));
-        }
-        for name in ["facts", "history", "last_decision"] {
-            text.push('.');
-            text.push_str(digits.format(field(name).len()));
-        }
+        pieces(expires_at_ms, field, |piece| {
+            text.push_str(piece);
+            true
+        });
         Self(text.into())
+    }
+
+    /// Whether this is the revision that [`Revision::of_bytes`] gives.
+    pub(crate) fn names<'entry>(&self, expires_at_ms: u64, field: impl Fn(&str) -> &'entry [u8]) -> bool {
+        let mut rest = Some(&*self.0);
+        let all = pieces(expires_at_ms, field, |piece| {
+            rest = rest.and_then(|rest| rest.strip_prefix(piece));
+            rest.is_some()
+        });
+        all && rest == Some("")
     }
 
     /// The text to give back.
@@ -140,6 +142,25 @@ impl fmt::Display for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// A field's text, empty for a missing one.
+fn field_of<'entry>(fields: &'entry Fields, name: &str) -> &'entry [u8] {
+    fields.iter().find(|(field, _)| field == name).map_or(&[], |(_, text)| text.as_bytes())
+}
+
+/// The pieces of a revision in their order, as long as `take` wants them; whether it took all.
+fn pieces<'entry>(
+    expires_at_ms: u64,
+    field: impl Fn(&str) -> &'entry [u8],
+    mut take: impl FnMut(&str) -> bool,
+) -> bool {
+    let mut digits = itoa::Buffer::new();
+    take(digits.format(expires_at_ms))
+        && ["created_at", "updated_at"].iter().all(|name| take(".") && take(seconds(field(name))))
+        && ["facts", "history", "last_decision"]
+            .iter()
+            .all(|name| take(".") && take(digits.format(field(name).len())))
 }
 
 /// A time field as it may stand in a revision: whatever a foreign client wrote there, the revision stays
@@ -245,6 +266,11 @@ mod tests {
         let entry = fields(&[("facts", "{}"), ("history", "[\"é\"]"), ("created_at", "17"), ("updated_at", "18")]);
         let revision = Revision::of(&entry, 1_900);
         assert_eq!(revision.as_str(), "1900.17.18.2.6.0");
+        let names = |text: &str| Revision::from(text.to_owned()).names(1_900, |name| field_of(&entry, name));
+        assert!(names("1900.17.18.2.6.0"));
+        for other in ["", "1900", "1900.17.18.2.6.", "1900.17.18.2.6.00", "1900.17.18.2.6.0.", "1900.17.18.2.60"] {
+            assert!(!names(other), "{other}");
+        }
         assert_eq!(revision.deadline_ms(), 1_900);
     }
 

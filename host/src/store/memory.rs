@@ -15,8 +15,10 @@ use super::key::{Key, KeyNames, Namespace};
 use super::{Store, check_limit};
 use crate::clock::Clock;
 
-/// Entries that every change looks at for having expired. Two would keep up with writes; four catch up.
-const SWEEP_STEPS: usize = 4;
+/// Changes between two looks for entries that have expired: to find the place costs as much as to look at some.
+const SWEEP_PAUSE: u32 = 8;
+/// Entries that are looked at. Two for each change would keep up with writes; four catch up.
+const SWEEP_STEPS: usize = 4 * SWEEP_PAUSE as usize;
 
 /// Entries in this process, gone with it. A clone is another handle to the same entries.
 #[derive(Clone)]
@@ -71,16 +73,17 @@ impl Store for MemoryStore {
         let name = self.names.stored(key);
         let mut entries = self.entries();
         entries.sweep(now_ms);
-        let there = entries.get(&name, now_ms);
+        let mut slot = entries.slots.get_mut(&*name);
+        let there = slot.as_deref().filter(|slot| slot.is_there(now_ms));
         if !holds(when, there) {
             return Ok(Outcome::Refused(there.map(Slot::entry)));
         }
         let previous_ms = there.map_or(0, |slot| slot.expires_at_ms);
         let expires_at_ms = deadline::name(now_ms, ttl_ms, previous_ms);
-        let slot = Slot { expires_at_ms, texts: Texts::new(&fields) };
-        match entries.slots.get_mut(&*name) {
-            Some(old) => *old = slot,
-            None => drop(entries.slots.insert(name.as_ref().into(), slot)),
+        let new = Slot { expires_at_ms, texts: Texts::new(&fields) };
+        match &mut slot {
+            Some(slot) => **slot = new,
+            None => drop(entries.slots.insert(name.as_ref().into(), new)),
         }
         Ok(Outcome::Written { revision: Revision::of(&fields, expires_at_ms), expires_at_ms })
     }
@@ -91,7 +94,7 @@ impl Store for MemoryStore {
         let mut entries = self.entries();
         entries.sweep(now_ms);
         match entries.slots.get_mut(&*self.names.stored(key)) {
-            Some(slot) if !deadline::is_over(slot.expires_at_ms, now_ms) => {
+            Some(slot) if slot.is_there(now_ms) => {
                 slot.expires_at_ms = deadline::name(now_ms, ttl_ms, slot.expires_at_ms);
                 Ok(Outcome::Written { revision: slot.revision(), expires_at_ms: slot.expires_at_ms })
             }
@@ -125,7 +128,7 @@ impl Store for MemoryStore {
             .slots
             .range::<str, _>((from.as_ref().map(String::as_str), Bound::Unbounded))
             .take_while(|(name, _)| name.starts_with(&prefix))
-            .filter(|(_, slot)| !deadline::is_over(slot.expires_at_ms, now_ms))
+            .filter(|(_, slot)| slot.is_there(now_ms))
             .filter_map(|(name, _)| self.names.key(name))
             .take(limit + 1)
             .collect();
@@ -153,7 +156,7 @@ fn holds(when: &Condition, there: Option<&Slot>) -> bool {
     match when {
         Condition::Absent => there.is_none(),
         Condition::Present => there.is_some(),
-        Condition::At(revision) => there.is_some_and(|slot| slot.revision() == *revision),
+        Condition::At(revision) => there.is_some_and(|slot| slot.is_at(revision)),
     }
 }
 
@@ -163,15 +166,20 @@ struct Entries {
     slots: BTreeMap<Box<str>, Slot>,
     /// The last name that the sweep looked at.
     swept_to: Box<str>,
+    changes: u32,
 }
 
 impl Entries {
     fn get(&self, name: &str, now_ms: u64) -> Option<&Slot> {
-        self.slots.get(name).filter(|slot| !deadline::is_over(slot.expires_at_ms, now_ms))
+        self.slots.get(name).filter(|slot| slot.is_there(now_ms))
     }
 
-    /// Drops the expired among the next few entries: as much work for a change as it adds at most.
+    /// Drops the expired among the next few entries, now and then: as much work for changes as they add at most.
     fn sweep(&mut self, now_ms: u64) {
+        self.changes = self.changes.wrapping_add(1);
+        if !self.changes.is_multiple_of(SWEEP_PAUSE) {
+            return;
+        }
         let after = (Bound::Excluded(&*self.swept_to), Bound::Unbounded);
         let (mut last, mut over) = (None, Vec::new());
         for (name, slot) in self.slots.range::<str, _>(after).take(SWEEP_STEPS) {
@@ -193,15 +201,25 @@ struct Slot {
 }
 
 impl Slot {
+    fn is_there(&self, now_ms: u64) -> bool {
+        !deadline::is_over(self.expires_at_ms, now_ms)
+    }
+
+    fn is_at(&self, revision: &Revision) -> bool {
+        revision.names(self.expires_at_ms, |name| self.field(name))
+    }
+
+    fn field(&self, name: &str) -> &[u8] {
+        self.texts.pairs().find(|(field, _)| *field == name).map_or(&[], |(_, text)| text.as_bytes())
+    }
+
     fn entry(&self) -> Entry {
         let fields: Fields = self.texts.pairs().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
         Entry::new(fields, self.expires_at_ms)
     }
 
     fn revision(&self) -> Revision {
-        Revision::of_bytes(self.expires_at_ms, |name| {
-            self.texts.pairs().find(|(field, _)| *field == name).map_or(&[], |(_, text)| text.as_bytes())
-        })
+        Revision::of_bytes(self.expires_at_ms, |name| self.field(name))
     }
 }
 
