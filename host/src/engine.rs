@@ -2,6 +2,7 @@
 
 mod bindings;
 mod image;
+mod key_value;
 mod lent;
 mod pool;
 mod wire;

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use wasmtime::ResourceLimiter;
 
 use super::bindings::agent::tickets::{environment, key_value as wit};
-use super::wire;
+use super::key_value::{Lookup, Outcome};
 use crate::operation;
 use crate::store::{Error, Key, Kind, Revision, SharedStore};
 use crate::ticket::ServedBy;
@@ -66,35 +66,36 @@ impl Lent {
     }
 }
 
-impl wit::Host for Lent {
-    async fn read(&mut self, key: String, freshness: wit::Freshness) -> Result<wit::Lookup, wit::Error> {
-        let (store, key) = (Arc::clone(&self.store), Key::parse(&key)?);
+/// The functions of `key-value`.
+impl Lent {
+    pub(super) async fn read(&mut self, key: &str, freshness: wit::Freshness) -> Result<Lookup, wit::Error> {
+        let (store, key) = (Arc::clone(&self.store), Key::parse(key)?);
         let entry = self.ask(store.read(&key, freshness.into())).await?;
-        Ok(wit::Lookup { entry: entry.map(Into::into) })
+        Ok(Lookup { entry: entry.map(Into::into) })
     }
 
-    async fn write(
+    pub(super) async fn write(
         &mut self,
-        key: String,
+        key: &str,
         fields: Vec<(String, String)>,
         ttl_ms: u64,
         when: wit::Condition,
-    ) -> Result<wit::Outcome, wit::Error> {
-        let (store, key, when) = (Arc::clone(&self.store), Key::parse(&key)?, when.into());
-        Ok(wire::outcome(self.ask(store.write(&key, fields, ttl_ms, &when)).await?))
+    ) -> Result<Outcome, wit::Error> {
+        let (store, key, when) = (Arc::clone(&self.store), Key::parse(key)?, when.into());
+        Ok(self.ask(store.write(&key, fields, ttl_ms, &when)).await?.into())
     }
 
-    async fn touch(&mut self, key: String, ttl_ms: u64) -> Result<wit::Outcome, wit::Error> {
-        let (store, key) = (Arc::clone(&self.store), Key::parse(&key)?);
-        Ok(wire::outcome(self.ask(store.touch(&key, ttl_ms)).await?))
+    pub(super) async fn touch(&mut self, key: &str, ttl_ms: u64) -> Result<Outcome, wit::Error> {
+        let (store, key) = (Arc::clone(&self.store), Key::parse(key)?);
+        Ok(self.ask(store.touch(&key, ttl_ms)).await?.into())
     }
 
-    async fn remove(&mut self, key: String, when: wit::Condition) -> Result<wit::Outcome, wit::Error> {
-        let (store, key, when) = (Arc::clone(&self.store), Key::parse(&key)?, when.into());
-        Ok(wire::outcome(self.ask(store.remove(&key, &when)).await?))
+    pub(super) async fn remove(&mut self, key: &str, when: wit::Condition) -> Result<Outcome, wit::Error> {
+        let (store, key, when) = (Arc::clone(&self.store), Key::parse(key)?, when.into());
+        Ok(self.ask(store.remove(&key, &when)).await?.into())
     }
 
-    async fn scan(&mut self, cursor: Option<String>, limit: u32) -> Result<wit::Page, wit::Error> {
+    pub(super) async fn scan(&mut self, cursor: Option<String>, limit: u32) -> Result<wit::Page, wit::Error> {
         if limit == 0 || limit > PAGE_KEYS_MAX {
             let text = format!("limit of {limit} keys a page is not between 1 and {PAGE_KEYS_MAX}");
             return Err(Error::new(Kind::Invalid, text).into());

@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use wasmtime::Store;
-use wasmtime::component::Linker;
+use wasmtime::component::{HasSelf, Linker};
 
+use super::bindings::agent::tickets::environment;
 use super::bindings::exports::agent::tickets::tickets as wit;
 use super::bindings::{Engine as Guest, EnginePre};
 use super::bug;
 use super::image::Image;
+use super::key_value;
 use super::lent::Lent;
 use crate::error::Error;
 use crate::store::SharedStore;
@@ -60,7 +62,8 @@ impl Borrowed {
 impl Pool {
     pub(super) fn new(image: &Image, store: SharedStore, settings: Arc<Settings>) -> wasmtime::Result<Self> {
         let mut linker = Linker::new(&image.engine);
-        Guest::add_to_linker::<_, wasmtime::component::HasSelf<_>>(&mut linker, |lent: &mut Lent| lent)?;
+        key_value::add_to_linker(&mut linker)?;
+        environment::add_to_linker::<_, HasSelf<_>>(&mut linker, |lent: &mut Lent| lent)?;
         let engine = EnginePre::new(linker.instantiate_pre(&image.component)?)?;
         Ok(Self { engine, store, settings, idle: Mutex::default(), places: image.places() })
     }

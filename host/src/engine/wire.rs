@@ -24,24 +24,6 @@ impl<'a> From<&'a Change> for wit::Change<'a> {
     }
 }
 
-/// A store's answer as the engine takes it.
-pub(super) fn outcome(outcome: store::Outcome) -> kv::Outcome {
-    let (applied, written, current) = match outcome {
-        store::Outcome::Written { revision, expires_at_ms } => (true, Some((revision, expires_at_ms)), None),
-        store::Outcome::Removed => (true, None, None),
-        store::Outcome::Refused(current) => (false, None, current.map(Into::into)),
-    };
-    let (revision, expires_at_ms) = written.map_or((None, 0), |(revision, at)| (Some(revision.to_string()), at));
-    kv::Outcome { applied, revision, expires_at_ms, current }
-}
-
-impl From<store::Entry> for kv::Entry {
-    fn from(entry: store::Entry) -> Self {
-        let (revision, expires_at_ms) = (entry.revision.to_string(), entry.expires_at_ms);
-        Self { fields: entry.into_fields(), revision, expires_at_ms }
-    }
-}
-
 impl From<store::Error> for kv::Error {
     fn from(error: store::Error) -> Self {
         let text = error.chain();

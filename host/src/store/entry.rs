@@ -94,6 +94,12 @@ impl From<String> for Revision {
     }
 }
 
+impl From<Revision> for Arc<str> {
+    fn from(revision: Revision) -> Self {
+        revision.0
+    }
+}
+
 impl From<Revision> for String {
     fn from(revision: Revision) -> Self {
         (*revision.0).to_owned()
@@ -158,9 +164,7 @@ fn pieces<'entry>(
     let mut digits = itoa::Buffer::new();
     take(digits.format(expires_at_ms))
         && ["created_at", "updated_at"].iter().all(|name| take(".") && take(seconds(field(name))))
-        && ["facts", "history", "last_decision"]
-            .iter()
-            .all(|name| take(".") && take(digits.format(field(name).len())))
+        && ["facts", "history", "last_decision"].iter().all(|name| take(".") && take(digits.format(field(name).len())))
 }
 
 /// A time field as it may stand in a revision: whatever a foreign client wrote there, the revision stays
