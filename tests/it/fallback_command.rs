@@ -15,9 +15,24 @@ use ticket_tests::program::{Run, User};
 const TRANSCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/shop-conversations.jsonl");
 /// How long a server is up, and how long it is down or stands still, while it is treated badly.
 const MOMENT: Duration = Duration::from_millis(400);
+/// Commands until one has reached a server on a busy machine.
+const TRIES_MAX: u32 = 20;
 
 fn warnings(run: &Run) -> usize {
     run.stderr.lines().filter(|line| line.starts_with("warning: ")).count()
+}
+
+/// Lists until nothing waits any more: on a busy machine a command may not reach its server in time.
+fn bring_home(list: impl Fn() -> Run) {
+    let mut listed = list();
+    for _ in 0..TRIES_MAX {
+        assert_eq!(listed.code, Some(0), "{listed:?}");
+        if warnings(&listed) == 0 {
+            return;
+        }
+        listed = list();
+    }
+    panic!("something waits all the while: {listed:?}");
 }
 
 /// The six fields that a plain client sees.
@@ -136,7 +151,7 @@ async fn a_replay_prints_the_same_while_redis_is_killed_and_frozen() {
         assert_eq!((run.code, &run.stdout), (Some(0), &calm.stdout), "{run:?}");
     }
     treated.await.expect("treated");
-    assert_eq!(user.run(&["list"]).code, Some(0));
+    bring_home(|| user.run(&["list"]));
     assert_eq!(stored(&server, "parcel-lost-1").await.len(), 6);
     for line in calm.stdout.lines() {
         let row: Value = serde_json::from_str(line).unwrap();
@@ -167,7 +182,7 @@ async fn branches_can_be_read_put_back_and_dropped() {
     }
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     other.json(&["new", "--id", "anew"]);
-    assert_eq!(user.run(&["list"]).code, Some(0));
+    bring_home(|| user.run(&["list"]));
 
     let branches = user.json(&["branches", "list"]);
     let number = |id: &str| {
@@ -211,7 +226,7 @@ async fn without_a_home_branches_are_kept_beside_the_file_or_named_as_lost() {
     assert_eq!(run(&["new", "--id", "t", "--fallback", &file]).code, Some(0));
     server.resume();
     User::of(&server.url()).json(&["new", "--id", "t", "--facts", r#"{"made": "elsewhere"}"#]);
-    assert_eq!(run(&["list", "--fallback", &file]).code, Some(0));
+    bring_home(|| run(&["list", "--fallback", &file]));
     let branches = run(&["branches", "list", "--fallback", &file]);
     assert!(branches.stdout.contains("created here and elsewhere"), "{branches:?}");
     assert!(user.home().join("f.db.branches").exists());
