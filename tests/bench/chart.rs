@@ -39,7 +39,9 @@ pub(crate) fn draw(
     mesh.disable_x_mesh()
         .x_labels(2 * histories.len() + 1)
         .x_label_formatter(&label)
+        .y_label_formatter(&|us: &f64| format!("{us:.0}"))
         .y_desc("µs")
+        .light_line_style(TRANSPARENT)
         .draw()
         .map_err(|e| failed(&e))?;
     for (place, ((name, us), color)) in costs.iter().zip(COLORS).enumerate() {
