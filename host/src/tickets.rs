@@ -31,8 +31,8 @@ pub struct Settings {
     /// Where compiled images of the engine are kept between processes; none unless set. Native code: the
     /// folder is made with mode 0700, and one that others may write is not used.
     pub image_folder: Option<std::path::PathBuf>,
-    /// Whether every operation has an instance of the engine of its own, so that nothing of one is in memory in the
-    /// next; false unless set: they are kept and used again.
+    /// Whether every operation has an instance of the engine of its own, so that nothing of one is in the memory that
+    /// the next can read; false unless set: they are kept and used again.
     pub fresh_instances: bool,
     /// The clock that dates changes; tests move it by hand.
     pub clock: Arc<dyn Clock>,

@@ -24,6 +24,8 @@ const DIGEST_BYTES: usize = 32;
 /// Most calls that are in the engine at once, for each core; further callers wait in line. A call spends nearly all of
 /// its time in the store: so many keep a core busy where a store takes a millisecond and the engine 8 µs.
 const INSTANCES_PER_CORE: usize = 128;
+/// Most instances that are made anew at once: each slot takes 4 GiB of addresses, of which there are 128 TiB.
+const SLOTS_MAX: u16 = 1_024;
 /// Most core instances that the component is made of: the engine, and what the component model puts around it.
 const CORE_INSTANCES_MAX: u32 = 4;
 /// Bytes of an instance that are kept for the next: what a usual call writes to, many times over.
@@ -53,14 +55,16 @@ fn instances_max() -> u16 {
 /// The image of this process, for instances that are made anew for every call or for such as are kept; `folder` is
 /// where it may be kept for the next one.
 pub(super) fn load(folder: Option<&Path>, fresh: bool) -> wasmtime::Result<Image> {
-    static LOADED: [Mutex<Option<Image>>; 2] = [const { Mutex::new(None) }; 2];
-    let mut loaded = LOADED[usize::from(fresh)].lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(image) = &*loaded {
+    static LOADED: Mutex<[Option<Image>; 2]> = Mutex::new([const { None }; 2]);
+    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    let loaded = &mut loaded[usize::from(fresh)];
+    if let Some(image) = loaded {
         return Ok(image.clone());
     }
     let mut config = config();
-    if fresh {
-        config.allocation_strategy(slots(instances_max().into()));
+    let slots_max = fresh.then(|| instances_max().min(SLOTS_MAX));
+    if let Some(count) = slots_max {
+        config.allocation_strategy(slots(count.into()));
     }
     let engine = Engine::new(&config)?;
     let file = folder.and_then(|folder| match own_folder(folder) {
@@ -74,7 +78,7 @@ pub(super) fn load(folder: Option<&Path>, fresh: bool) -> wasmtime::Result<Image
         Some(component) => component,
         None => compile(&engine, file.as_deref())?,
     };
-    let slots = fresh.then(|| Arc::new(Semaphore::new(instances_max().into())));
+    let slots = slots_max.map(|count| Arc::new(Semaphore::new(count.into())));
     Ok(loaded.insert(Image { engine, component, slots }).clone())
 }
 
@@ -94,7 +98,6 @@ fn slots(count: u32) -> PoolingAllocationConfig {
         .table_elements(TABLE_ELEMENTS_MAX)
         .table_keep_resident(RESIDENT_BYTES)
         .total_stacks(count)
-        .async_stack_keep_resident(RESIDENT_BYTES)
         .pagemap_scan(Enabled::Auto);
     slots
 }

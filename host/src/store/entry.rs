@@ -12,6 +12,9 @@ use super::key::{Key, excerpt};
 /// Bytes of most revisions: a deadline, two times, three lengths.
 const REVISION_BYTES_USUAL: usize = 64;
 
+/// What a field takes besides its name and text, in bytes.
+const FIELD_BYTES: usize = 64;
+
 /// Names and texts of one entry, each name once, in no promised order.
 pub type Fields = Vec<(String, String)>;
 
@@ -60,9 +63,9 @@ impl Entry {
 }
 
 impl Entry {
-    /// Bytes of its names and texts.
+    /// Bytes that it takes in memory, about.
     pub(crate) fn bytes(&self) -> usize {
-        self.fields.iter().map(|(name, text)| name.len() + text.len()).sum()
+        self.fields.iter().map(|(name, text)| name.len() + text.len() + FIELD_BYTES).sum()
     }
 }
 

@@ -170,8 +170,8 @@ impl Store for RedisStore {
     async fn touch(&self, key: &Key, ttl_ms: u64) -> Result<Outcome, Error> {
         deadline::check_ttl(ttl_ms)?;
         let outcome = self.send_touch(key, ttl_ms).await;
-        let copy = self.link.now_ms().and_then(|now_ms| self.copies.get(key, now_ms));
-        self.note(key, &outcome, |expires_at_ms| copy.map(|copy| Entry::new(copy.fields, expires_at_ms)));
+        // Whatever is there has a new deadline: of what our copy is, nothing tells any more.
+        self.note(key, &outcome, |_| None);
         outcome
     }
 

@@ -138,7 +138,9 @@ impl Inner {
                 Ok(None)
             }
             Ok(Answer::Written { revision, expires_at_ms, now_ms }) => {
-                let made = self.made(wanted, copy.as_ref(), &revision, expires_at_ms);
+                // What was not named may be another state of the same lengths.
+                let from = copy.as_ref().filter(|copy| named == Condition::At(copy.revision.clone()));
+                let made = self.made(wanted, from, &revision, expires_at_ms);
                 let is_proof =
                     made.as_ref().is_some_and(|made| copy.as_ref().is_none_or(|copy| !same_content(copy, made)));
                 let own = Own { at_ms: now_ms, made: Made::State(revision.clone()), is_proof };

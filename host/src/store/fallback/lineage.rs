@@ -11,6 +11,8 @@ use crate::ticket::State;
 
 /// The fields of an entry of the present schema, and no other.
 const FIELDS: [&str; 6] = ["facts", "history", "last_decision", "created_at", "updated_at", "version"];
+/// Deepest nesting that is looked into, as deep as the engine lets any nest.
+const DEPTH_MAX: u32 = 64;
 /// The schema version whose states are merged.
 const VERSION: &str = "1";
 
@@ -153,9 +155,47 @@ fn same(one: &RawValue, other: &RawValue) -> bool {
     one.get() == other.get() || canonical(one) == canonical(other)
 }
 
-/// The text that all writings of a message share: keys in order, no white space, no needless escapes.
+/// The text that all writings of a message share: keys in order, no white space, no needless escapes. Numbers stay as they
+/// are written: two long ones are not the same because a machine rounds them alike.
 fn canonical(item: &RawValue) -> String {
-    serde_json::from_str::<Value>(item.get()).map_or_else(|_| item.get().to_owned(), |value| value.to_string())
+    let mut out = String::with_capacity(item.get().len());
+    write_canonical(item, DEPTH_MAX, &mut out);
+    out
+}
+
+fn write_canonical(item: &RawValue, depth_left: u32, out: &mut String) {
+    let text = item.get();
+    match (text.as_bytes().first(), depth_left) {
+        (Some(b'{'), 1..) => {
+            if let Ok(members) = serde_json::from_str::<BTreeMap<String, &RawValue>>(text) {
+                out.push('{');
+                for (key, value) in members {
+                    out.push_str(&Value::String(key).to_string());
+                    out.push(':');
+                    write_canonical(value, depth_left - 1, out);
+                    out.push(',');
+                }
+                return out.push('}');
+            }
+        }
+        (Some(b'['), 1..) => {
+            if let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(text) {
+                out.push('[');
+                for item in items {
+                    write_canonical(item, depth_left - 1, out);
+                    out.push(',');
+                }
+                return out.push(']');
+            }
+        }
+        (Some(b'"'), _) => {
+            if let Ok(text) = serde_json::from_str::<String>(text) {
+                return out.push_str(&Value::String(text).to_string());
+            }
+        }
+        (_, _) => {}
+    }
+    out.push_str(text);
 }
 
 /// Messages in no order, each as often as it stands there.

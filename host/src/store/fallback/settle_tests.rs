@@ -124,6 +124,21 @@ fn what_two_hosts_put_at_the_same_place_is_where_they_parted() {
 }
 
 #[test]
+fn long_numbers_that_differ_are_two_messages_and_other_spellings_one() {
+    let merged_from = |mine: &str, theirs: &str| {
+        let mine = ticket(&format!(r#"["a",{mine}]"#), 7, LATER_MS);
+        let record = record(Some(mine.clone()), Some(base()), Some(Sent::Write(mine)), None);
+        let theirs = ticket(&format!(r#"["a",{theirs}]"#), 7, LATER_MS + 20);
+        let concluded = conclude(record, Answer::Refused(Some(theirs.clone())), false, LATER_MS);
+        to_merge(&concluded.record, &theirs).expect("states")[0].history.clone()
+    };
+    let parted = merged_from(r#"{"n":123456789012345678901}"#, r#"{"n":123456789012345678902}"#);
+    assert_eq!(parted, r#"["a"]"#);
+    let shared = merged_from(r#"{"n":[1.0,"é"],"m":{}}"#, r#"{"m":{ }, "n":[1.0, "\u00e9"]}"#);
+    assert_eq!(shared, r#"["a",{"n":[1.0,"é"],"m":{}}]"#);
+}
+
+#[test]
 fn what_is_gone_is_made_again_only_where_it_merely_expired() {
     let concluded = settled(sent(), Answer::Refused(None));
     is_aside(&concluded, &ours(), Why::GoneElsewhere, None);

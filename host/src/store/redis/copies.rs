@@ -8,7 +8,7 @@ use crate::store::key::Key;
 use crate::store::recently_used::RecentlyUsed;
 
 /// What a copy takes besides its texts, in bytes: its place, its key, its revision.
-const COPY_BYTES: usize = 300;
+const COPY_BYTES: usize = 240;
 
 /// Copies, bounded by bytes.
 #[derive(Debug)]

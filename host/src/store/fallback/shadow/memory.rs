@@ -9,7 +9,7 @@ use crate::store::key::Key;
 use crate::store::recently_used::RecentlyUsed;
 
 /// What a record takes besides its texts, in bytes: its place in the maps, its key, its revision.
-const RECORD_BYTES: usize = 400;
+const RECORD_BYTES: usize = 340;
 
 /// Records that each change looks at for such as can go: more than one, so that there are fewer in the end.
 const TIDIED_AT_ONCE: usize = 2;
