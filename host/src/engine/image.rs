@@ -83,7 +83,7 @@ pub(super) fn load(folder: Option<&Path>, fresh: bool) -> wasmtime::Result<Image
 }
 
 /// Memory that instances take and give back ready for the next: its pages stay, and only those are wiped that were
-/// written to. An instance that the system makes and takes apart costs ten times as much.
+/// written to. An instance that the system makes and takes apart costs four times as much.
 fn slots(count: u32) -> PoolingAllocationConfig {
     let mut slots = PoolingAllocationConfig::new();
     slots

@@ -29,6 +29,7 @@ impl<V> Default for RecentlyUsed<V> {
 
 impl<V> RecentlyUsed<V> {
     /// Bytes of all, as they were given.
+    #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -68,11 +69,13 @@ impl<V> RecentlyUsed<V> {
         self.slots.front().map(|(key, slot)| (key, &slot.value))
     }
 
-    /// Forgets what was not used for longest.
-    pub(super) fn forget_oldest(&mut self) -> bool {
-        let Some((_, slot)) = self.slots.pop_front() else { return false };
-        self.bytes -= slot.bytes;
-        true
+    /// Forgets what was not used for longest, until the rest has at most so many bytes.
+    pub(super) fn make_room(&mut self, bytes_max: usize) {
+        while self.bytes > bytes_max
+            && let Some((_, slot)) = self.slots.pop_front()
+        {
+            self.bytes -= slot.bytes;
+        }
     }
 
     /// All of them; nobody uses them by this.
@@ -101,9 +104,10 @@ mod tests {
         let order: Vec<u32> = values.iter().map(|(_, value)| *value).collect();
         assert_eq!((order, values.bytes()), (vec![1, 3, 0, 22], 60));
         assert_eq!(values.oldest(), Some((&key(1), &1)));
-        assert!(values.forget_oldest());
+        values.make_room(59);
+        assert_eq!(values.peek(&key(1)), None);
         assert_eq!((values.remove(&key(2)), values.remove(&key(2)), values.bytes()), (Some(22), None, 20));
-        while values.forget_oldest() {}
+        values.make_room(0);
         assert_eq!((values.bytes(), values.oldest()), (0, None));
     }
 }

@@ -40,11 +40,6 @@ impl Contender for Native {
     }
 }
 
-/// A revision as the engine gave it back.
-fn revision(text: &str) -> Revision {
-    serde_json::from_value(text.into()).expect("a revision is a text")
-}
-
 /// The memory store as the engine's port. It never waits.
 struct Lent {
     store: MemoryStore,
@@ -95,7 +90,7 @@ impl Port for Lent {
         let when = match when {
             Condition::Absent => store::Condition::Absent,
             Condition::Present => store::Condition::Present,
-            Condition::At(text) => store::Condition::At(revision(text)),
+            Condition::At(text) => store::Condition::At(Revision::from(text.clone())),
         };
         match at_once(self.store.write(&key, fields, ttl_ms, &when)).map_err(|e| error(&e))? {
             store::Outcome::Written { revision, expires_at_ms } => {

@@ -43,7 +43,7 @@ impl Copies {
         match there {
             Some(entry) if self.bytes_max > 0 => {
                 entries.put(key, entry.clone(), entry.bytes() + COPY_BYTES);
-                while entries.bytes() > self.bytes_max && entries.forget_oldest() {}
+                entries.make_room(self.bytes_max);
             }
             Some(_) | None => drop(entries.remove(key)),
         }

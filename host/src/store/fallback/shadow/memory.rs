@@ -193,7 +193,7 @@ impl Records {
     }
 
     fn make_room(&mut self, bytes_max: usize) {
-        while self.saved.bytes() + self.unsaved_bytes > bytes_max && self.saved.forget_oldest() {}
+        self.saved.make_room(bytes_max.saturating_sub(self.unsaved_bytes));
     }
 }
 
