@@ -119,6 +119,29 @@ pub(super) fn parting(base: State, ours: &State, theirs: &State) -> State {
     State { history: format!("[{}]", shared.join(",")), ..base }
 }
 
+/// A base, and ours as it goes on from there, where `tried` is an own write that was not found after it: messages of it
+/// that are in `theirs` now did get there, and came back by another hand. They are past, as what both share.
+pub(super) fn counted_once(base: State, ours: State, theirs: &State, tried: &Entry) -> (State, State) {
+    let (before, mine) = (items(&base.history), items(&ours.history));
+    if !begins_with(&mine, &before) {
+        return (base, ours);
+    }
+    let (mut gained, mut sent) = (Bag::of(&items(&theirs.history)), Bag::of(&messages(tried)));
+    for item in &before {
+        gained.take(item);
+        sent.take(item);
+    }
+    let mut common: Vec<&str> = before.iter().map(|item| item.get()).collect();
+    let mut own: Vec<&str> = Vec::new();
+    for item in mine.iter().skip(before.len()) {
+        if sent.take(item) && gained.take(item) { common.push(item.get()) } else { own.push(item.get()) }
+    }
+    let shared = format!("[{}]", common.join(","));
+    common.append(&mut own);
+    let history = format!("[{}]", common.join(","));
+    (State { history: shared, ..base }, State { history, ..ours })
+}
+
 /// Two states of one life whose common past is not known: a base, and ours as it goes on from there. What both
 /// hold is the past, in whatever order; a message that both have said is one.
 pub(super) fn reunite(ours: &State, theirs: &State) -> (State, State) {

@@ -39,6 +39,10 @@ pub(super) struct Unsaved {
     pub(super) base: Option<Entry>,
     /// What was sent last and not answered.
     pub(super) sent: Option<Sent>,
+    /// What was sent without an answer since the base and not found there later: it may have been made, undone by
+    /// another host, and come back by a rollback there.
+    #[serde(default)]
+    pub(super) tried: Option<Entry>,
     /// When the life began that was closed here since, as its entry says it.
     pub(super) closed_life: Option<String>,
     /// When the first of these changes was made, for the order of reconciliation.
@@ -139,7 +143,7 @@ impl Record {
     pub(super) fn bytes(&self) -> usize {
         let unsaved = self.unsaved.as_ref().map_or(0, |unsaved| {
             let sent = if let Some(Sent::Write(sent)) = &unsaved.sent { sent.bytes() } else { 0 };
-            sent + unsaved.base.as_ref().map_or(0, Entry::bytes)
+            sent + [&unsaved.base, &unsaved.tried].into_iter().flatten().map(Entry::bytes).sum::<usize>()
         });
         unsaved + self.local.as_ref().map_or(0, Entry::bytes)
     }
@@ -215,6 +219,7 @@ impl Record {
         let mut unsaved = unsaved.unwrap_or_else(|| Unsaved {
             base: there.clone(),
             sent: None,
+            tried: None,
             closed_life: None,
             since_ms: now_ms,
             lost: false,

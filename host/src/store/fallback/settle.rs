@@ -9,7 +9,7 @@
 //! | the content of either with another deadline | go on from there |
 //! | something that goes on from our unanswered write, or has its messages at another place | merge, from that write |
 //! | the same messages as ours at their place, and ours was refused when it was first sent | merge, from the base with those messages |
-//! | another content of the same life | merge, from the base |
+//! | another content of the same life | merge, from the base; what was sent before is counted once if it came back |
 //! | an older state, after it lost data | merge, from where both parted |
 //! | nothing, past the deadline of what it had | it expired for want of us: make it again |
 //! | nothing, after it lost data | make it again |
@@ -131,11 +131,11 @@ pub(super) fn done(record: Record, now_ms: u64) -> Record {
 
 /// What the answer to the change on its way means.
 pub(super) fn conclude(record: Record, answer: Answer, repeated: bool, now_ms: u64) -> Concluded {
-    let Some(Unsaved { base, sent: Some(sent), closed_life, since_ms, lost }) = record.unsaved.clone() else {
+    let Some(Unsaved { base, sent: Some(sent), tried, closed_life, since_ms, lost }) = record.unsaved.clone() else {
         return record.into();
     };
     let go_on = |base: Option<Entry>, closed_life: Option<String>| Record {
-        unsaved: Some(Unsaved { base, sent: None, closed_life, since_ms, lost }),
+        unsaved: Some(Unsaved { base, sent: None, tried: tried.clone(), closed_life, since_ms, lost }),
         ..record.clone()
     };
     match (answer, &sent) {
@@ -145,7 +145,7 @@ pub(super) fn conclude(record: Record, answer: Answer, repeated: bool, now_ms: u
             let written = Entry::new(entry.fields.clone(), expires_at_ms);
             // What was closed is overwritten, unless it is this.
             let closed_life = if record.local.is_some() { None } else { closed_life };
-            let unsaved = Unsaved { base: Some(written), sent: None, closed_life, since_ms, lost: false };
+            let unsaved = Unsaved { base: Some(written), sent: None, tried: None, closed_life, since_ms, lost: false };
             Record { own, unsaved: Some(unsaved), ..record }.into()
         }
         (Answer::Removed, _) => {
@@ -197,9 +197,12 @@ fn elsewhere(
 ) -> Concluded {
     let closed_life = record.unsaved.as_ref().and_then(|unsaved| unsaved.closed_life.clone());
     let sent = if let Sent::Write(sent) = sent { Some(sent) } else { None };
-    let known = [base.as_ref(), sent].into_iter().flatten().any(|known| same_content(known, &there));
-    if known {
+    if sent.is_some_and(|sent| same_content(sent, &there)) {
         return go_on(Some(there), closed_life).into();
+    }
+    let unfound = sent.filter(|_| repeated);
+    if base.as_ref().is_some_and(|base| same_content(base, &there)) {
+        return tried(go_on(Some(there), closed_life), unfound).into();
     }
     if closed_life.as_deref() == Some(life(&there)) {
         let unseen = Aside { entry: there.clone(), why: Why::ClosedHere };
@@ -226,9 +229,20 @@ fn elsewhere(
     // After a loss any state of ours will do: the merge asks what both share, and not where ours came from.
     let lost = || record.unsaved.as_ref().filter(|unsaved| unsaved.lost).map(|_| nowhere(&local));
     match parted.or_else(lost) {
-        Some(base) => Concluded { record: go_on(Some(base), closed_life), aside: None, merge_with: Some(there) },
+        Some(base) => {
+            let record = tried(go_on(Some(base), closed_life), unfound.filter(|_| shown.is_none()));
+            Concluded { record, aside: None, merge_with: Some(there) }
+        }
         None => aside(record, local, Why::CreatedTwice, Some(there), now_ms),
     }
+}
+
+/// The record that remembers a write that may have been made and is not to be found.
+fn tried(mut record: Record, unfound: Option<&Entry>) -> Record {
+    if let (Some(unsaved), Some(unfound)) = (&mut record.unsaved, unfound) {
+        unsaved.tried = Some(unfound.clone());
+    }
+    record
 }
 
 /// Theirs stays; ours is kept elsewhere.
@@ -258,6 +272,10 @@ pub(super) fn to_merge(record: &Record, theirs: &Entry) -> Option<[State; 3]> {
         return Some([base, ours, theirs]);
     }
     let base = lineage::state(unsaved.base.as_ref()?)?;
+    let (base, ours) = match &unsaved.tried {
+        Some(tried) => lineage::counted_once(base, ours, &theirs, tried),
+        None => (base, ours),
+    };
     Some([lineage::parting(base, &ours, &theirs), ours, theirs])
 }
 
@@ -311,7 +329,7 @@ pub(super) fn after_loss(
             // Somebody went on from what was left, or from where we did: what both share tells.
             Some(_) => Some(nowhere(base)),
         };
-        let unsaved = Unsaved { base, sent: None, lost: true, ..unsaved.clone() };
+        let unsaved = Unsaved { base, sent: None, tried: None, lost: true, ..unsaved.clone() };
         return Some(Record { unsaved: Some(unsaved), ..record.clone() }.into());
     }
     let own = record.own.as_ref().filter(|own| may_be_lost(own))?;
@@ -328,7 +346,7 @@ pub(super) fn after_loss(
         }
         (Made::End(_) | Made::State(_), _, _) => return None,
     };
-    let unsaved = Unsaved { base, sent: None, closed_life, since_ms: now_ms, lost: true };
+    let unsaved = Unsaved { base, sent: None, tried: None, closed_life, since_ms: now_ms, lost: true };
     // Where the last change was another host's, its very revision must not come back by our hand: by that the other
     // host tells what survived.
     let by_us = |local: &Entry| own.made == Made::State(local.revision.clone());

@@ -28,7 +28,8 @@ fn ours() -> Entry {
 }
 
 fn record(local: Option<Entry>, base: Option<Entry>, sent: Option<Sent>, closed_life: Option<&str>) -> Record {
-    let unsaved = Unsaved { base, sent, closed_life: closed_life.map(str::to_owned), since_ms: NOW_MS, lost: false };
+    let unsaved =
+        Unsaved { base, sent, tried: None, closed_life: closed_life.map(str::to_owned), since_ms: NOW_MS, lost: false };
     Record { unsaved: Some(unsaved), ..Record::saved(local, None, NOW_MS) }
 }
 
@@ -111,6 +112,36 @@ fn what_did_not_land_and_is_there_all_the_same_counts_once_with_its_facts_kept()
     let [base, mine, _] = to_merge(&concluded.record, &theirs).expect("states");
     assert_eq!((base.history.as_str(), base.facts.as_str()), (r#"["a","o"]"#, "{}"));
     assert_eq!(mine.facts, r#"{"mine":1}"#);
+}
+
+#[test]
+fn a_message_that_landed_was_undone_and_came_back_by_another_hand_counts_once() {
+    let undone = ticket(r#"["a","t"]"#, 7, LATER_MS + 20);
+    let concluded = conclude(sent(), Answer::Refused(Some(undone.clone())), true, NOW_MS);
+    let ours = lineage::state(&ticket(r#"["a","t","o","p"]"#, 7, 0)).expect("state");
+    let concluded = merged(&concluded.record, undone.clone(), Some(Merged { state: ours, aside: None }), NOW_MS);
+    let Step::Send { change, repeated: false, .. } = plan(&concluded.record, NOW_MS) else { panic!("not sent") };
+    let back = ticket(r#"["a","o","t"]"#, 7, LATER_MS + 99);
+    let concluded = settled(sending(concluded.record, &change), Answer::Refused(Some(back.clone())));
+    let [base, mine, theirs] = to_merge(&concluded.record, &back).expect("states");
+    assert_eq!((base.history.as_str(), mine.history.as_str()), (r#"["a","t","o"]"#, r#"["a","t","o","p"]"#));
+    assert_eq!(theirs.history, r#"["a","o","t"]"#);
+    let Sent::Write(entry) = change else { panic!("no write") };
+    let written =
+        Answer::Written { revision: entry.revision.clone(), expires_at_ms: entry.expires_at_ms, now_ms: NOW_MS };
+    let mut sent_again = concluded.record;
+    sent_again = sending(sent_again, &Sent::Write(entry));
+    let home = conclude(sent_again, written, false, NOW_MS);
+    assert_eq!(unsaved(&home).tried, None, "the next such message is a new one");
+}
+
+#[test]
+fn a_write_that_was_refused_at_its_base_is_remembered_until_one_is_made() {
+    let touched = ticket(r#"["a"]"#, 7, LATER_MS + 20);
+    let concluded = conclude(sent(), Answer::Refused(Some(touched)), true, NOW_MS);
+    assert_eq!(unsaved(&concluded).tried, Some(ours()));
+    let first = settled(sent(), Answer::Refused(Some(base())));
+    assert_eq!(unsaved(&first).tried, None, "it was refused when it was first sent");
 }
 
 #[test]
