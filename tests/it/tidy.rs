@@ -22,7 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("wasmtime::", &["host/src/engine"]),
-    ("wit_bindgen::", &["guest/engine/src/component.rs"]),
+    ("wit_bindgen::", &["guest/engine/src/component.rs", "guest/wasi-keyvalue/src/component.rs"]),
     ("bindgen!(", &["host/src/engine/bindings.rs"]),
     ("SystemTime::now", &["host/src/clock.rs", "tests/"]),
     ("process::exit", &["host/src/main.rs", "guest/builder/", "tests/"]),
