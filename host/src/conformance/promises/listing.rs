@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ticket_host::store::{Condition, Key, Kind, SharedStore};
-use ticket_tests::{Fixture, Home};
+use crate::conformance::Fixture;
+use crate::store::{Condition, Key, Kind, SharedStore};
 
-use crate::promise::promises;
-use crate::steps::{
+use crate::conformance::promise::promises;
+use crate::conformance::promises::steps::{
     TTL_MS, applied, create, failed, key, number_of, numbered, read, refused, removed, scan_all, there,
 };
 
@@ -103,8 +103,7 @@ async fn p16_namespaces_never_see_each_other(fixture: Fixture) {
     for name in ["x", "x1", "x.ticket", "X"] {
         stores.push(fixture.in_namespace(Some(&fixture.own_namespace(name))).await);
     }
-    if fixture.home() == Home::Redis {
-        // Elsewhere the fixture's own store is the one without a namespace.
+    if fixture.ground().is_private() {
         stores.push(fixture.in_namespace(None).await);
     }
     let key = key(&id);
@@ -114,19 +113,19 @@ async fn p16_namespaces_never_see_each_other(fixture: Fixture) {
         assert_eq!(refused(store.touch(&key, TTL_MS).await), None);
         assert_eq!(refused(store.remove(&key, &Condition::Present).await), None);
         create(store, &key, numbered(number)).await;
-        create(store, &crate::steps::key(&format!("{id}-{number}")), numbered(number)).await;
+        create(store, &super::steps::key(&format!("{id}-{number}")), numbered(number)).await;
     }
     for (number, store) in (0..).zip(&stores) {
         assert_eq!(number_of(&there(store, &key).await), number);
         // Without a namespace there is what other fixtures have made.
         let ours = |key: &Key| key.ticket_id().starts_with(&id);
         let named: BTreeSet<Key> = scan_all(store, 50).await.into_iter().filter(ours).collect();
-        assert_eq!(named, BTreeSet::from([key.clone(), crate::steps::key(&format!("{id}-{number}"))]), "{store:?}");
+        assert_eq!(named, BTreeSet::from([key.clone(), super::steps::key(&format!("{id}-{number}"))]), "{store:?}");
     }
     for (number, store) in (0..).zip(&stores) {
         applied(store.touch(&key, TTL_MS).await);
         removed(store.remove(&key, &Condition::Present).await);
-        removed(store.remove(&crate::steps::key(&format!("{id}-{number}")), &Condition::Present).await);
+        removed(store.remove(&super::steps::key(&format!("{id}-{number}")), &Condition::Present).await);
         for (other, store) in (0..).zip(&stores) {
             assert_eq!(read(store, &key).await.is_some(), other > number);
         }

@@ -4,10 +4,8 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::store::{Condition, Entry, Error, Fields, Freshness, Health, Key, Kind, Outcome, Page, SharedStore, Store};
 use async_trait::async_trait;
-use ticket_host::store::{
-    Condition, Entry, Error, Fields, Freshness, Health, Key, Kind, Outcome, Page, SharedStore, Store,
-};
 
 /// What somebody else does; called each time it is to happen.
 pub type Deed = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;

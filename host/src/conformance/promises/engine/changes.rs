@@ -1,10 +1,10 @@
 //! E4, E5, E6, E8, E9: what changes do to a ticket, and what they leave alone.
 
-use ticket_host::{Change, Tickets};
-use ticket_tests::{ErrorKind, Fixture};
+use crate::conformance::{ErrorKind, Fixture};
+use crate::{Change, Tickets};
 
 use super::{ID, decide, learn, record, refusal, say, the_key};
-use crate::promise::promises;
+use crate::conformance::promise::promises;
 
 promises![
     e04_apply_makes_all_its_changes_or_none,
@@ -86,7 +86,7 @@ async fn e06_json_that_is_not_touched_keeps_every_byte(fixture: Fixture) {
     let now_s = fixture.clock_s();
     fixture.foreign_write(&the_key(), &record(facts, history, decision, now_s, now_s, "1")).await;
     let tickets = fixture.tickets();
-    let texts = |ticket: ticket_host::Ticket| (ticket.facts, ticket.history, ticket.last_decision);
+    let texts = |ticket: crate::Ticket| (ticket.facts, ticket.history, ticket.last_decision);
     let stored = (facts.to_owned(), history.to_owned(), decision.to_owned());
     assert_eq!(texts(tickets.get(ID).await.expect("got")), stored);
     assert_eq!(texts(tickets.touch(ID).await.expect("touched")), stored);
@@ -115,7 +115,7 @@ async fn e08_times_never_run_back(fixture: Fixture) {
     let tickets = fixture.tickets();
     let start_s = fixture.clock_s();
     tickets.create(Some(ID), &[]).await.expect("created");
-    let times = |ticket: ticket_host::Ticket| (ticket.created_at - start_s, ticket.updated_at - start_s);
+    let times = |ticket: crate::Ticket| (ticket.created_at - start_s, ticket.updated_at - start_s);
     let changes = [say("\"x\"")];
     fixture.clock.set((start_s + 100) * 1_000 + 999);
     assert_eq!(times(tickets.apply(ID, &changes, None).await.expect("applied")), (0, 100), "whole seconds");

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use ticket_host::store::Kind;
-use ticket_host::{Change, Settings, Tickets};
-use ticket_tests::interposed::Refusing;
-use ticket_tests::{ErrorKind, Fixture};
+use crate::conformance::interposed::Refusing;
+use crate::conformance::{ErrorKind, Fixture};
+use crate::store::Kind;
+use crate::{Change, Settings, Tickets};
 
 use super::{ID, decide, learn, record, refusal, say, the_key};
-use crate::promise::promises;
+use crate::conformance::promise::promises;
 
 promises![
     e25_past_a_limit_nothing_is_written,

@@ -7,11 +7,11 @@ use std::task::Poll;
 
 use tokio::task::JoinSet;
 
-use ticket_host::store::{Condition, Outcome, SharedStore};
-use ticket_tests::{Fixture, seed};
+use crate::conformance::Fixture;
+use crate::store::{Condition, Outcome, SharedStore};
 
-use crate::promise::promises;
-use crate::steps::{TTL_MS, create, handles, key, number_of, numbered, read, there};
+use crate::conformance::promise::promises;
+use crate::conformance::promises::steps::{TTL_MS, create, handles, key, number_of, numbered, read, there};
 
 promises![p20_a_caller_who_goes_away_leaves_a_change_whole_or_none];
 
@@ -36,7 +36,7 @@ async fn p20_a_caller_who_goes_away_leaves_a_change_whole_or_none(fixture: Fixtu
     create(&fixture.store, &key("k"), numbered(0)).await;
     let mut leavers = JoinSet::new();
     for (index, store) in (0..8).zip(handles(&fixture).await.into_iter().cycle()) {
-        leavers.spawn(come_and_go(store, seed::rng(&format!("p20-{index}")), Arc::clone(&numbers)));
+        leavers.spawn(come_and_go(store, fixture.rng(&format!("p20-{index}")), Arc::clone(&numbers)));
     }
     leavers.join_all().await;
 

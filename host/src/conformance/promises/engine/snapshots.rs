@@ -1,11 +1,11 @@
 //! E15, E16, E17: snapshots, rollback and restore.
 
-use ticket_host::Settings;
-use ticket_tests::{ErrorKind, Fixture};
+use crate::Settings;
+use crate::conformance::{ErrorKind, Fixture};
 
 use super::{ID, decide, learn, record, record_of, refusal, say, the_key};
-use crate::promise::promises;
-use crate::steps::{TTL_MS, sorted};
+use crate::conformance::promise::promises;
+use crate::conformance::promises::steps::{TTL_MS, sorted};
 
 promises![
     e15_rollback_brings_back_all_six_fields,
@@ -75,7 +75,7 @@ async fn e16_rollback_refuses_other_tickets_lives_and_damage(fixture: Fixture) {
     assert_eq!(fixture.seen(&the_key()).await, seen);
 
     let strict = Settings { ticket_bytes_max: 30, ..fixture.settings() };
-    let strict = ticket_host::Tickets::new(fixture.store.clone(), strict).expect("tickets");
+    let strict = crate::Tickets::new(fixture.store.clone(), strict).expect("tickets");
     assert_eq!(refusal(strict.rollback(ID, &good, None).await), ErrorKind::TooLarge);
     assert_eq!(refusal(strict.restore(&good).await), ErrorKind::TooLarge);
     assert_eq!(refusal(tickets.rollback(ID, &" ".repeat(8 << 20), None).await), ErrorKind::TooLarge);

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use ticket_host::store::{Condition, Entry, Outcome, SharedStore};
-use ticket_tests::Fixture;
+use crate::conformance::Fixture;
+use crate::store::{Condition, Entry, Outcome, SharedStore};
 
-use crate::promise::promises;
-use crate::steps::{TTL_MS, applied, create, fields, handles, key, number_of, numbered, read, refused, removed, there};
+use crate::conformance::promise::promises;
+use crate::conformance::promises::steps::{
+    TTL_MS, applied, create, fields, handles, key, number_of, numbered, read, refused, removed, there,
+};
 
 promises![
     p04_of_writers_with_absent_exactly_one_is_applied,
@@ -163,7 +165,7 @@ async fn p07_what_is_not_applied_changes_nothing_and_brings_the_entry(fixture: F
     }
     assert_eq!((there(store, &key).await, fixture.seen(&key).await), (there_now, seen));
 
-    let none = crate::steps::key("none");
+    let none = super::steps::key("none");
     for when in [Condition::Present, Condition::At(old)] {
         assert_eq!(refused(store.write(&none, numbered(1), TTL_MS, &when).await), None, "{when:?}");
         assert_eq!(refused(store.remove(&none, &when).await), None, "{when:?}");

@@ -31,12 +31,12 @@
 //! | E27 | `merge` is three-way, puts aside what does not fit, and asks no store. |
 //! | E28 | What the store refuses arrives as it is: `denied`, `unavailable`, `uncertain`, `too-large`, `corrupt`. |
 
-use ticket_host::store::{Fields, Key};
-use ticket_host::{Change, Error, Ticket};
-use ticket_tests::ErrorKind;
+use crate::conformance::ErrorKind;
+use crate::store::{Fields, Key};
+use crate::{Change, Error, Ticket};
 
-use crate::promise::Promise;
-use crate::steps::{fields, key};
+use crate::conformance::promise::Promise;
+use crate::conformance::promises::steps::{fields, key};
 
 mod changes;
 mod concurrency;
@@ -47,7 +47,7 @@ mod old_and_damaged;
 mod snapshots;
 
 /// The promises that the modules below test, in the order of their numbers.
-pub(crate) fn promises() -> Vec<Promise> {
+pub(in crate::conformance) fn promises() -> Vec<Promise> {
     let mut promises = [
         lifecycle::promises(),
         changes::promises(),

@@ -1,10 +1,10 @@
 //! The kinds of the errors of tickets, to compare.
 
-use ticket_host::Error;
+use crate::Error;
 
 /// Which error it is, whatever its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "as in ticket_host::Error")]
+#[expect(missing_docs, reason = "as in crate::Error")]
 pub enum ErrorKind {
     Invalid,
     TooLarge,

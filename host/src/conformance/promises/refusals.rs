@@ -1,13 +1,11 @@
 //! P17, P18, P19: what stores refuse, and that nothing comes of it.
 
-use rusqlite::Connection;
-use ticket_host::store::{Condition, ENTRY_BYTES_MAX, Fields, Freshness, Kind, TTL_MS_MAX, TTL_MS_MIN};
-use ticket_tests::foreign::Damage;
-use ticket_tests::{Fixture, Home};
+use crate::conformance::Damage;
+use crate::conformance::Fixture;
+use crate::store::{Condition, ENTRY_BYTES_MAX, Fields, Freshness, Kind, TTL_MS_MAX, TTL_MS_MIN};
 
-use crate::promise::promises;
-use crate::refusals_of_redis;
-use crate::steps::{TTL_MS, applied, create, failed, fields, key, numbered, read, there};
+use crate::conformance::promise::promises;
+use crate::conformance::promises::steps::{TTL_MS, applied, create, failed, fields, key, numbered, read, there};
 
 promises![
     p17_ttls_and_sizes_outside_the_limits_are_refused_before_anything_is_written,
@@ -101,46 +99,4 @@ async fn p19_after_a_refusal_nothing_was_written(fixture: Fixture) {
         failed(store.touch(&key, TTL_MS_MAX + 1).await);
     }
     assert_eq!(fixture.seen(&key).await, seen);
-    match fixture.home() {
-        Home::Memory => {}
-        Home::Sqlite => {
-            a_locked_file(&fixture).await;
-            a_full_file(&fixture).await;
-        }
-        Home::Redis => refusals_of_redis::check().await,
-    }
-}
-
-/// While another process keeps the file locked, changes are `Unavailable`.
-async fn a_locked_file(fixture: &Fixture) {
-    let (store, key) = (&fixture.store, key("k"));
-    let seen = fixture.seen(&key).await;
-    let other = Connection::open(fixture.path()).expect("the file");
-    other.execute_batch("BEGIN IMMEDIATE").expect("a lock");
-    let (write, touch) = (store.write(&key, numbered(2), TTL_MS, &Condition::Present), store.touch(&key, TTL_MS));
-    let (write, touch) = tokio::join!(write, touch);
-    assert_eq!(failed(write), Kind::Unavailable);
-    assert_eq!(failed(touch), Kind::Unavailable);
-    there(store, &key).await;
-    other.execute_batch("ROLLBACK").expect("no lock");
-    assert_eq!(fixture.seen(&key).await, seen);
-    applied(store.touch(&key, TTL_MS).await);
-}
-
-/// When the file may not grow, changes that need room are `Unavailable`, and the others go on.
-async fn a_full_file(fixture: &Fixture) {
-    let url = format!("sqlite:{}?max_page_count=64", fixture.path().display());
-    let options = ticket_host::store::Options {
-        clock: std::sync::Arc::new(fixture.clock.clone()),
-        ..ticket_host::store::Options::default()
-    };
-    let store = ticket_host::store::open(&url, &options).await.expect("a store that may not grow");
-    let (small, large) = (key("k"), key("large"));
-    let seen = fixture.seen(&small).await;
-    let huge = of_bytes(1024 * 1024);
-    assert_eq!(failed(store.write(&large, huge.clone(), TTL_MS, &Condition::Absent).await), Kind::Unavailable);
-    assert_eq!(failed(store.write(&small, huge, TTL_MS, &Condition::Present).await), Kind::Unavailable);
-    assert_eq!(read(&store, &large).await, None);
-    assert_eq!(fixture.seen(&small).await, seen);
-    applied(store.write(&small, numbered(3), TTL_MS, &Condition::Present).await);
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use ticket_host::{Change, Ticket, Tickets};
-use ticket_tests::{ErrorKind, Fixture, Home};
+use crate::conformance::{ErrorKind, Fixture};
+use crate::{Change, Ticket, Tickets};
 
 use super::{ID, decide, learn, record_of, refusal, say, the_key};
-use crate::promise::promises;
-use crate::steps::{TTL_MS, sorted};
+use crate::conformance::promise::promises;
+use crate::conformance::promises::steps::{TTL_MS, sorted};
 
 promises![
     e01_create_makes_a_ticket_with_all_changes,
@@ -97,11 +97,8 @@ async fn stored_as(fixture: &Fixture, ticket: &Ticket) {
     if let Some(names) = fixture.names().await {
         assert_eq!(names, [fixture.stored_name(&the_key())], "no key beside it");
     }
-    if fixture.home() == Home::Redis {
-        let mut command = redis::cmd("HGETALL");
-        let hash = fixture.redis(command.arg(fixture.stored_name(&the_key()))).await;
-        let hash: Vec<(String, String)> = redis::from_redis_value(hash).expect("a hash");
-        assert_eq!(sorted(hash), sorted(record_of(ticket)), "any client reads it");
+    if let Some(fields) = fixture.foreign_fields(&the_key()).await {
+        assert_eq!(sorted(fields), sorted(record_of(ticket)), "other programs read it");
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use ticket_host::store::SharedStore;
-use ticket_host::{Change, Settings, Tickets};
-use ticket_tests::interposed::{Deed, Interposed};
-use ticket_tests::{ErrorKind, Fixture};
+use crate::conformance::interposed::{Deed, Interposed};
+use crate::conformance::{ErrorKind, Fixture};
+use crate::store::SharedStore;
+use crate::{Change, Settings, Tickets};
 
 use super::{ID, conflict, decide, learn, refusal, say, the_key};
-use crate::promise::promises;
-use crate::steps::TTL_MS;
+use crate::conformance::promise::promises;
+use crate::conformance::promises::steps::TTL_MS;
 
 promises![
     e10_with_at_another_revision_is_a_conflict_that_brings_the_ticket,

@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use ticket_host::store::{Condition, Freshness, Outcome, TTL_MS_MAX, TTL_MS_MIN};
-use ticket_tests::{Fixture, Home};
+use crate::conformance::Fixture;
+use crate::store::{Condition, Freshness, Outcome, TTL_MS_MAX, TTL_MS_MIN};
 
-use crate::promise::promises;
-use crate::steps::{TTL_MS, applied, create, key, numbered, read, refused, removed, scan_all, there};
+use crate::conformance::promise::promises;
+use crate::conformance::promises::steps::{
+    TTL_MS, applied, create, key, numbered, read, refused, removed, scan_all, there,
+};
 
 promises![
     p09_an_outcome_shows_what_the_next_read_shows,
@@ -47,8 +49,8 @@ async fn p10_a_change_sets_the_deadline_to_its_ttl_from_now(fixture: Fixture) {
     let store = &fixture.store;
     let slack_ms = fixture.clock_slack_ms();
     let mut number = 0;
-    // Redis goes on with its own time: there the shortest is one that a busy machine does not outlast.
-    let shortest_ms = if fixture.home() == Home::Redis { 30_000 } else { TTL_MS_MIN };
+    // Where a store goes on with its own time the shortest is one that a busy machine does not outlast.
+    let shortest_ms = if fixture.moves_clock() { TTL_MS_MIN } else { 30_000 };
     for ttl_ms in [shortest_ms, shortest_ms + 999, 60_000, TTL_MS, 86_400_000, TTL_MS_MAX] {
         for _ in 0..5 {
             number += 1;
@@ -78,18 +80,17 @@ async fn p10_a_change_sets_the_deadline_to_its_ttl_from_now(fixture: Fixture) {
     let entry = create(store, &key("late"), numbered(1)).await;
     fixture.pass(TTL_MS / 2).await;
     let (_, expires_at_ms) = applied(store.touch(&key("late"), TTL_MS).await);
-    let slid_ms = match fixture.home() {
-        Home::Memory | Home::Sqlite => expires_at_ms - entry.expires_at_ms,
-        // Its deadlines came nearer instead.
-        Home::Redis => expires_at_ms + TTL_MS / 2 - entry.expires_at_ms,
-    };
+    // Where the clock cannot be moved, the deadline came nearer instead.
+    let nearer_ms = if fixture.moves_clock() { 0 } else { TTL_MS / 2 };
+    let slid_ms = expires_at_ms + nearer_ms - entry.expires_at_ms;
     assert!(slid_ms.abs_diff(TTL_MS / 2) <= TTL_MS / 2_000 + slack_ms, "slid by {slid_ms} ms");
 }
 
 async fn p11_up_to_its_deadline_an_entry_is_there_and_then_it_is_gone(fixture: Fixture) {
-    match fixture.home() {
-        Home::Memory | Home::Sqlite => ends_at_the_millisecond(&fixture).await,
-        Home::Redis => ends_by_the_time_of_the_server(&fixture).await,
+    if fixture.moves_clock() {
+        ends_at_the_millisecond(&fixture).await;
+    } else {
+        ends_by_the_time_of_the_store(&fixture).await;
     }
     let store = &fixture.store;
     let ids = ["read", "absent", "present", "at", "touch", "remove-present", "remove-at", "remove-absent"];
@@ -131,8 +132,8 @@ async fn ends_at_the_millisecond(fixture: &Fixture) {
     }
 }
 
-/// With a server that keeps its own time: whatever is seen agrees with its clock before and after.
-async fn ends_by_the_time_of_the_server(fixture: &Fixture) {
+/// With a store that keeps its own time: whatever is seen agrees with its clock before and after.
+async fn ends_by_the_time_of_the_store(fixture: &Fixture) {
     let outcome = fixture.store.write(&key("edge"), numbered(1), TTL_MS_MIN, &Condition::Absent).await;
     let (_, deadline_ms) = applied(outcome);
     let until = Instant::now() + Duration::from_secs(20);

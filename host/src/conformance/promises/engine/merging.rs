@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use ticket_host::store::Kind;
-use ticket_host::{Side, State};
-use ticket_tests::interposed::Refusing;
-use ticket_tests::{ErrorKind, Fixture};
+use crate::conformance::interposed::Refusing;
+use crate::conformance::{ErrorKind, Fixture};
+use crate::store::Kind;
+use crate::{Side, State};
 
 use super::refusal;
-use crate::promise::promises;
+use crate::conformance::promise::promises;
 
 promises![e27_merge_is_three_way_and_asks_no_store];
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use ticket_host::store::{Condition, Fields, Freshness, Outcome};
-use ticket_tests::Fixture;
+use crate::conformance::Fixture;
+use crate::store::{Condition, Fields, Freshness, Outcome};
 
-use crate::promise::promises;
-use crate::steps::{
+use crate::conformance::promise::promises;
+use crate::conformance::promises::steps::{
     TTL_MS, applied, create, fields, key, number_of, numbered, read, refused, removed, scan_all, sorted, there,
 };
 
@@ -69,7 +69,7 @@ async fn p01_what_was_written_is_what_is_read(fixture: Fixture) {
     assert_eq!(sorted(there(&fixture.store, &key).await.into_fields()), sorted(reversed));
 
     for (index, field) in odd.into_iter().enumerate() {
-        let alone = crate::steps::key(&format!("alone-{index}"));
+        let alone = super::steps::key(&format!("alone-{index}"));
         assert_eq!(create(&fixture.store, &alone, vec![field.clone()]).await.into_fields(), [field]);
     }
 }
@@ -111,15 +111,8 @@ async fn p03_a_read_sees_every_change_applied_before(fixture: Fixture) {
         let (revision, _) = applied(reader.touch(&key, TTL_MS).await);
         assert_eq!(there(writer, &key).await.revision, revision);
     }
-    if let Some((url, namespace)) = fixture.address() {
-        let process = tokio::process::Command::new(env!("CARGO_BIN_EXE_ticket-test-process"))
-            .args(["read", &url, &namespace, key.as_str()])
-            .output();
-        let output = process.await.expect("another process");
-        let shown = String::from_utf8_lossy(&output.stdout);
-        let expected: Vec<String> =
-            sorted(numbered(100)).iter().map(|(name, text)| format!("{name}\t{text}")).collect();
-        assert_eq!(shown.lines().collect::<Vec<_>>(), expected, "{}", String::from_utf8_lossy(&output.stderr));
+    if let Some(seen) = fixture.foreign_fields(&key).await {
+        assert_eq!(sorted(seen), sorted(numbered(100)), "other programs see it too");
     }
     read_while_another_writes(&fixture, 100).await;
     removed(second.remove(&key, &Condition::Present).await);
@@ -167,7 +160,7 @@ async fn p13_touch_moves_the_deadline_and_keeps_the_fields(fixture: Fixture) {
     applied(store.touch(&key, 60_000).await);
     assert!(there(store, &key).await.expires_at_ms < expires_at_ms, "the last TTL counts, a shorter one too");
 
-    let none = crate::steps::key("none");
+    let none = super::steps::key("none");
     assert_eq!(refused(store.touch(&none, TTL_MS).await), None);
     fixture.pass(61_000).await;
     assert_eq!(refused(store.touch(&key, TTL_MS).await), None, "its deadline has passed");
