@@ -16,7 +16,7 @@
 //!     Ok(namespace.map_or_else(|| mine.clone(), |name| mine.in_namespace(name))).map(|store| Arc::new(store) as SharedStore)
 //! };
 //! let ground = Arc::new(InProcess::new(clock, Box::new(open)));
-//! let report = conformance::run(ground, &Options { sequences: 3, only: vec!["P1".into()], ..Options::default() }).await?;
+//! let report = conformance::run(ground, &Options { scenarios: 3, only: vec!["P1".into()], ..Options::default() }).await?;
 //! assert!(report.is_kept(), "{report:#?}");
 //! # Ok(())
 //! # }
@@ -31,13 +31,24 @@ mod fixture;
 mod ground;
 mod grounds;
 mod interposed;
+mod native;
 mod promise;
 mod promises;
+mod random;
+mod run;
+mod scenario;
+mod stage;
+mod transcript;
 
 pub use error_kind::ErrorKind;
 pub use fixture::{FOREIGN_TTL_MS, Fixture};
 pub use ground::{Damage, Ground, Hand, Trouble};
 pub use grounds::{InFile, InProcess, OnServer, Open, OpenLater, ground, memory};
 pub use interposed::{Deed, Interposed, Refusing};
+pub use native::Native;
 pub use promise::{Check, Promise, sentences};
 pub use promises::{promises, steps};
+pub use run::{Checked, Comparison, Difference, Options, Report, Verdict, run};
+pub use scenario::{At, Header, Limits, START_MS, Scenario, Snapshot, Step, StoreCall, StoreError};
+pub use stage::{Call, ForeignDeed, Stage, play};
+pub use transcript::{Answer, Transcript};
