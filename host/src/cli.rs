@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 mod args;
 mod branches;
 mod commands;
+mod conform;
 mod doctor;
 mod escape;
 mod exit;
@@ -26,7 +27,7 @@ mod session;
 mod strict;
 mod transcript;
 
-use args::Args;
+use args::{Args, Command};
 use exit::Failure;
 use output::Output;
 
@@ -50,7 +51,12 @@ pub(crate) fn run() -> ExitCode {
 fn carry_out(args: Args) -> Result<(), Failure> {
     start_log()?;
     let output = Output::new(args.common.format);
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    // Writers who race for a store should be able to meet.
+    let mut runtime = match args.command {
+        Command::Conform { .. } => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = runtime
         .enable_all()
         .build()
         .map_err(|error| ticket_host::Error::Unavailable(format!("cannot start: {error}")))?;

@@ -23,6 +23,7 @@
 #![deny(missing_docs)]
 
 pub mod clock;
+pub mod conformance;
 mod engine;
 mod error;
 mod operation;

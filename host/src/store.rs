@@ -55,7 +55,9 @@ pub use key::{Key, Namespace};
 pub use memory::MemoryStore;
 pub use open::{Options, is_remote, open};
 pub use primary::{Answer, Cause, Expiry, Failure, Origin, Primary, Unfit};
+pub(crate) use redis::RedisHand;
 pub use redis::{Connector, RedisStore, Stream};
+pub(crate) use sqlite::SqliteHand;
 pub use sqlite::SqliteStore;
 
 /// A store behind the trait; cloning it gives another handle to the same entries.

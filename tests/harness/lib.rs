@@ -1,12 +1,9 @@
-//! What a test author needs: private Redis servers, a fixture of each store, foreign hands, and the model.
+//! What a test author needs: private Redis servers, a fixture of each store, and the model.
 
 pub mod alone;
 pub mod appending;
-mod error_kind;
 pub mod fixture;
 pub mod flaky;
-pub mod foreign;
-pub mod interposed;
 pub mod model;
 pub mod ports;
 pub mod program;
@@ -17,7 +14,7 @@ pub mod resident;
 pub mod seed;
 pub mod stand_in;
 
-pub use error_kind::ErrorKind;
-pub use fixture::{Fixture, Home, StoreKind};
+pub use fixture::{Fixture, StoreKind};
 pub use proxy::Proxy;
 pub use redis_server::RedisServer;
+pub use ticket_host::conformance::ErrorKind;

@@ -4,9 +4,9 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use redis::aio::MultiplexedConnection;
+use ticket_host::conformance::{Deed, Interposed};
 use ticket_host::store::Key;
 use ticket_host::{Change, Tickets};
-use ticket_tests::interposed::{Deed, Interposed};
 use ticket_tests::{Fixture, StoreKind};
 
 /// Each edit meets a ticket of its own, whose deadline has a jitter of its own.
@@ -43,7 +43,7 @@ struct Seen {
 async fn a_plain_client_between_read_and_write_is_never_overwritten_unseen() {
     let fixture = Fixture::new(StoreKind::Redis).await;
     let turn = Arc::new(Mutex::new((0, Seen::default())));
-    let between = Arc::new(Interposed::new(fixture.store.clone(), edits(&fixture, &turn)));
+    let between = Arc::new(Interposed::new(fixture.store.clone(), edits(&fixture, &turn).await));
     let ours = Tickets::new(between.clone(), fixture.settings()).unwrap();
 
     // The clock that dates changes stands still: all of it is within one second.
@@ -72,10 +72,10 @@ async fn a_plain_client_between_read_and_write_is_never_overwritten_unseen() {
 }
 
 /// The client's deed: the edit whose turn it is.
-fn edits(fixture: &Fixture, turn: &Arc<Mutex<(u32, Seen)>>) -> Deed {
+async fn edits(fixture: &Fixture, turn: &Arc<Mutex<(u32, Seen)>>) -> Deed {
     let names: Vec<String> =
         (0..EDITS).map(|number| fixture.stored_name(&Key::parse(&format!("ticket:{}", id(number))).unwrap())).collect();
-    let (client, names, turn) = (fixture.redis_client(), Arc::new(names), Arc::clone(turn));
+    let (client, names, turn) = (fixture.redis_client().await, Arc::new(names), Arc::clone(turn));
     Box::new(move || {
         let (client, names, turn) = (client.clone(), Arc::clone(&names), Arc::clone(&turn));
         Box::pin(async move {

@@ -3,50 +3,49 @@
 //! After the run stands a table of promises and stores.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use libtest_mimic::{Arguments, Trial};
+use ticket_host::conformance::{self, Promise};
 use ticket_tests::{Fixture, StoreKind};
 
-mod conditions;
-mod content;
-mod deadlines;
-mod engine;
-mod leaving;
-mod listing;
-mod promise;
-mod refusals;
+mod another_process;
+mod refusals_of_file;
 mod refusals_of_redis;
-mod steps;
 mod table;
 
-use promise::Promise;
 use table::{Mark, Results};
+
+/// A check that only some stores have, and that starts what it needs.
+type Check = fn() -> Pin<Box<dyn Future<Output = ()>>>;
+
+/// What promises mean on stores of a kind, beside what they mean on all.
+const MORE: [(&str, &str, Check); 4] = [
+    ("p03_another_process_sees_it", "sqlite", || Box::pin(another_process::check(StoreKind::Sqlite))),
+    ("p03_another_process_sees_it", "redis", || Box::pin(another_process::check(StoreKind::Redis))),
+    ("p19_files_that_are_locked_or_full", "sqlite", || Box::pin(refusals_of_file::check())),
+    ("p19_servers_that_refuse_or_stand_still", "redis", || Box::pin(refusals_of_redis::check())),
+];
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let promises = [
-        content::promises(),
-        conditions::promises(),
-        deadlines::promises(),
-        listing::promises(),
-        refusals::promises(),
-        leaving::promises(),
-        engine::promises(),
-    ]
-    .concat();
+    let promises = conformance::promises();
     let results: Results = Arc::new(Mutex::new(BTreeMap::new()));
-    let mut trials = vec![Trial::test("every_promise_has_one_test_and_every_test_a_promise", {
-        let promises = promises.clone();
-        move || table::compare(&promises).map_err(Into::into)
-    })];
+    let mut trials = Vec::new();
     for promise in &promises {
         for kind in StoreKind::ALL {
-            if promise.exemption(kind).is_none() {
+            if table::exemption(promise, kind).is_none() {
                 trials.push(trial(*promise, kind, Arc::clone(&results)));
             }
         }
+    }
+    for (name, kind, check) in MORE {
+        trials.push(Trial::test(format!("{name}/{kind}"), move || {
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(check());
+            Ok(())
+        }));
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
     if !arguments.list {
@@ -64,7 +63,10 @@ fn trial(promise: Promise, kind: StoreKind, results: Results) -> Trial {
     Trial::test(format!("{}/{kind}", promise.name), move || {
         mark(Mark::Failed);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        runtime.block_on(async { (promise.check)(Fixture::new(kind).await).await });
+        runtime.block_on(async {
+            let (fixture, _alive) = Fixture::new(kind).await.into_kit();
+            (promise.check)(fixture).await;
+        });
         mark(Mark::Kept);
         Ok(())
     })

@@ -1,11 +1,11 @@
 //! P19 on Redis: servers that are full, read-only, or forbid a command, or stand still.
 
+use std::collections::BTreeMap;
+
 use redis::aio::MultiplexedConnection;
+use ticket_host::conformance::steps::{TTL_MS, applied, create, fields, key, numbered, there};
 use ticket_host::store::{Condition, Error, Fields, Kind, Namespace, Options, Outcome, RedisStore, SharedStore};
 use ticket_tests::RedisServer;
-use ticket_tests::foreign::seen_by;
-
-use crate::steps::{TTL_MS, applied, create, fields, key, numbered, there};
 
 /// What a store may ask of a server, and then some.
 const COMMANDS: &[&str] = &[
@@ -170,4 +170,12 @@ fn may_have_written(error: &Error) -> bool {
         Kind::Uncertain => true,
         Kind::Invalid | Kind::TooLarge(_) | Kind::Denied | Kind::Unavailable | Kind::Corrupt => false,
     }
+}
+
+/// Content and deadline of a hash, as text to compare.
+async fn seen_by(client: &mut MultiplexedConnection, name: &str) -> String {
+    let mut look = redis::pipe();
+    look.cmd("PEXPIRETIME").arg(name).hgetall(name);
+    let (deadline_ms, fields): (i64, BTreeMap<String, String>) = look.query_async(client).await.expect("HGETALL");
+    format!("{deadline_ms} {fields:?}")
 }

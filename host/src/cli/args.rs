@@ -250,6 +250,26 @@ pub(crate) enum Command {
     #[command(after_help = help::DOCTOR)]
     Doctor,
 
+    /// Checks that a store keeps its promises, and plays scenarios on it
+    ///
+    /// Every promise of a store and of the engine over it is checked, and random scenarios are compared with memory.
+    /// All of it happens under names of its own (conform-…), which are removed; tickets that are there stay as they are.
+    #[command(verbatim_doc_comment, after_help = help::CONFORM)]
+    Conform {
+        /// Check these promises alone, for example P7,E3
+        #[arg(long, value_name = "NUMBERS", value_delimiter = ',', conflicts_with = "scenario")]
+        only: Vec<String>,
+        /// How many random scenarios to compare
+        #[arg(long, value_name = "COUNT", default_value_t = 100, conflicts_with = "scenario")]
+        random: u32,
+        /// Compare the scenarios of this seed [default: a fresh one, which is printed]
+        #[arg(long, value_name = "NUMBER", conflicts_with = "scenario")]
+        seed: Option<u64>,
+        /// Play this scenario and print its transcript, nothing else; `-` for stdin
+        #[arg(long, value_name = "FILE")]
+        scenario: Option<PathBuf>,
+    },
+
     /// Prints a script that completes the commands in a shell
     #[command(after_help = help::COMPLETIONS)]
     Completions {
@@ -277,6 +297,7 @@ impl Command {
             | Self::Replay { .. }
             | Self::Branches { .. }
             | Self::Doctor
+            | Self::Conform { .. }
             | Self::Completions { .. } => None,
         }
     }

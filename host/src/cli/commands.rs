@@ -8,7 +8,7 @@ use super::args::{Args, Command, Common, Field, Format};
 use super::exit::Failure;
 use super::output::Output;
 use super::session::Session;
-use super::{branches, doctor, exit, input, replay};
+use super::{branches, conform, doctor, exit, input, replay};
 
 /// What is printed of a ticket that was closed.
 #[derive(Serialize)]
@@ -21,6 +21,10 @@ struct Closed<'a> {
 pub(crate) async fn run(command: Command, common: Common, output: &Output) -> Result<(), Failure> {
     match command {
         Command::Branches { command } => branches::run(command, common, output).await,
+        Command::Conform { scenario: Some(file), .. } => conform::play(common, &input::file(&file)?, output).await,
+        Command::Conform { only, random, seed, scenario: None } => {
+            conform::run(common, conform::Wanted { only, random, seed }, output).await
+        }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "ticket", &mut script);
@@ -83,7 +87,7 @@ async fn on_tickets(command: Command, tickets: &Tickets, output: &Output) -> Res
         }
         Command::Doctor => return doctor::run(tickets, output).await,
         // Done without tickets.
-        Command::Branches { .. } | Command::Completions { .. } => return Ok(()),
+        Command::Branches { .. } | Command::Conform { .. } | Command::Completions { .. } => return Ok(()),
     };
     output.ticket(&ticket)
 }

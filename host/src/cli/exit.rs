@@ -10,6 +10,8 @@ use ticket_host::Error;
 
 use super::escape::printable;
 
+/// A store that was checked breaks a promise.
+const BROKEN: u8 = 1;
 /// Wrong usage or input.
 pub(crate) const USAGE: u8 = 2;
 const NOT_FOUND: u8 = 3;
@@ -54,6 +56,12 @@ pub(crate) enum Failure {
     /// The store answers, but does not keep tickets as promised.
     #[error("the store has {0} that must be mended")]
     Unhealthy(String),
+    /// The store does not do what stores promise.
+    #[error("the store does not conform: {0}")]
+    Broken(String),
+    /// A scenario could not be played to its end.
+    #[error("the scenario is not played to its end")]
+    Scenario(#[source] ticket_host::conformance::Trouble),
     /// The result could not be handed over.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
@@ -86,8 +94,9 @@ fn code(failure: &Failure) -> u8 {
     match failure {
         Failure::Ticket(error) | Failure::Replay { source: error, .. } => code_of(error),
         Failure::Input(_) => USAGE,
+        Failure::Broken(_) => BROKEN,
         Failure::AlreadyThere { .. } => CONFLICT,
-        Failure::Lost { .. } | Failure::Unhealthy(_) | Failure::Output(_) => UNAVAILABLE,
+        Failure::Lost { .. } | Failure::Unhealthy(_) | Failure::Scenario(_) | Failure::Output(_) => UNAVAILABLE,
     }
 }
 
@@ -100,7 +109,9 @@ fn hint(failure: &Failure) -> Option<&'static str> {
         Failure::Ticket(error) | Failure::Replay { source: error, .. } => error,
         Failure::AlreadyThere { .. } => return Some("add `--replace` to close that ticket and replay anew"),
         Failure::Lost { .. } => return Some("with `--fallback sqlite:PATH` a file keeps it until the store is back"),
-        Failure::Input(_) | Failure::Unhealthy(_) | Failure::Output(_) => return None,
+        Failure::Input(_) | Failure::Broken(_) | Failure::Scenario(_) | Failure::Unhealthy(_) | Failure::Output(_) => {
+            return None;
+        }
     };
     match error {
         Error::NotFound(_) => Some("`ticket list` shows the tickets of this store"),

@@ -38,6 +38,7 @@ Output:
 
 Exit codes:
    0  done
+   1  conform: the store breaks a promise
    2  wrong usage or input; past a limit; there is a ticket of that id already
    3  there is no such ticket: never created, expired or closed
    4  conflict: the ticket is not at the revision that --at named, or others were faster all the time;
@@ -206,3 +207,12 @@ pub(crate) const COMPLETIONS: &str = "\
 Examples:
   ticket completions bash > ~/.local/share/bash-completion/completions/ticket
   ticket completions fish > ~/.config/fish/completions/ticket.fish";
+
+pub(crate) const CONFORM: &str = "\
+It takes some seconds. A server that keeps its own time is not made to
+wait: the deadlines of the tickets of the check are brought nearer instead.
+
+Examples:
+  ticket conform --store redis://127.0.0.1/
+  ticket conform --store sqlite:tickets.db --only P1,P2,E10 --random 0
+  ticket conform --store memory: --scenario tests/scenarios/expiry.jsonl";

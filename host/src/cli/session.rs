@@ -122,7 +122,8 @@ async fn usable(branches: Option<PathBuf>) -> Option<PathBuf> {
     Branches::in_file(path.clone()).await.ok().map(|_| path)
 }
 
-fn store_url(common: &Common) -> Result<String, Failure> {
+/// The store that the options name, else the one of this user.
+pub(crate) fn store_url(common: &Common) -> Result<String, Failure> {
     // An empty variable is the usual way to unset one for a command.
     match common.store.clone().filter(|url| !url.is_empty()) {
         Some(url) => Ok(url),

@@ -28,12 +28,14 @@ use link::{Link, Live};
 use scripts::{Argument, Arguments, Script};
 use target::{Address, Target};
 
+pub(crate) use hand::RedisHand;
 pub use target::{Connector, Stream};
 
 mod answer;
 mod call;
 mod copies;
 mod failure;
+mod hand;
 mod health;
 mod link;
 mod primary;

@@ -21,11 +21,13 @@ use super::key::{Key, KeyNames};
 use super::open::Options;
 use super::{Store, check_limit};
 use crate::clock::Clock;
+pub(crate) use hand::SqliteHand;
 use rows::Rows;
 
 pub(super) mod database;
 mod error;
 mod file;
+mod hand;
 mod health;
 mod rows;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use ticket_host::clock::ManualClock;
 use ticket_host::store::{Condition, Key};
 use ticket_host::{Error, Settings, Ticket, Tickets};
 use ticket_tests::model::{Answer, At, Call, Fields, Limits, Model, View};
-use ticket_tests::{ErrorKind, Fixture, Home, StoreKind};
+use ticket_tests::{ErrorKind, Fixture, StoreKind};
 
 /// Time to live that foreign programs give is that of the tickets, so that the model has one.
 const JITTER_DIVISOR: u64 = 2_000;
@@ -62,7 +62,7 @@ impl Subject {
         {
             self.watch_for_coincidence(id, *state, before).await?;
         }
-        let name = self.fixture.name;
+        let name = self.fixture.name();
         if let Call::ForeignPut { id, .. } | Call::ForeignReplace { id, .. } = call {
             return self.edit_foreign(id, call).await;
         }
@@ -162,7 +162,7 @@ impl Subject {
     /// A plain Redis client gives only what it changed; through a store a whole entry is written.
     async fn foreign_put(&self, id: &str, fields: &Fields) {
         let mut all = Fields::new();
-        if self.fixture.home() != Home::Redis
+        if !self.fixture.kind.has_hand()
             && let Some(entry) = self.fixture.entry(&key(id)).await
         {
             all.extend(entry.into_fields());
@@ -237,7 +237,7 @@ impl Subject {
             if stored.as_ref() != expected.map(|record| &record.fields) {
                 result = Err(End::Differs(format!(
                     "{}: {id} is stored as {stored:?}\nmodel: {expected:?}",
-                    self.fixture.name
+                    self.fixture.name()
                 )));
             }
             if let (Some(entry), Some(record), Ok(())) = (&entry, expected, &result) {

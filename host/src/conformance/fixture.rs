@@ -1,0 +1,274 @@
+//! One store for one check, empty and of its own, with its time and its other handles.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::ground::{Damage, Ground, Hand, Trouble};
+use crate::clock::{Clock, ManualClock, SystemClock};
+use crate::store::{Condition, Entry, Fields, Freshness, Key, Namespace, Revision, SharedStore};
+use crate::{Settings, Tickets};
+
+/// Time to live that foreign programs give, in milliseconds.
+pub const FOREIGN_TTL_MS: u64 = 1_800_000;
+/// Patience for a busy machine.
+const DEADLINE_MS: u64 = 60_000;
+/// How far deadlines may be from what a store with a time of its own says: it goes on meanwhile, and a host knows it to
+/// about the length of a round trip.
+const OWN_TIME_SLACK_MS: u64 = 2_000;
+
+/// One empty store that no other check sees.
+///
+/// Its methods panic where what they need does not work: in a check that is the verdict.
+pub struct Fixture {
+    /// A handle to it.
+    pub store: SharedStore,
+    /// The clock that dates changes of tickets; it stands still until [`Fixture::pass`] moves it.
+    pub clock: ManualClock,
+    ground: Arc<dyn Ground>,
+    /// What the namespaces of this fixture begin with, and no other's.
+    base: String,
+    namespace: Namespace,
+    seed: u64,
+}
+
+impl fmt::Debug for Fixture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fixture({:?}, {})", self.ground, self.base)
+    }
+}
+
+impl Fixture {
+    /// A store on a ground; all its namespaces begin with `base`, which no other fixture's do.
+    ///
+    /// # Errors
+    /// Where the store cannot be opened.
+    pub async fn new(ground: Arc<dyn Ground>, base: &str, seed: u64) -> Result<Self, crate::store::Error> {
+        let namespace = Namespace::parse(&format!("{base}a"))?;
+        let store = ground.open(Some(&namespace)).await?;
+        let clock = ground.clock().cloned().unwrap_or_else(|| ManualClock::at(SystemClock.now_ms()));
+        Ok(Self { store, clock, ground, base: base.to_owned(), namespace, seed })
+    }
+
+    /// Where its entries are.
+    #[must_use]
+    pub fn ground(&self) -> &Arc<dyn Ground> {
+        &self.ground
+    }
+
+    /// The namespace of [`Fixture::store`].
+    #[must_use]
+    pub fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    /// Whether its entries end by a clock that is moved by hand, and not by a time of their own.
+    #[must_use]
+    pub fn moves_clock(&self) -> bool {
+        self.ground.clock().is_some()
+    }
+
+    /// A second handle to the same entries.
+    pub async fn second(&self) -> SharedStore {
+        self.ground.open(Some(&self.namespace)).await.expect("a second handle")
+    }
+
+    /// A handle to the entries of another namespace, which [`Fixture::own_namespace`] names; none is the plain names.
+    pub async fn in_namespace(&self, name: Option<&str>) -> SharedStore {
+        let namespace = name.map(|name| Namespace::parse(name).expect("a namespace"));
+        self.ground.open(namespace.as_ref()).await.expect("a handle to a namespace")
+    }
+
+    /// A namespace that no other fixture uses, and that is not the one of [`Fixture::store`].
+    #[must_use]
+    pub fn own_namespace(&self, name: &str) -> String {
+        format!("{}b{name}", self.base)
+    }
+
+    /// A generator for one use: the same numbers for the same seed and name.
+    #[must_use]
+    pub fn rng(&self, name: &str) -> fastrand::Rng {
+        let of_name = name.bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)));
+        fastrand::Rng::with_seed(self.seed ^ of_name)
+    }
+
+    /// The tickets of this store, with the default settings and this fixture's clock.
+    #[must_use]
+    pub fn tickets(&self) -> Tickets {
+        self.tickets_over(Arc::clone(&self.store))
+    }
+
+    /// The same over a wrapper of the store, or another handle.
+    #[must_use]
+    pub fn tickets_over(&self, store: SharedStore) -> Tickets {
+        Tickets::new(store, self.settings()).expect("tickets")
+    }
+
+    /// The default settings with this fixture's clock, and patience for a busy machine.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        Settings { clock: Arc::new(self.clock.clone()), deadline_ms: DEADLINE_MS, ..Settings::default() }
+    }
+
+    /// Lets time pass for entries and for the dates of changes. Where the store keeps its own time every deadline
+    /// comes nearer instead, which changes revisions; see [`Fixture::moved`].
+    pub async fn pass(&self, ms: u64) {
+        self.clock.advance(ms);
+        if !self.moves_clock() {
+            done(self.hand().bring_nearer(&self.base, ms).await);
+        }
+    }
+
+    /// What a revision that was held before `pass(ms)` is called after it, for the revisions of this project's stores,
+    /// which begin with the deadline.
+    #[must_use]
+    pub fn moved(&self, revision: &str, ms: u64) -> String {
+        match revision.split_once('.') {
+            Some((deadline_ms, rest)) if deadline_ms != "0" && !self.moves_clock() => {
+                let deadline_ms: u64 = deadline_ms.parse().unwrap_or_default();
+                format!("{}.{rest}", deadline_ms.saturating_sub(ms))
+            }
+            _ => revision.to_owned(),
+        }
+    }
+
+    /// Milliseconds since the epoch by the clock that ends entries.
+    pub async fn now_ms(&self) -> u64 {
+        match self.ground.clock() {
+            Some(clock) => clock.now_ms(),
+            None => done(self.hand().now_ms().await),
+        }
+    }
+
+    /// Unix seconds by the clock that dates changes.
+    #[must_use]
+    pub fn clock_s(&self) -> u64 {
+        self.clock.now_ms() / 1_000
+    }
+
+    /// How far deadlines may be from what [`Fixture::now_ms`] says, besides the jitter.
+    #[must_use]
+    pub fn clock_slack_ms(&self) -> u64 {
+        if self.moves_clock() { 0 } else { OWN_TIME_SLACK_MS }
+    }
+
+    /// What is under a key, and when it ends.
+    pub async fn entry(&self, key: &Key) -> Option<Entry> {
+        self.store.read(key, Freshness::Latest).await.expect("read")
+    }
+}
+
+/// What foreign hands do; where there are none, as far as the store itself can do it.
+impl Fixture {
+    fn hand(&self) -> &dyn Hand {
+        self.ground.hand().expect("a hand that reaches the entries behind the store's back")
+    }
+
+    /// The name of a key in the store.
+    #[must_use]
+    pub fn stored_name(&self, key: &Key) -> String {
+        format!("{}:{key}", self.namespace.as_str())
+    }
+
+    /// The damage that foreign programs can do to this store; none in the memory of a process.
+    #[must_use]
+    pub fn damages(&self) -> &'static [Damage] {
+        self.ground.hand().map_or(&[], Hand::damages)
+    }
+
+    /// Leaves damage under a key, whatever was there.
+    pub async fn damage(&self, key: &Key, damage: Damage) {
+        done(self.hand().damage(&self.stored_name(key), damage).await);
+    }
+
+    /// Takes the deadline from an entry.
+    pub async fn lose_deadline(&self, key: &Key) {
+        done(self.hand().lose_deadline(&self.stored_name(key)).await);
+    }
+
+    /// Writes an entry as a foreign program does; where none can, as one that uses the store. Fields that are not given
+    /// may stay, as a plain `HSET` has it.
+    pub async fn foreign_write(&self, key: &Key, fields: &Fields) {
+        match self.ground.hand() {
+            Some(hand) => done(hand.write(&self.stored_name(key), fields, FOREIGN_TTL_MS, true).await),
+            None => self.write_through(key, fields, FOREIGN_TTL_MS).await,
+        }
+    }
+
+    /// Makes fields the whole entry, as [`Fixture::foreign_write`], to end in `ttl_ms`.
+    pub async fn foreign_replace(&self, key: &Key, fields: &Fields, ttl_ms: u64) {
+        match self.ground.hand() {
+            Some(hand) => done(hand.write(&self.stored_name(key), fields, ttl_ms, false).await),
+            None => self.write_through(key, fields, ttl_ms).await,
+        }
+    }
+
+    async fn write_through(&self, key: &Key, fields: &Fields, ttl_ms: u64) {
+        for when in [Condition::Present, Condition::Absent] {
+            self.store.write(key, fields.clone(), ttl_ms, &when).await.expect("write");
+        }
+    }
+
+    /// The revision of what is stored, asked behind the back of its store; none where nothing is or nobody can ask.
+    pub async fn foreign_revision(&self, key: &Key) -> Option<Revision> {
+        done(self.ground.hand()?.revision(&self.stored_name(key)).await)
+    }
+
+    /// Deletes an entry behind the back of its store.
+    pub async fn foreign_delete(&self, key: &Key) {
+        match self.ground.hand() {
+            Some(hand) => done(hand.delete(&self.stored_name(key)).await),
+            None => drop(self.store.remove(key, &Condition::Present).await.expect("remove")),
+        }
+    }
+
+    /// All that a foreign program sees of a key: deadline and content, as text to compare.
+    pub async fn seen(&self, key: &Key) -> String {
+        match self.ground.hand() {
+            Some(hand) => done(hand.seen(&self.stored_name(key)).await),
+            None => format!("{:?}", self.entry(key).await),
+        }
+    }
+
+    /// The fields that a foreign program reads under a key; none where there is no entry or nobody can look.
+    pub async fn foreign_fields(&self, key: &Key) -> Option<Fields> {
+        done(self.ground.hand()?.fields(&self.stored_name(key)).await)
+    }
+
+    /// Leaves names that look like a ticket's and are none; in the memory of a process nobody can.
+    pub async fn plant_names(&self, names: &[&str]) {
+        if let Some(hand) = self.ground.hand() {
+            done(hand.plant_names(&format!("{}:", self.namespace.as_str()), names).await);
+        }
+    }
+
+    /// All names that this fixture's store has; none where nobody but the store can look.
+    pub async fn names(&self) -> Option<Vec<String>> {
+        Some(done(self.ground.hand()?.names(&format!("{}:", self.namespace.as_str()), false).await))
+    }
+
+    /// The same of entries that have not ended; empty where nobody can look.
+    pub async fn names_alive(&self) -> Vec<String> {
+        match self.ground.hand() {
+            Some(hand) => done(hand.names(&format!("{}:", self.namespace.as_str()), true).await),
+            None => Vec::new(),
+        }
+    }
+
+    /// Deletes all that this fixture has left, where a foreign hand can.
+    ///
+    /// # Errors
+    /// Where it cannot.
+    pub async fn clean(&self) -> Result<(), Trouble> {
+        let Some(hand) = self.ground.hand() else { return Ok(()) };
+        for name in hand.names(&self.base, false).await? {
+            hand.delete(&name).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What a foreign hand brought.
+#[track_caller]
+fn done<T>(result: Result<T, Trouble>) -> T {
+    result.expect("the hand that reaches the entries behind the store's back")
+}

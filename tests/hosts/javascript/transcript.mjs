@@ -1,0 +1,86 @@
+// Writes the transcript of a scenario: answers, freed of what differs from run to run.
+
+import { createHash } from 'node:crypto';
+
+/** What every clock of a scenario shows at first. */
+export const START_MS = 1_750_000_000_000;
+
+const START_S = BigInt(START_MS / 1_000);
+const MINUTE_MS = 60_000;
+const SHORT_BYTES_MAX = 200;
+
+/** The lines of one transcript. */
+export class Transcript {
+  #names;
+  #lines = [];
+
+  constructor(names) {
+    this.#names = names;
+  }
+
+  /** Adds the answer to a step, as members after `step` and `op`. */
+  add(step, op, answer) {
+    this.#lines.push(`${json({ step, op, ...answer })}\n`);
+  }
+
+  toString() {
+    return this.#lines.join('');
+  }
+
+  ticket(ticket) {
+    return {
+      id: this.#names.idName(ticket.id),
+      facts: short(ticket.facts),
+      history: short(ticket.history),
+      last_decision: short(ticket.lastDecision),
+      created_at: time(ticket.createdAt),
+      updated_at: time(ticket.updatedAt),
+      version: ticket.version,
+      revision: this.#names.showRevision(ticket.id, ticket.revision),
+      expires: Math.round((Number(ticket.expiresAtMs) - START_MS) / MINUTE_MS),
+    };
+  }
+
+  snapshot(text) {
+    return { snapshot: this.#names.addSnapshot(text), text: short(text) };
+  }
+
+  ids(ids) {
+    const names = new Set(ids.map((id) => this.#names.idName(id)));
+    return [...names].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  }
+
+  merged({ state, aside }) {
+    const merged = {
+      facts: short(state.facts),
+      history: short(state.history),
+      last_decision: short(state.lastDecision),
+      created_at: state.createdAt,
+      updated_at: state.updatedAt,
+    };
+    return { merged, aside: aside ?? null };
+  }
+
+  error(error) {
+    if (error.case !== 'conflict') return { error: error.case };
+    return { error: error.case, ticket: error.ticket ? this.ticket(error.ticket) : null };
+  }
+}
+
+function time(seconds) {
+  return seconds === 0n ? null : seconds - START_S;
+}
+
+function short(text) {
+  if (Buffer.byteLength(text) <= SHORT_BYTES_MAX) return text;
+  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
+}
+
+/** JSON without white space; JSON.stringify refuses a BigInt. */
+function json(value) {
+  if (typeof value === 'bigint') return String(value);
+  if (Array.isArray(value)) return `[${value.map(json).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const members = Object.entries(value).map(([name, member]) => `${json(name)}:${json(member)}`);
+  return `{${members.join(',')}}`;
+}

@@ -1,0 +1,61 @@
+"""An agent whose tickets other hosts work on at the same time: told steps by JSON lines, it answers each.
+
+    python agent.py ENGINE.wasm REDIS_URL NAMESPACE
+
+A step is an object as in tests/scenarios/README.md (create, get, apply, touch, snapshot, rollback, restore, close,
+list), but `at` and `snapshot` are texts. An empty NAMESPACE is none.
+"""
+
+import json
+import sys
+from dataclasses import asdict
+
+from engine import Engine, TicketsError
+from environment import SystemEnvironment
+from redis_store import RedisStore
+
+
+def answer(engine, step):
+    """The answer to a step: an object with one member, or two more where it is an error."""
+    op, id, at = step["op"], step.get("id"), step.get("at")
+    changes = [pair for change in step.get("changes", []) for pair in change.items()]
+    try:
+        if op == "snapshot":
+            return {"snapshot": engine.snapshot(id)}
+        if op == "close":
+            engine.close(id, at)
+            return {"done": True}
+        if op == "list":
+            return {"ids": ids(engine)}
+        ticket = {
+            "create": lambda: engine.create(id, changes),
+            "get": lambda: engine.get(id),
+            "apply": lambda: engine.apply(id, changes, at),
+            "touch": lambda: engine.touch(id),
+            "rollback": lambda: engine.rollback(id, step["snapshot"], at),
+            "restore": lambda: engine.restore(step["snapshot"]),
+        }[op]()
+        return {"ticket": asdict(ticket)}
+    except TicketsError as error:
+        return {"error": error.case, "text": error.text, "ticket": error.ticket and asdict(error.ticket)}
+
+
+def ids(engine):
+    found, cursor = engine.list_ids()
+    while cursor is not None:
+        more, cursor = engine.list_ids(cursor)
+        found += more
+    return sorted(set(found))
+
+
+def main():
+    component, url, namespace = sys.argv[1:]
+    environment = SystemEnvironment()
+    engine = Engine(component, RedisStore(url, namespace), environment)
+    for line in sys.stdin:
+        environment.begin()
+        print(json.dumps(answer(engine, json.loads(line))), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""The ticket engine in a Python program: loads the component and lends it a store and an environment.
+
+    engine = Engine("engine.wasm", DictStore(clock), SystemEnvironment())
+    ticket = engine.create(changes=[("say", '"hello"')])
+    engine.apply(ticket.id, [("learn", '{"name":"Ada"}')], at=ticket.revision)
+
+What a refused operation raises is a TicketsError. A store is what store.py says.
+"""
+
+import functools
+from dataclasses import dataclass, fields
+from typing import Optional
+
+import wasmtime
+from wasmtime.component import Component, Linker, Record, Variant
+
+from store import Condition, StoreError
+
+TICKETS = "agent:tickets/tickets@0.1.0"
+KEY_VALUE = "agent:tickets/key-value@0.1.0"
+ENVIRONMENT = "agent:tickets/environment@0.1.0"
+MEMORY_BYTES_MAX = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """As in `tickets.wit`."""
+
+    id: str
+    facts: str
+    history: str
+    last_decision: str
+    created_at: int
+    updated_at: int
+    version: int
+    revision: str
+    expires_at_ms: int
+
+
+@dataclass(frozen=True)
+class State:
+    """As in `tickets.wit`."""
+
+    facts: str
+    history: str
+    last_decision: str
+    created_at: int
+    updated_at: int
+
+
+class TicketsError(Exception):
+    """A case of `tickets.error`; `ticket` is what a `conflict` found, where it found one."""
+
+    def __init__(self, case, text, ticket=None):
+        super().__init__(f"{case}: {text}")
+        self.case = case
+        self.text = text
+        self.ticket = ticket
+
+
+class Engine:
+    """All operations on tickets, as `tickets.wit` has them. A change is a pair such as ("say", JSON text)."""
+
+    def __init__(self, component_path, store, environment):
+        self._component = _load(str(component_path))
+        self._store = store
+        self._environment = environment
+        self._instance = None
+
+    def create(self, id: Optional[str] = None, changes=()):
+        return _ticket(self._call("create", id, _changes(changes)))
+
+    def get(self, id):
+        return _ticket(self._call("get", id))
+
+    def apply(self, id, changes, at: Optional[str] = None):
+        return _ticket(self._call("apply", id, _changes(changes), at))
+
+    def touch(self, id):
+        return _ticket(self._call("touch", id))
+
+    def snapshot(self, id):
+        return self._call("snapshot", id)
+
+    def rollback(self, id, snapshot, at: Optional[str] = None):
+        return _ticket(self._call("rollback", id, snapshot, at))
+
+    def restore(self, snapshot):
+        return _ticket(self._call("restore", snapshot))
+
+    def close(self, id, at: Optional[str] = None):
+        self._call("close", id, at)
+
+    def list_ids(self, cursor: Optional[str] = None):
+        """One page: ids, and where the next page begins."""
+        page = self._call("list-ids", cursor)
+        return page.ids, page.cursor
+
+    def merge(self, base, ours, theirs):
+        """The merged state, and the side of which something is not in it."""
+        merged = self._call("merge", *map(_lowered, (base, ours, theirs)))
+        return _lifted(State, merged.state), merged.aside
+
+    def _call(self, name, *arguments):
+        if self._instance is None:
+            self._instance = self._new_instance()
+        store, functions = self._instance
+        try:
+            answer = functions[name](store, *arguments)
+        except BaseException:
+            # It may have trapped, and such an instance must not be used again.
+            self._instance = None
+            raise
+        if isinstance(answer, Variant):
+            raise _error(answer)
+        return answer
+
+    def _new_instance(self):
+        engine, component = self._component
+        linker = Linker(engine)
+        with linker.root() as root:
+            with root.add_instance(KEY_VALUE) as lent:
+                for name in ("read", "write", "touch", "remove", "scan"):
+                    lent.add_func(name, _answering(getattr(self, f"_{name}")))
+            with root.add_instance(ENVIRONMENT) as lent:
+                lent.add_func("now-ms", lambda _: self._environment.now_ms())
+                lent.add_func("fresh-id", lambda _: self._environment.fresh_id())
+                lent.add_func("current-settings", lambda _: _lowered(self._environment.current_settings()))
+                lent.add_func("try-again", lambda _, attempt: self._environment.try_again(attempt))
+        store = wasmtime.Store(engine)
+        store.set_limits(memory_size=MEMORY_BYTES_MAX)
+        instance = linker.instantiate(store, component)
+        tickets = instance.get_export_index(store, TICKETS)
+
+        def function(name):
+            return instance.get_func(store, instance.get_export_index(store, name, tickets))
+
+        names = "create get apply touch snapshot rollback restore close list-ids merge".split()
+        return store, {name: function(name) for name in names}
+
+    def _read(self, key, freshness):
+        return _record(entry=_entry(self._store.read(key, freshness)))
+
+    def _write(self, key, pairs, ttl_ms, when):
+        return _outcome(self._store.write(key, pairs, ttl_ms, Condition(when.tag, when.payload)))
+
+    def _touch(self, key, ttl_ms):
+        return _outcome(self._store.touch(key, ttl_ms))
+
+    def _remove(self, key, when):
+        return _outcome(self._store.remove(key, Condition(when.tag, when.payload)))
+
+    def _scan(self, cursor, limit):
+        keys, cursor = self._store.scan(cursor, limit)
+        return _record(keys=keys, cursor=cursor)
+
+
+@functools.cache
+def _load(path):
+    engine = wasmtime.Engine()
+    return engine, Component.from_file(engine, path)
+
+
+def _answering(function):
+    """The function as the engine calls it: an error of the store is an answer, any other exception a trap."""
+
+    def answer(_store, *arguments):
+        try:
+            return function(*arguments)
+        except StoreError as error:
+            return Variant(error.case, error.payload)
+
+    return answer
+
+
+def _record(**members):
+    """A record as wasmtime takes it: an object whose attributes have the names of the WIT, hyphens and all."""
+    record = Record()
+    for name, value in members.items():
+        setattr(record, name.replace("_", "-"), value)
+    return record
+
+
+def _lowered(value):
+    return _record(**{field.name: getattr(value, field.name) for field in fields(value)})
+
+
+def _lifted(kind, record):
+    return kind(*(getattr(record, field.name.replace("_", "-")) for field in fields(kind)))
+
+
+def _ticket(record):
+    return _lifted(Ticket, record)
+
+
+def _changes(changes):
+    return [Variant(kind, text) for kind, text in changes]
+
+
+def _entry(entry):
+    if entry is None:
+        return None
+    pairs = list(entry.fields.items())
+    return _record(fields=pairs, revision=entry.revision, expires_at_ms=entry.expires_at_ms)
+
+
+def _outcome(outcome):
+    return _record(
+        applied=outcome.applied,
+        revision=outcome.revision,
+        expires_at_ms=outcome.expires_at_ms,
+        current=_entry(outcome.current),
+    )
+
+
+def _error(error):
+    if error.tag != "conflict":
+        return TicketsError(error.tag, error.payload)
+    if error.payload is None:
+        return TicketsError("conflict", "ticket was removed or damaged by somebody else")
+    ticket = _ticket(error.payload)
+    return TicketsError("conflict", f"ticket `{ticket.id}` was changed by somebody else", ticket)

@@ -1,0 +1,44 @@
+"""What a host lends besides the store: `environment.wit` in Python, by the clock of the system."""
+
+import random
+import time
+import uuid
+from dataclasses import dataclass
+
+OPERATION_S_MAX = 10.0
+PAUSE_S_MAX = 0.008
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The limits in force."""
+
+    ttl_ms: int = 1_800_000
+    message_bytes_max: int = 65_536
+    ticket_bytes_max: int = 1_048_576
+    history_entries_max: int = 10_000
+
+
+class SystemEnvironment:
+    """Real time and random ids. Whoever runs an operation calls `begin` before it."""
+
+    def __init__(self, settings=Settings()):
+        self._settings = settings
+        self._until = 0.0
+
+    def begin(self):
+        self._until = time.monotonic() + OPERATION_S_MAX
+
+    def now_ms(self):
+        return time.time_ns() // 1_000_000
+
+    def fresh_id(self):
+        return str(uuid.uuid4())
+
+    def current_settings(self):
+        return self._settings
+
+    def try_again(self, attempt):
+        # Random, so that two who lost a race to each other do not meet again.
+        time.sleep(random.uniform(0.0, PAUSE_S_MAX * min(attempt, 8) / 8))
+        return time.monotonic() < self._until

@@ -1,0 +1,169 @@
+"""Plays scenarios and writes their transcripts; tests/scenarios/README.md has the form of both.
+
+    python scenario.py [--break RULE] ENGINE.wasm STORE OUT_FOLDER SCENARIO.jsonl...
+
+STORE is `dict` or the URL of a Redis, 7.0 or newer. With --break the store breaks a rule (broken.py), so that
+transcripts show whether anybody would notice.
+"""
+
+import argparse
+import json
+import uuid
+from pathlib import Path
+
+import transcript
+from border import Border
+from broken import RULES
+from engine import Engine, State, TicketsError
+from environment import Settings
+from names import Names
+from transcript import START_MS
+from worlds import world_of
+
+
+class ScriptedEnvironment:
+    """A clock that stands still but for the scenario, and ids that are known again."""
+
+    def __init__(self, names, settings):
+        self._names = names
+        self._settings = settings
+        self.time_ms = START_MS
+
+    def now_ms(self):
+        return self.time_ms
+
+    def fresh_id(self):
+        return self._names.made_id(str(uuid.uuid4()))
+
+    def current_settings(self):
+        return self._settings
+
+    def try_again(self, _attempt):
+        return True
+
+
+class Play:
+    """One scenario in one world."""
+
+    def __init__(self, component, world, about, rule):
+        self._world = world
+        self._names = Names()
+        self._environment = ScriptedEnvironment(self._names, Settings(**about.get("settings", {})))
+        store = RULES[rule](world.store, world.now_ms) if rule else world.store
+        self._border = Border(store, self._change)
+        self._engine = Engine(component, self._border, self._environment)
+
+    def step(self, number, step):
+        """Does a step; the line of its answer, none where the transcript has none."""
+        op = step["op"]
+        if op == "pass":
+            self._world.pass_time(step["ms"], self._names)
+        if op in ("pass", "date"):
+            self._environment.time_ms += step["ms"]
+        elif op == "fail" or "before" in step:
+            self._border.wait(step)
+        elif op in ("put", "drop"):
+            self._change(step)
+        else:
+            answer = self._answer(getattr(self, f"_{op}"), step)
+            self._border.forget()
+            return transcript.line({"step": number, "op": op, **answer})
+        return None
+
+    def _change(self, step):
+        id = self._names.id(step["id"])
+        if step["op"] == "put":
+            self._world.put(id, step["fields"], step["ttl_ms"])
+        else:
+            self._world.drop(id)
+
+    def _answer(self, operation, step):
+        try:
+            return operation(step)
+        except TicketsError as error:
+            if error.case != "conflict":
+                return {"error": error.case}
+            return {"error": "conflict", "ticket": error.ticket and self._shown(error.ticket)}
+
+    def _shown(self, ticket):
+        return transcript.ticket(ticket, self._names, self._world.from_start_ms)
+
+    def _ticket(self, ticket):
+        return {"ticket": self._shown(ticket)}
+
+    def _id(self, step):
+        return self._names.id(step["id"])
+
+    def _at(self, step):
+        return self._names.at(self._id(step), step.get("at"))
+
+    def _create(self, step):
+        id = self._id(step) if "id" in step else None
+        return self._ticket(self._engine.create(id, _changes(step)))
+
+    def _get(self, step):
+        return self._ticket(self._engine.get(self._id(step)))
+
+    def _apply(self, step):
+        return self._ticket(self._engine.apply(self._id(step), _changes(step), self._at(step)))
+
+    def _touch(self, step):
+        return self._ticket(self._engine.touch(self._id(step)))
+
+    def _snapshot(self, step):
+        text = self._engine.snapshot(self._id(step))
+        return {"snapshot": self._names.took_snapshot(text), "text": transcript.short(text)}
+
+    def _rollback(self, step):
+        snapshot = self._names.snapshot(step["snapshot"])
+        return self._ticket(self._engine.rollback(self._id(step), snapshot, self._at(step)))
+
+    def _restore(self, step):
+        return self._ticket(self._engine.restore(self._names.snapshot(step["snapshot"])))
+
+    def _close(self, step):
+        self._engine.close(self._id(step), self._at(step))
+        return {"done": True}
+
+    def _list(self, _step):
+        ids, cursor = self._engine.list_ids()
+        while cursor is not None:
+            more, cursor = self._engine.list_ids(cursor)
+            ids += more
+        return {"ids": sorted({self._names.shown_id(id) for id in ids})}
+
+    def _merge(self, step):
+        return transcript.merged(*self._engine.merge(*(State(**step[side]) for side in ("base", "ours", "theirs"))))
+
+
+def _changes(step):
+    return [pair for change in step.get("changes", []) for pair in change.items()]
+
+
+def play(component, store, path, rule=None):
+    """The transcript of one scenario on an empty store."""
+    about, *steps = (json.loads(line) for line in path.read_text("utf-8").split("\n") if line)
+    world = world_of(store)
+    try:
+        scene = Play(component, world, about, rule)
+        return "".join(filter(None, (scene.step(number, step) for number, step in enumerate(steps, 2))))
+    finally:
+        world.close()
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Plays scenarios and writes their transcripts.")
+    parser.add_argument("--break", dest="rule", choices=sorted(RULES))
+    parser.add_argument("engine", type=Path)
+    parser.add_argument("store", help="`dict`, or the URL of a Redis")
+    parser.add_argument("out_folder", type=Path)
+    parser.add_argument("scenarios", type=Path, nargs="+")
+    arguments = parser.parse_args()
+    arguments.out_folder.mkdir(parents=True, exist_ok=True)
+    for path in arguments.scenarios:
+        text = play(arguments.engine, arguments.store, path, arguments.rule)
+        (arguments.out_folder / path.name).write_bytes(text.encode())
+
+
+if __name__ == "__main__":
+    main()
