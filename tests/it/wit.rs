@@ -12,7 +12,29 @@ const DIST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../guest/dist");
 
 /// What every built component imports and exports.
 const BORDERS: &[(&str, &[&str], &[&str])] = &[
+    (
+        "edge",
+        &[
+            "wasi:clocks/wall-clock@0.2.12",
+            "wasi:http/types@0.2.12",
+            "wasi:io/error@0.2.12",
+            "wasi:io/streams@0.2.12",
+            "wasi:keyvalue/store@0.2.0-draft",
+            "wasi:random/random@0.2.12",
+        ],
+        &["wasi:http/incoming-handler@0.2.12"],
+    ),
     ("engine", &["agent:tickets/environment@0.1.0", "agent:tickets/key-value@0.1.0"], &["agent:tickets/tickets@0.1.0"]),
+    (
+        "interposed",
+        &[
+            "agent:adapters/interposition@0.1.0",
+            "wasi:clocks/wall-clock@0.2.12",
+            "wasi:keyvalue/store@0.2.0-draft",
+            "wasi:random/random@0.2.12",
+        ],
+        &["agent:tickets/key-value@0.1.0", "agent:tickets/tickets@0.1.0"],
+    ),
     (
         "tickets-on-wasi-keyvalue",
         &["wasi:clocks/wall-clock@0.2.12", "wasi:keyvalue/store@0.2.0-draft", "wasi:random/random@0.2.12"],

@@ -25,12 +25,15 @@ struct Plan {
 }
 
 /// A component whose name is that of a plan is kept as a part of it alone.
-const PLANS: &[Plan] = &[Plan {
-    name: "tickets-on-wasi-keyvalue",
-    parts: &["engine", "wasi-keyvalue"],
-    // For whoever looks at the store from outside, as tests do.
-    also: &["agent:tickets/key-value@0.1.0"],
-}];
+const PLANS: &[Plan] = &[
+    Plan { name: "tickets-on-wasi-keyvalue", parts: &["engine", "wasi-keyvalue"], also: &[KEY_VALUE] },
+    Plan { name: "edge", parts: &["edge", "engine", "wasi-keyvalue"], also: &[] },
+    // For tests.
+    Plan { name: "interposed", parts: &["engine", "interposed", "wasi-keyvalue"], also: &[KEY_VALUE] },
+];
+
+/// For whoever looks at the store from outside, as foreign programs in tests do.
+const KEY_VALUE: &str = "agent:tickets/key-value@0.1.0";
 
 impl Product {
     /// A component by itself.
