@@ -152,7 +152,7 @@ fn what_is_not_there_is_said_and_nothing_is_asked() {
     for path in ["", "/", "/ticket", "/tickets/", "/tickets/a/", "/tickets/a/close", "/tickets/a/apply/b", "/a/tickets"]
     {
         let response = ask(&fake, "GET", path, &[], "");
-        assert_eq!((response.status, &response.body[..20]), (404, "{\"error\":\"no-route\",\""), "{path}");
+        assert!(response.status == 404 && response.body.starts_with("{\"error\":\"no-route\",\"message"), "{path}");
     }
     for (path, allowed) in [
         ("/tickets", "GET, POST"),
@@ -215,7 +215,7 @@ fn a_conflict_brings_the_ticket_that_is_there() {
 #[test]
 fn a_body_that_is_too_large_or_no_text_is_refused() {
     let fake = Fake::default();
-    let mut send = |body: Result<Vec<u8>, Error>| {
+    let send = |body: Result<Vec<u8>, Error>| {
         let mut body = Some(body);
         let body: &mut dyn FnMut() -> Result<Vec<u8>, Error> = &mut || body.take().unwrap();
         answer(&fake, Request { method: "POST", path_with_query: "/tickets/restore", if_match: Vec::new(), body })
