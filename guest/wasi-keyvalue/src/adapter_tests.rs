@@ -110,6 +110,19 @@ fn what_was_written_is_read_up_to_its_deadline_and_deleted_when_met_after() {
 }
 
 #[test]
+fn an_entry_without_a_deadline_stays_until_a_change_gives_it_one() {
+    let memory = memory();
+    let adapter = Adapter::new(&memory);
+    memory.put(KEY, r#"{"expires_at_ms":0,"revision":"theirs","fields":{"a":"1"}}"#);
+    memory.now_ms.set(u64::MAX);
+    let entry = adapter.read(KEY, Freshness::Latest).unwrap().unwrap();
+    assert_eq!((entry.revision.as_str(), entry.expires_at_ms), ("theirs", 0));
+    memory.now_ms.set(5);
+    written(adapter.touch(KEY, TTL_MS));
+    assert_eq!(adapter.read(KEY, Freshness::Latest).unwrap().unwrap().expires_at_ms, 5 + TTL_MS);
+}
+
+#[test]
 fn an_expired_entry_is_absent_to_every_call() {
     let memory = memory();
     let adapter = Adapter::new(&memory);
