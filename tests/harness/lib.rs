@@ -2,6 +2,7 @@
 
 pub mod alone;
 pub mod appending;
+pub mod broken;
 pub mod fixture;
 pub mod flaky;
 pub mod model;
