@@ -5,6 +5,7 @@ pub mod appending;
 pub mod broken;
 pub mod fixture;
 pub mod flaky;
+pub mod javascript;
 pub mod model;
 pub mod ports;
 pub mod program;
