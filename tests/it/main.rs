@@ -16,4 +16,5 @@ mod simulation;
 mod stand_in;
 mod tidy;
 mod unfit_stores;
+mod wasi_keyvalue;
 mod wit;

@@ -1,17 +1,57 @@
-//! The WIT package: every item says what it is, and the built engine asks for two interfaces and no more.
+//! The WIT packages: every item says what it is, and every built component asks for what it should and no more.
 
 use std::path::Path;
 
 use wit_component::DecodedWasm;
-use wit_parser::{Docs, Resolve, TypeDefKind, WorldItem};
+use wit_parser::{Docs, PackageId, Resolve, TypeDefKind, WorldItem};
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit");
-const COMPONENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../guest/dist/engine.wasm");
+/// The packages that are ours.
+const FOLDERS: [&str; 2] =
+    [concat!(env!("CARGO_MANIFEST_DIR"), "/../wit"), concat!(env!("CARGO_MANIFEST_DIR"), "/../wit/adapters")];
+const DIST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../guest/dist");
+
+/// What every built component imports and exports.
+const BORDERS: &[(&str, &[&str], &[&str])] = &[
+    (
+        "edge",
+        &[
+            "wasi:clocks/wall-clock@0.2.12",
+            "wasi:http/types@0.2.12",
+            "wasi:io/error@0.2.12",
+            "wasi:io/streams@0.2.12",
+            "wasi:keyvalue/store@0.2.0-draft",
+            "wasi:random/random@0.2.12",
+        ],
+        &["wasi:http/incoming-handler@0.2.12"],
+    ),
+    ("engine", &["agent:tickets/environment@0.1.0", "agent:tickets/key-value@0.1.0"], &["agent:tickets/tickets@0.1.0"]),
+    (
+        "interposed",
+        &[
+            "agent:adapters/interposition@0.1.0",
+            "wasi:clocks/wall-clock@0.2.12",
+            "wasi:keyvalue/store@0.2.0-draft",
+            "wasi:random/random@0.2.12",
+        ],
+        &["agent:tickets/key-value@0.1.0", "agent:tickets/tickets@0.1.0"],
+    ),
+    (
+        "tickets-on-wasi-keyvalue",
+        &["wasi:clocks/wall-clock@0.2.12", "wasi:keyvalue/store@0.2.0-draft", "wasi:random/random@0.2.12"],
+        &["agent:tickets/key-value@0.1.0", "agent:tickets/tickets@0.1.0"],
+    ),
+    (
+        "wasi-keyvalue",
+        &["wasi:clocks/wall-clock@0.2.12", "wasi:keyvalue/store@0.2.0-draft", "wasi:random/random@0.2.12"],
+        &["agent:tickets/environment@0.1.0", "agent:tickets/key-value@0.1.0"],
+    ),
+];
 
 #[test]
 fn every_item_is_documented() {
     let mut resolve = Resolve::default();
-    resolve.push_dir(Path::new(FOLDER)).unwrap();
+    let ours = FOLDERS.map(|folder| resolve.push_dir(Path::new(folder)).unwrap().0);
+    let is_ours = |package: Option<PackageId>| package.is_some_and(|package| ours.contains(&package));
     let mut seen = 0;
     let mut missing = Vec::new();
     let mut see = |what: String, docs: &Docs| {
@@ -20,10 +60,10 @@ fn every_item_is_documented() {
             missing.push(what);
         }
     };
-    for (_, world) in &resolve.worlds {
+    for (_, world) in resolve.worlds.iter().filter(|(_, world)| is_ours(world.package)) {
         see(format!("world {}", world.name), &world.docs);
     }
-    for (_, interface) in &resolve.interfaces {
+    for (_, interface) in resolve.interfaces.iter().filter(|(_, interface)| is_ours(interface.package)) {
         let name = interface.name.clone().unwrap_or_default();
         see(format!("interface {name}"), &interface.docs);
         for function in interface.functions.values() {
@@ -55,23 +95,29 @@ fn every_item_is_documented() {
 }
 
 #[test]
-fn the_built_engine_imports_two_interfaces_and_exports_one() {
-    let component = std::fs::read(COMPONENT).unwrap();
-    let DecodedWasm::Component(resolve, world) = wit_component::decode(&component).unwrap() else {
-        panic!("guest/dist/engine.wasm is no component");
-    };
-    let names = |items: Vec<&WorldItem>| -> Vec<String> {
-        let name = |item: &&WorldItem| match item {
-            WorldItem::Interface { id, .. } => resolve.id_of(*id).unwrap_or_default(),
-            WorldItem::Function(function) => function.name.clone(),
-            other => format!("{other:?}"),
+fn every_built_component_imports_and_exports_what_it_should() {
+    let files = std::fs::read_dir(DIST).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut built: Vec<String> = files.filter_map(|file| file.strip_suffix(".wasm").map(str::to_owned)).collect();
+    built.sort();
+    assert_eq!(built, BORDERS.iter().map(|(name, ..)| *name).collect::<Vec<_>>());
+    for (component, imports, exports) in BORDERS {
+        let bytes = std::fs::read(Path::new(DIST).join(component).with_extension("wasm")).unwrap();
+        let DecodedWasm::Component(resolve, world) = wit_component::decode(&bytes).unwrap() else {
+            panic!("guest/dist/{component}.wasm is no component");
         };
-        let mut names: Vec<String> = items.iter().map(name).collect();
-        names.sort();
-        names
+        let world = &resolve.worlds[world];
+        assert_eq!(names(&resolve, world.imports.values()), *imports, "imports of {component}");
+        assert_eq!(names(&resolve, world.exports.values()), *exports, "exports of {component}");
+    }
+}
+
+fn names<'a>(resolve: &Resolve, items: impl Iterator<Item = &'a WorldItem>) -> Vec<String> {
+    let name = |item: &WorldItem| match item {
+        WorldItem::Interface { id, .. } => resolve.id_of(*id).unwrap_or_default(),
+        WorldItem::Function(function) => function.name.clone(),
+        other => format!("{other:?}"),
     };
-    let world = &resolve.worlds[world];
-    let imports = names(world.imports.values().collect());
-    assert_eq!(imports, ["agent:tickets/environment@0.1.0", "agent:tickets/key-value@0.1.0"]);
-    assert_eq!(names(world.exports.values().collect()), ["agent:tickets/tickets@0.1.0"]);
+    let mut names: Vec<String> = items.map(name).collect();
+    names.sort();
+    names
 }

@@ -1,4 +1,4 @@
-//! Makes the bytes of a component: compiles its crate, turns the module into a component, checks the result.
+//! Makes the bytes of a product: compiles its parts, turns the modules into components, puts them together, checks.
 
 use std::env;
 use std::ffi::OsString;
@@ -9,34 +9,50 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use wit_component::ComponentEncoder;
 
+use crate::compose;
+use crate::product::{self, Product};
 use crate::record::{self, Record};
-use crate::sources::{self, Component};
+use crate::sources::Component;
 use crate::toolchain::{Standard, Toolchain};
 use crate::{TARGET, sha256};
 
 /// The profile of the root manifest that components are built with.
 const PROFILE: &str = "component";
 
-/// Builds `component` of the workspace at `root`; gives its bytes and what is known of them. Keeps nothing.
+/// Builds `product` of the workspace at `root`; gives its bytes and what is known of them. Keeps nothing.
 ///
 /// The profile strips the large sections (function names, debug data). What the encoder adds, names of the
 /// component's parts and its own version, is two KiB, the same everywhere, and of use to tools: it stays.
 ///
 /// # Errors
 /// Where a step fails or the bytes name a folder of this machine. The compiler's messages go to stderr.
-pub fn build(root: &Path, component: &Component, toolchain: &Toolchain) -> Result<(Vec<u8>, Record)> {
-    let sources = sources::digest(root, component)?;
-    let module = compile(root, component, toolchain)?;
-    let module = fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
-    let encoder = ComponentEncoder::default().module(&module).and_then(|encoder| encoder.validate(true).encode());
-    let bytes = encoder.with_context(|| format!("turning the module of {} into a component", component.package))?;
+pub fn build(root: &Path, product: &Product, toolchain: &Toolchain) -> Result<(Vec<u8>, Record)> {
+    let sources = product::digest(root, product)?;
+    let mut parts = Vec::new();
+    for part in &product.parts {
+        parts.push((part.name.as_str(), component(root, part, toolchain)?));
+    }
+    let bytes = match <[_; 1]>::try_from(parts) {
+        Ok([(_, only)]) => only,
+        Err(parts) => {
+            compose::compose(&parts, &product.also).with_context(|| format!("putting {} together", product.name))?
+        }
+    };
     let paths = record::machine_paths(root, &bytes);
     if !paths.is_empty() {
-        bail!("the bytes of {} name folders of this machine: {}", component.name, paths.join(", "));
+        bail!("the bytes of {} name folders of this machine: {}", product.name, paths.join(", "));
     }
     let (compiler, host) = (toolchain.version.clone(), toolchain.host.clone());
     let record = Record { sources, component: sha256(&bytes), compiler, host };
     Ok((bytes, record))
+}
+
+/// The bytes of a component by itself.
+fn component(root: &Path, component: &Component, toolchain: &Toolchain) -> Result<Vec<u8>> {
+    let module = compile(root, component, toolchain)?;
+    let module = fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
+    let encoder = ComponentEncoder::default().module(&module).and_then(|encoder| encoder.validate(true).encode());
+    encoder.with_context(|| format!("turning the module of {} into a component", component.package))
 }
 
 /// Compiles the crate and gives the path of its module.

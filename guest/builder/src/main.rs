@@ -6,13 +6,14 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
+use component_builder::product::{self, Product};
 use component_builder::record::{self, COMMAND, Record};
-use component_builder::sources::{self, Component};
 use component_builder::toolchain::Toolchain;
 use component_builder::{build, workspace};
 
 const HELP: &str = "\
-Builds every component under guest/ into guest/dist, with a record of what it was built from.
+Builds every component under guest/ into guest/dist, alone or put together with others, with a record of what it
+was built from.
 
 Usage: cargo run --release -p component-builder [-- --check]
 
@@ -51,14 +52,14 @@ fn tell(error: &str) {
     let _ = writeln!(io::stderr(), "error: {error}");
 }
 
-/// Builds all components; with `check`, fails where what was kept of one is not what its sources give.
+/// Builds all products; with `check`, fails where what was kept of one is not what its sources give.
 fn run(check: bool) -> Result<()> {
     let toolchain = Toolchain::find()?;
     let mut failures = Vec::new();
-    for component in sources::components(&workspace())? {
-        let kept = record::verified(&workspace(), &component);
-        let fresh = make(&component, &toolchain)?;
-        if check && let Err(error) = kept.and_then(|kept| compare(&component, &kept, &fresh)) {
+    for product in product::products(&workspace())? {
+        let kept = record::verified(&workspace(), &product);
+        let fresh = make(&product, &toolchain)?;
+        if check && let Err(error) = kept.and_then(|kept| compare(&product, &kept, &fresh)) {
             failures.push(format!("{error:#}"));
         }
     }
@@ -68,19 +69,19 @@ fn run(check: bool) -> Result<()> {
     bail!("{}\nthe fresh build is in guest/dist now", failures.join("\n"))
 }
 
-/// Builds one component, keeps it and says so.
-fn make(component: &Component, toolchain: &Toolchain) -> Result<Record> {
+/// Builds one product, keeps it and says so.
+fn make(product: &Product, toolchain: &Toolchain) -> Result<Record> {
     let begin = Instant::now();
-    let (bytes, record) = build::build(&workspace(), component, toolchain)?;
-    record.save(&workspace(), component, &bytes)?;
+    let (bytes, record) = build::build(&workspace(), product, toolchain)?;
+    record.save(&workspace(), product, &bytes)?;
     let (size, seconds) = (bytes.len().div_ceil(1024), begin.elapsed().as_secs_f64());
-    println!("built guest/dist/{}.wasm: {size} KiB by {} in {seconds:.1} s", component.name, record.compiler);
+    println!("built guest/dist/{}.wasm: {size} KiB by {} in {seconds:.1} s", product.name, record.compiler);
     Ok(record)
 }
 
 /// Compares a fresh build with what was kept of the same sources, and says what could be compared.
-fn compare(component: &Component, kept: &Record, fresh: &Record) -> Result<()> {
-    let name = &component.name;
+fn compare(product: &Product, kept: &Record, fresh: &Record) -> Result<()> {
+    let name = &product.name;
     if (&kept.compiler, &kept.host) != (&fresh.compiler, &fresh.host) {
         println!("{name}: same sources; bytes not compared, what was kept is by {} on {}", kept.compiler, kept.host);
         return Ok(());

@@ -1,4 +1,4 @@
-//! What lies in `guest/dist`: the bytes of each component, and beside them what they were built from.
+//! What lies in `guest/dist`: the bytes of each product, and beside them what they were built from.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use crate::sources::{self, Component};
+use crate::product::{self, Product};
 
 /// The command that brings `guest/dist` up to date.
 pub const COMMAND: &str = "cargo run --release -p component-builder";
 
-/// What is known of a built component; the content of `guest/dist/NAME.toml`.
+/// What is known of a product; the content of `guest/dist/NAME.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
-    /// Digest of the sources it was built from, see [`sources::digest`].
+    /// Digest of the sources it was built from, see [`product::digest`].
     pub sources: String,
     /// SHA-256 of its bytes, in hexadecimal.
     pub component: String,
@@ -25,20 +25,20 @@ pub struct Record {
     pub host: String,
 }
 
-/// Where the bytes of a component are kept.
-pub fn bytes_path(root: &Path, component: &Component) -> PathBuf {
-    root.join("guest/dist").join(format!("{}.wasm", component.name))
+/// Where the bytes of a product are kept.
+pub fn bytes_path(root: &Path, product: &Product) -> PathBuf {
+    root.join("guest/dist").join(format!("{}.wasm", product.name))
 }
 
-/// Where the record of a component is kept.
-pub fn record_path(root: &Path, component: &Component) -> PathBuf {
-    root.join("guest/dist").join(format!("{}.toml", component.name))
+/// Where the record of a product is kept.
+pub fn record_path(root: &Path, product: &Product) -> PathBuf {
+    root.join("guest/dist").join(format!("{}.toml", product.name))
 }
 
 impl Record {
-    /// The record that is kept of `component`; none where none is. Fails where it is not of this form.
-    fn load(root: &Path, component: &Component) -> Result<Option<Self>> {
-        let path = record_path(root, component);
+    /// The record that is kept of `product`; none where none is. Fails where it is not of this form.
+    fn load(root: &Path, product: &Product) -> Result<Option<Self>> {
+        let path = record_path(root, product);
         if !path.exists() {
             return Ok(None);
         }
@@ -50,31 +50,31 @@ impl Record {
     ///
     /// # Errors
     /// Where they cannot be written.
-    pub fn save(&self, root: &Path, component: &Component, bytes: &[u8]) -> Result<()> {
-        let path = bytes_path(root, component);
+    pub fn save(&self, root: &Path, product: &Product, bytes: &[u8]) -> Result<()> {
+        let path = bytes_path(root, product);
         fs::create_dir_all(root.join("guest/dist")).context("making the folder guest/dist")?;
         fs::write(&path, bytes).with_context(|| format!("writing {}", path.display()))?;
         let Self { sources, component: digest, compiler, host } = self;
         let text = format!(
             "# What {}.wasm was built from; written by `{COMMAND}`.\n\
              sources = {sources:?}\ncomponent = {digest:?}\ncompiler = {compiler:?}\nhost = {host:?}\n",
-            component.name
+            product.name
         );
-        let path = record_path(root, component);
+        let path = record_path(root, product);
         fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
     }
 }
 
-/// Compares what is kept of `component` with its sources and with the bytes beside the record, which it gives.
+/// Compares what is kept of `product` with its sources and with the bytes beside the record, which it gives.
 ///
 /// # Errors
 /// Where they disagree or something is missing; the text says which and how to repair it.
-pub fn verified(root: &Path, component: &Component) -> Result<Record> {
-    let name = &component.name;
-    let Some(record) = Record::load(root, component)? else {
+pub fn verified(root: &Path, product: &Product) -> Result<Record> {
+    let name = &product.name;
+    let Some(record) = Record::load(root, product)? else {
         bail!("guest/dist/{name}.toml is missing; build it: {COMMAND}");
     };
-    let sources = sources::digest(root, component)?;
+    let sources = product::digest(root, product)?;
     if record.sources != sources {
         bail!(
             "guest/dist/{name}.wasm was built from other sources: {} is recorded, {sources} is here; \
@@ -82,7 +82,7 @@ pub fn verified(root: &Path, component: &Component) -> Result<Record> {
             record.sources
         );
     }
-    let path = bytes_path(root, component);
+    let path = bytes_path(root, product);
     let bytes = fs::read(&path).with_context(|| format!("reading {}; build it: {COMMAND}", path.display()))?;
     let digest = crate::sha256(&bytes);
     if record.component != digest {
@@ -106,14 +106,15 @@ pub fn machine_paths(root: &Path, bytes: &[u8]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sources::Component;
 
     #[test]
     fn kept_components_are_built_from_these_sources() {
         let root = crate::workspace();
-        let components = sources::components(&root).unwrap();
-        assert!(components.iter().any(|component| component.name == "engine"), "{components:?}");
-        for component in components {
-            if let Err(error) = verified(&root, &component) {
+        let products = product::products(&root).unwrap();
+        assert!(products.iter().any(|product| product.name == "engine"), "{products:?}");
+        for product in products {
+            if let Err(error) = verified(&root, &product) {
                 panic!("{error:#}");
             }
         }
@@ -122,10 +123,10 @@ mod tests {
     #[test]
     fn kept_components_name_no_folder_of_a_machine() {
         let root = crate::workspace();
-        for component in sources::components(&root).unwrap() {
-            let bytes = fs::read(bytes_path(&root, &component))
-                .unwrap_or_else(|error| panic!("guest/dist/{}.wasm: {error}; build it: {COMMAND}", component.name));
-            assert_eq!(machine_paths(&root, &bytes), [""; 0], "guest/dist/{}.wasm", component.name);
+        for product in product::products(&root).unwrap() {
+            let bytes = fs::read(bytes_path(&root, &product))
+                .unwrap_or_else(|error| panic!("guest/dist/{}.wasm: {error}; build it: {COMMAND}", product.name));
+            assert_eq!(machine_paths(&root, &bytes), [""; 0], "guest/dist/{}.wasm", product.name);
         }
     }
 
@@ -138,33 +139,33 @@ mod tests {
     #[test]
     fn a_record_reads_back_as_written_and_disagreement_is_seen() {
         let root = std::env::temp_dir().join(format!("component-record-{}", std::process::id()));
-        let component = Component { name: "engine".to_owned(), package: "engine".to_owned() };
-        assert_eq!(Record::load(&root, &component).unwrap(), None);
+        let product = Product::alone(Component { name: "engine".to_owned(), package: "engine".to_owned() });
+        assert_eq!(Record::load(&root, &product).unwrap(), None);
         for (path, text) in [
             ("Cargo.toml", ""),
             ("Cargo.lock", "[[package]]\nname = \"engine\"\nversion = \"1.0.0\""),
             ("wit/world.wit", ""),
-            ("guest/engine/Cargo.toml", ""),
+            ("guest/engine/Cargo.toml", "[package]\nname = \"engine\""),
             ("guest/engine/src/lib.rs", ""),
         ] {
             fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
             fs::write(root.join(path), text).unwrap();
         }
         let record = Record {
-            sources: sources::digest(&root, &component).unwrap(),
+            sources: product::digest(&root, &product).unwrap(),
             component: crate::sha256(b"bytes"),
             compiler: "rustc 1.0 \"quoted\"".to_owned(),
             host: "here".to_owned(),
         };
-        record.save(&root, &component, b"bytes").unwrap();
-        assert_eq!(Record::load(&root, &component).unwrap(), Some(record));
-        verified(&root, &component).unwrap();
+        record.save(&root, &product, b"bytes").unwrap();
+        assert_eq!(Record::load(&root, &product).unwrap(), Some(record));
+        verified(&root, &product).unwrap();
 
-        fs::write(bytes_path(&root, &component), "other").unwrap();
-        let error = verified(&root, &component).unwrap_err().to_string();
+        fs::write(bytes_path(&root, &product), "other").unwrap();
+        let error = verified(&root, &product).unwrap_err().to_string();
         assert!(error.contains("not what its record says") && error.contains(COMMAND), "{error}");
         fs::write(root.join("guest/engine/src/lib.rs"), "fn changed() {}").unwrap();
-        let error = verified(&root, &component).unwrap_err().to_string();
+        let error = verified(&root, &product).unwrap_err().to_string();
         assert!(error.contains("built from other sources") && error.contains(COMMAND), "{error}");
         fs::remove_dir_all(&root).unwrap();
     }

@@ -19,44 +19,66 @@ pub struct Component {
 /// All components of the workspace at `root`, by name: the folders of `guest/` with a `cdylib` crate.
 pub fn components(root: &Path) -> Result<Vec<Component>> {
     let mut found = Vec::new();
-    for folder in entries(&root.join("guest"))? {
-        let manifest = folder.join("Cargo.toml");
-        if !manifest.is_file() {
-            continue;
-        }
-        let manifest = table(&manifest)?;
+    for Crate { name, package, manifest } in crates(root)? {
         let crate_types = at(&manifest, &["lib", "crate-type"]).and_then(Value::as_array);
         if crate_types.is_some_and(|types| types.iter().any(|kind| kind.as_str() == Some("cdylib"))) {
-            let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let package = at(&manifest, &["package", "name"]).and_then(Value::as_str);
-            let package = package.with_context(|| format!("guest/{name}/Cargo.toml names no package"))?.to_owned();
             found.push(Component { name, package });
         }
     }
     Ok(found)
 }
 
+/// A folder of `guest/` with a crate.
+struct Crate {
+    name: String,
+    package: String,
+    manifest: Table,
+}
+
+fn crates(root: &Path) -> Result<Vec<Crate>> {
+    let mut found = Vec::new();
+    for folder in entries(&root.join("guest"))? {
+        let manifest = folder.join("Cargo.toml");
+        if !manifest.is_file() {
+            continue;
+        }
+        let manifest = table(&manifest)?;
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let package = at(&manifest, &["package", "name"]).and_then(Value::as_str);
+        let package = package.with_context(|| format!("guest/{name}/Cargo.toml names no package"))?.to_owned();
+        found.push(Crate { name, package, manifest });
+    }
+    Ok(found)
+}
+
 /// SHA-256 over all that `component` is built from, in hexadecimal.
 ///
-/// That is: the interfaces in `wit/`, its manifest and `src/`, those parts of the root manifest that reach it
-/// (profiles, package defaults, the shared dependencies it names), and name and version of every package
-/// that it depends on by `Cargo.lock`. What only other crates use is no part of it.
+/// That is: the interfaces in `wit/`, manifest and `src/` of its crate and of those crates of `guest/` that it depends
+/// on, those parts of the root manifest that reach them (profiles, package defaults, the shared dependencies they
+/// name), and name and version of every package that it depends on by `Cargo.lock`. What only other crates
+/// use, or only tests, is no part of it.
 pub fn digest(root: &Path, component: &Component) -> Result<String> {
-    let folder = root.join("guest").join(&component.name);
-    let manifest = folder.join("Cargo.toml");
-    let mut files = entries(&root.join("wit"))?;
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "wit"));
-    files.push(manifest.clone());
-    below(&folder.join("src"), &mut files)?;
+    let mut crates = crates(root)?;
+    let packages = closure(&table(&root.join("Cargo.lock"))?, &component.package, &for_tests(&crates))?;
+    let names: BTreeSet<&str> = packages.iter().filter_map(|package| package.split(' ').next()).collect();
+    crates.retain(|used| names.contains(used.package.as_str()));
 
+    let mut files = Vec::new();
+    below(&root.join("wit"), &mut files)?;
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "wit"));
+    for used in &crates {
+        let folder = root.join("guest").join(&used.name);
+        files.push(folder.join("Cargo.toml"));
+        below(&folder.join("src"), &mut files)?;
+    }
     let mut parts = BTreeMap::new();
     for file in files {
         let content = fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
         parts.insert(relative(root, &file), content);
     }
-    let shared = shared(&table(&root.join("Cargo.toml"))?, &table(&manifest)?);
+    let manifests: Vec<_> = crates.iter().map(|used| &used.manifest).collect();
+    let shared = shared(&table(&root.join("Cargo.toml"))?, &manifests);
     parts.insert("Cargo.toml".to_owned(), shared.into_bytes());
-    let packages = closure(&table(&root.join("Cargo.lock"))?, &component.package)?;
     parts.insert("Cargo.lock".to_owned(), packages.join("\n").into_bytes());
 
     // Lengths keep the parts apart: no content can pass for the begin of the next part.
@@ -70,15 +92,25 @@ pub fn digest(root: &Path, component: &Component) -> Result<String> {
     Ok(crate::sha256(&all))
 }
 
+/// For each crate the dependencies that its tests alone have, which the lock file does not tell from the others.
+fn for_tests(crates: &[Crate]) -> BTreeMap<String, BTreeSet<String>> {
+    let only = |manifest: &Table| {
+        let names = |kinds| names_of(manifest, kinds, |_| true);
+        let used = names(&["dependencies", "build-dependencies"]);
+        names(&["dev-dependencies"]).into_iter().filter(|name| !used.contains(name)).collect()
+    };
+    crates.iter().map(|one| (one.package.clone(), only(&one.manifest))).collect()
+}
+
 /// The parts of the root manifest that reach a component, as text that has no other use than to be compared.
-fn shared(root: &Table, manifest: &Table) -> String {
+fn shared(root: &Table, manifests: &[&Table]) -> String {
     let mut parts = Table::new();
     for keys in [&["profile", "component"][..], &["profile", "release"], &["workspace", "package"]] {
         if let Some(value) = at(root, keys) {
             parts.insert(keys.join("."), value.clone());
         }
     }
-    for name in shared_dependencies(manifest) {
+    for name in manifests.iter().flat_map(|manifest| shared_dependencies(manifest)) {
         if let Some(value) = at(root, &["workspace", "dependencies", &name]) {
             parts.insert(name, value.clone());
         }
@@ -90,12 +122,17 @@ fn shared(root: &Table, manifest: &Table) -> String {
 
 /// Names of the dependencies that a manifest takes from the workspace, on any platform.
 fn shared_dependencies(manifest: &Table) -> BTreeSet<String> {
+    let from_workspace = |dependency: &Value| dependency.get("workspace").and_then(Value::as_bool) == Some(true);
+    names_of(manifest, &["dependencies", "build-dependencies"], from_workspace)
+}
+
+/// Names of the dependencies of some kinds in a manifest, on any platform.
+fn names_of(manifest: &Table, kinds: &[&str], wanted: impl Fn(&Value) -> bool) -> BTreeSet<String> {
     let platforms = at(manifest, &["target"]).and_then(Value::as_table);
     let tables = platforms.into_iter().flat_map(|all| all.values().filter_map(Value::as_table)).chain([manifest]);
-    let lists = tables.flat_map(|table| ["dependencies", "build-dependencies"].map(|name| at(table, &[name])));
+    let lists = tables.flat_map(|table| kinds.iter().map(|kind| at(table, &[kind])));
     let dependencies = lists.flatten().filter_map(Value::as_table).flatten();
-    let from_workspace = |dependency: &Value| dependency.get("workspace").and_then(Value::as_bool) == Some(true);
-    dependencies.filter(|(_, value)| from_workspace(value)).map(|(name, _)| name.clone()).collect()
+    dependencies.filter(|(_, value)| wanted(value)).map(|(name, _)| name.clone()).collect()
 }
 
 /// Writes a value so that equal values give equal text whatever their layout or comments were.
@@ -127,8 +164,9 @@ fn write_value(value: &Value, text: &mut String) {
     }
 }
 
-/// `name version` of `package` and of all that it depends on by the lock file, sorted.
-fn closure(lock: &Table, package: &str) -> Result<Vec<String>> {
+/// `name version` of `package` and of all that it depends on by the lock file, sorted; without what stands in `leave`
+/// for the package that depends on it.
+fn closure(lock: &Table, package: &str, leave: &BTreeMap<String, BTreeSet<String>>) -> Result<Vec<String>> {
     let packages = lock.get("package").and_then(Value::as_array).context("Cargo.lock has no packages")?;
     let text = |package: &Value, key: &str| package.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let mut found = BTreeSet::new();
@@ -143,8 +181,13 @@ fn closure(lock: &Table, package: &str) -> Result<Vec<String>> {
         let package = packages.iter().find(matches);
         let package = package.with_context(|| format!("Cargo.lock has no package {reference}"))?;
         if found.insert(format!("{name} {}", text(package, "version"))) {
+            let left = |reference: &str| {
+                let dependency = reference.split(' ').next().unwrap_or_default();
+                leave.get(name).is_some_and(|names| names.contains(dependency))
+            };
             let dependencies = package.get("dependencies").and_then(Value::as_array);
-            wanted.extend(dependencies.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
+            let dependencies = dependencies.into_iter().flatten().filter_map(Value::as_str);
+            wanted.extend(dependencies.filter(|reference| !left(reference)).map(str::to_owned));
         }
     }
     Ok(found.into_iter().collect())
@@ -215,13 +258,16 @@ mod tests {
 
     #[test]
     fn the_closure_has_what_is_reached_and_nothing_else() {
-        let closure = closure(&LOCK.parse().unwrap(), "engine").unwrap();
-        assert_eq!(closure, ["engine 0.1.0", "hash 1.0.0", "hash 2.0.0", "json 1.0.5"]);
+        let lock = LOCK.parse().unwrap();
+        let reached = closure(&lock, "engine", &BTreeMap::new()).unwrap();
+        assert_eq!(reached, ["engine 0.1.0", "hash 1.0.0", "hash 2.0.0", "json 1.0.5"]);
+        let leave = BTreeMap::from([("host".to_owned(), BTreeSet::from(["engine".to_owned()]))]);
+        assert_eq!(closure(&lock, "host", &leave).unwrap(), ["host 0.1.0", "server 3.0.0"]);
     }
 
     #[test]
     fn a_package_that_the_lock_file_lacks_is_named() {
-        let error = closure(&LOCK.parse().unwrap(), "plugin").unwrap_err();
+        let error = closure(&LOCK.parse().unwrap(), "plugin", &BTreeMap::new()).unwrap_err();
         assert_eq!(error.to_string(), "Cargo.lock has no package plugin");
     }
 
@@ -236,14 +282,18 @@ mod tests {
     #[test]
     fn of_the_root_manifest_only_what_reaches_a_component_counts() {
         let engine: Table = "[target.'cfg(wasm)'.dependencies]\njson = { workspace = true }".parse().unwrap();
-        let before = shared(&manifest("lto = true", "\"1\"", "\"3\""), &engine);
+        let before = shared(&manifest("lto = true", "\"1\"", "\"3\""), &[&engine]);
         assert_eq!(
             before,
-            shared(&manifest("lto   = true # small", "\"1\"", "\"4\""), &engine),
+            shared(&manifest("lto   = true # small", "\"1\"", "\"4\""), &[&engine]),
             "only the host uses it"
         );
-        assert_ne!(before, shared(&manifest("lto = false", "\"1\"", "\"3\""), &engine), "another profile");
-        assert_ne!(before, shared(&manifest("lto = true", "{ version = \"1\" }", "\"3\""), &engine), "another feature");
+        assert_ne!(before, shared(&manifest("lto = false", "\"1\"", "\"3\""), &[&engine]), "another profile");
+        assert_ne!(
+            before,
+            shared(&manifest("lto = true", "{ version = \"1\" }", "\"3\""), &[&engine]),
+            "another feature"
+        );
     }
 
     #[test]
@@ -257,14 +307,23 @@ mod tests {
         write("Cargo.toml", "[profile.component]");
         write("Cargo.lock", LOCK);
         write("wit/world.wit", "package a:b;");
+        write("wit/adapters/deps/clocks/clocks.wit", "package w:c;");
         write("guest/builder/Cargo.toml", "[package]\nname = \"builder\"");
+        write("guest/json/Cargo.toml", "[package]\nname = \"json\"");
+        write("guest/json/src/lib.rs", "");
         write("guest/engine/Cargo.toml", "[package]\nname = \"engine\"\n[lib]\ncrate-type = [\"cdylib\", \"rlib\"]");
         write("guest/engine/src/lib.rs", "mod deep;");
         let found = components(&root).unwrap();
         assert_eq!(found, [Component { name: "engine".to_owned(), package: "engine".to_owned() }]);
 
         let mut seen = BTreeSet::from([digest(&root, &found[0]).unwrap()]);
-        for path in ["wit/world.wit", "guest/engine/src/lib.rs", "guest/engine/src/deep/deeper.rs"] {
+        for path in [
+            "wit/world.wit",
+            "wit/adapters/deps/clocks/clocks.wit",
+            "guest/engine/src/lib.rs",
+            "guest/engine/src/deep/deeper.rs",
+            "guest/json/src/lib.rs",
+        ] {
             write(path, "// changed");
             assert!(seen.insert(digest(&root, &found[0]).unwrap()), "{path} changed, the digest did not");
         }

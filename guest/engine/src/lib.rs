@@ -14,11 +14,12 @@ mod json;
 mod merge;
 mod migration;
 mod operations;
-mod port;
 mod record;
 mod snapshot;
 mod state;
 mod ticket_id;
+
+use ticket_port as port;
 
 pub use error::Error;
 pub use merge::{Merged, Side, merge};

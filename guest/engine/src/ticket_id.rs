@@ -2,11 +2,11 @@
 
 use std::fmt;
 
+use ticket_port::{ID_CHARS_MAX, KEY_PREFIX, id_of_key, is_id};
+
 use crate::error::Error;
 
-/// Longest id in characters: room for two UUIDs and a name between them.
-const CHARS_MAX: usize = 128;
-const KEY_PREFIX: &str = "ticket:";
+pub(crate) use ticket_port::excerpt;
 
 /// A ticket id: 1 to 128 of `A-Z a-z 0-9 . _ -`, the first a letter or digit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,18 +14,18 @@ pub(crate) struct TicketId(String);
 
 impl TicketId {
     pub(crate) fn parse(text: String) -> Result<Self, Error> {
-        if Self::is_id(&text) {
+        if is_id(&text) {
             return Ok(Self(text));
         }
         Err(Error::Invalid(format!(
-            "ticket id {} is not 1 to {CHARS_MAX} of A-Z a-z 0-9 . _ - that begin with a letter or digit",
+            "ticket id {} is not 1 to {ID_CHARS_MAX} of A-Z a-z 0-9 . _ - that begin with a letter or digit",
             excerpt(&text)
         )))
     }
 
     /// The id that a key names; none for keys of anything else.
     pub(crate) fn of_key(key: &str) -> Option<String> {
-        key.strip_prefix(KEY_PREFIX).filter(|id| Self::is_id(id)).map(str::to_owned)
+        id_of_key(key).map(str::to_owned)
     }
 
     /// The key of this ticket.
@@ -40,27 +40,12 @@ impl TicketId {
     pub(crate) fn into_string(self) -> String {
         self.0
     }
-
-    fn is_id(text: &str) -> bool {
-        let bytes = text.as_bytes();
-        bytes.len() <= CHARS_MAX
-            && bytes.first().is_some_and(u8::is_ascii_alphanumeric)
-            && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte))
-    }
 }
 
 impl fmt::Display for TicketId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// The beginning of an untrusted text, quoted and escaped, for an error.
-pub(crate) fn excerpt(text: &str) -> String {
-    const CHARS_SHOWN: usize = 48;
-    let head: String = text.chars().take(CHARS_SHOWN).collect();
-    let more = if head.len() < text.len() { format!("… ({} bytes)", text.len()) } else { String::new() };
-    format!("`{}`{more}", head.escape_debug())
 }
 
 #[cfg(test)]

@@ -1,0 +1,103 @@
+//! Settings as words of a text, for hosts that can preset a value of a bucket and nothing else:
+//! `ttl_ms=1800000 message_bytes_max=65536 ticket_bytes_max=1048576 history_entries_max=10000`.
+//!
+//! Each word may be missing, and then is as above; no word may be there twice. Words and not JSON, for the stock
+//! `wasmtime` takes no comma in a preset value.
+
+use std::fmt;
+use std::str::FromStr;
+
+use ticket_port::{Settings, excerpt};
+
+use crate::adapter::{ENTRY_BYTES_MAX, TTL_MS_MAX, TTL_MS_MIN};
+
+/// The key that they stand under.
+pub const KEY: &str = "settings";
+
+/// What is in force where nothing is set.
+pub const DEFAULT: Settings = Settings {
+    ttl_ms: 30 * 60 * 1_000,
+    message_bytes_max: 64 * 1024,
+    ticket_bytes_max: 1024 * 1024,
+    history_entries_max: 10_000,
+};
+
+/// Reads settings.
+///
+/// # Errors
+/// Where a word is none of the four, is there twice, or is not a number in its limits; the text names it.
+pub fn parse(value: &[u8]) -> Result<Settings, String> {
+    let text = std::str::from_utf8(value).map_err(|error| format!("settings are no UTF-8 text: {error}"))?;
+    let mut settings = DEFAULT;
+    let mut seen = Vec::new();
+    for word in text.split_ascii_whitespace() {
+        let (name, number) =
+            word.split_once('=').ok_or_else(|| format!("setting {} is not NAME=NUMBER", excerpt(word)))?;
+        match name {
+            "ttl_ms" => settings.ttl_ms = within(word, number, TTL_MS_MIN, TTL_MS_MAX)?,
+            "message_bytes_max" => settings.message_bytes_max = within(word, number, 1, u32::MAX)?,
+            "ticket_bytes_max" => settings.ticket_bytes_max = within(word, number, 1, ENTRY_BYTES_MAX)?,
+            "history_entries_max" => settings.history_entries_max = within(word, number, 1, u32::MAX)?,
+            _ => return Err(format!("setting {} is none that there is", excerpt(word))),
+        }
+        if seen.contains(&name) {
+            return Err(format!("setting {} is given twice", excerpt(name)));
+        }
+        seen.push(name);
+    }
+    Ok(settings)
+}
+
+fn within<T>(word: &str, number: &str, least: T, most: T) -> Result<T, String>
+where
+    T: FromStr + PartialOrd + fmt::Display,
+{
+    let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+    number
+        .parse()
+        .ok()
+        .filter(|number| digits && (&least..=&most).contains(&number))
+        .ok_or_else(|| format!("setting {} is not a number from {least} to {most}", excerpt(word)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_sets_its_own_and_what_is_not_given_stays() {
+        assert_eq!(parse(b""), Ok(DEFAULT));
+        assert_eq!(parse(b" \n"), Ok(DEFAULT));
+        assert_eq!(parse(b"ttl_ms=1000"), Ok(Settings { ttl_ms: 1_000, ..DEFAULT }));
+        assert_eq!(
+            parse(b"history_entries_max=3\tticket_bytes_max=16777216 message_bytes_max=1  ttl_ms=31622400000\n"),
+            Ok(Settings {
+                ttl_ms: 31_622_400_000,
+                message_bytes_max: 1,
+                ticket_bytes_max: 16_777_216,
+                history_entries_max: 3
+            })
+        );
+    }
+
+    #[test]
+    fn a_wrong_word_is_named() {
+        for (text, named) in [
+            ("ttl_ms=999", "`ttl_ms=999`"),
+            ("ttl_ms=31622400001", "`ttl_ms=31622400001`"),
+            ("ttl_ms=+1000", "`ttl_ms=+1000`"),
+            ("ttl_ms=", "`ttl_ms=`"),
+            ("ttl_ms", "`ttl_ms`"),
+            ("ttl_ms=1000 ttl_ms=1000", "`ttl_ms`"),
+            ("message_bytes_max=0", "`message_bytes_max=0`"),
+            ("ticket_bytes_max=16777217", "`ticket_bytes_max=16777217`"),
+            ("history_entries_max=4294967296", "`history_entries_max=4294967296`"),
+            ("ttl=1000", "`ttl=1000`"),
+            ("{\"ttl_ms\":1000}", "ttl_ms"),
+        ] {
+            let error = parse(text.as_bytes()).unwrap_err();
+            assert!(error.contains(named), "{text}: {error}");
+        }
+        assert!(parse(b"ttl_ms=1000\xff").is_err());
+    }
+}

@@ -1,0 +1,209 @@
+//! Tickets over HTTP: `edge.wasm` on a host that knows the standard interfaces alone, by every route and every status.
+
+mod host;
+mod unwell;
+
+use host::{Edge, Response};
+use serde_json::{Value, json};
+use unwell::{Unwell, store};
+
+fn parsed(response: &Response) -> Value {
+    assert_eq!(response.header("content-type"), "application/json", "{response:?}");
+    serde_json::from_str(&response.body).expect("JSON")
+}
+
+/// The ticket of an answer that has its revision as its tag.
+fn ticket(response: &Response, status: u16) -> Value {
+    assert_eq!(response.status, status, "{response:?}");
+    let ticket = parsed(response);
+    assert_eq!(response.header("etag"), format!("\"{}\"", ticket["revision"].as_str().unwrap()));
+    ticket
+}
+
+fn refused(response: &Response, status: u16, case: &str) -> Value {
+    assert_eq!(response.status, status, "{response:?}");
+    let error = parsed(response);
+    assert_eq!(error["error"], case, "{response:?}");
+    assert!(error["message"].as_str().is_some_and(|text| !text.is_empty()), "{response:?}");
+    error
+}
+
+#[tokio::test]
+async fn a_ticket_lives_by_requests_to_one_instance() {
+    let mut edge = Edge::on(&[]).await;
+    let body = r#"{"id":"a","changes":[{"say":"hello"},{"learn":{"n": 1.0}},{"decide": [12345678901234567890123]}]}"#;
+    let created = edge.ask("POST", "/tickets", body).await;
+    assert_eq!(created.header("location"), "/tickets/a");
+    let made = ticket(&created, 201);
+    assert_eq!((&made["history"], &made["version"]), (&json!(["hello"]), &json!(1)));
+    assert!(created.body.contains(r#""n":1.0"#), "kept as it was sent: {}", created.body);
+    assert!(created.body.contains("[12345678901234567890123]"), "{}", created.body);
+    assert_eq!(edge.ask("GET", "/tickets/a", "").await.body, created.body);
+
+    let snapshot = edge.ask("GET", "/tickets/a/snapshot", "").await;
+    assert_eq!((snapshot.status, snapshot.header("content-type")), (200, "text/plain; charset=utf-8"));
+
+    let said = edge.ask("POST", "/tickets/a/apply", r#"{"changes":[{"say":{"text":"more"}}]}"#).await;
+    assert_eq!(ticket(&said, 200)["history"], json!(["hello", {"text": "more"}]));
+    let touched = edge.ask("POST", "/tickets/a/touch", "").await;
+    assert_eq!(ticket(&touched, 200)["history"], json!(["hello", {"text": "more"}]));
+    assert_ne!(touched.header("etag"), said.header("etag"));
+
+    let back = edge.ask("POST", "/tickets/a/rollback", snapshot.body.clone()).await;
+    assert_eq!(ticket(&back, 200)["history"], json!(["hello"]));
+    let closed = edge.ask("DELETE", "/tickets/a", "").await;
+    assert_eq!((closed.status, closed.body.as_str()), (204, ""));
+    refused(&edge.ask("GET", "/tickets/a", "").await, 404, "not-found");
+    let restored = edge.ask("POST", "/tickets/restore", snapshot.body.clone()).await;
+    assert_eq!(ticket(&restored, 201)["history"], json!(["hello"]));
+    assert_eq!(restored.header("location"), "/tickets/a");
+    refused(&edge.ask("POST", "/tickets/restore", snapshot.body).await, 409, "exists");
+}
+
+#[tokio::test]
+async fn a_condition_is_the_tag_that_an_answer_had() {
+    let mut edge = Edge::on(&[]).await;
+    let made = edge.ask("POST", "/tickets", r#"{"id":"a"}"#).await;
+    let snapshot = edge.ask("GET", "/tickets/a/snapshot", "").await.body;
+    let say = r#"{"changes":[{"say":"x"}]}"#;
+    let said = edge.ask_at(made.header("etag"), "POST", "/tickets/a/apply", say).await;
+    ticket(&said, 200);
+    for (method, path, body) in
+        [("POST", "/tickets/a/apply", say), ("POST", "/tickets/a/rollback", &snapshot), ("DELETE", "/tickets/a", "")]
+    {
+        let late = edge.ask_at(made.header("etag"), method, path, body).await;
+        let error = refused(&late, 409, "conflict");
+        assert_eq!(error["ticket"], parsed(&said), "{method} {path}");
+        assert_eq!(late.header("etag"), said.header("etag"));
+    }
+    ticket(&edge.ask_at("*", "POST", "/tickets/a/touch", "").await, 200);
+    let current = edge.ask("GET", "/tickets/a", "").await;
+    let back = edge.ask_at(current.header("etag"), "POST", "/tickets/a/rollback", &snapshot).await;
+    assert_eq!(edge.ask_at(back.header("etag"), "DELETE", "/tickets/a", "").await.status, 204);
+    refused(&edge.ask_at("\"1\"", "GET", "/tickets/a", "").await, 400, "invalid");
+}
+
+#[tokio::test]
+async fn ids_are_made_and_listed_page_by_page() {
+    let mut edge = Edge::on(&[("other", "value")]).await;
+    let made = ticket(&edge.ask("POST", "/tickets", "").await, 201);
+    let id = made["id"].as_str().unwrap().to_owned();
+    assert_eq!((id.len(), &id[14..15]), (36, "4"), "{id}");
+    let mut all = vec![id];
+    for number in 0..600 {
+        all.push(format!("n{number}"));
+        let body = format!(r#"{{"id":"n{number}"}}"#);
+        assert_eq!(edge.ask("POST", "/tickets", body).await.status, 201);
+    }
+    let (mut listed, mut pages, mut path) = (Vec::new(), 0, "/tickets".to_owned());
+    loop {
+        let page = edge.ask("GET", &path, "").await;
+        assert_eq!(page.status, 200);
+        let page = parsed(&page);
+        listed.extend(page["ids"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()));
+        pages += 1;
+        let Some(cursor) = page["cursor"].as_str() else { break };
+        path = format!("/tickets?cursor={}", cursor.replace(':', "%3A"));
+    }
+    all.sort();
+    listed.sort();
+    assert_eq!((listed, pages), (all, 2));
+    refused(&edge.ask("GET", "/tickets?cursor=garbled", "").await, 400, "invalid");
+}
+
+#[tokio::test]
+async fn wrong_requests_are_refused_by_their_own_status() {
+    let mut edge = Edge::on(&[]).await;
+    for (method, path) in [("GET", "/"), ("GET", "/tickets/"), ("POST", "/tickets/a/close"), ("GET", "/health")] {
+        refused(&edge.ask(method, path, "").await, 404, "no-route");
+    }
+    for (method, path, allowed) in [
+        ("PUT", "/tickets", "GET, POST"),
+        ("PATCH", "/tickets/a", "DELETE, GET"),
+        ("GET", "/tickets/a/apply", "POST"),
+        ("BREW", "/tickets/a/snapshot", "GET"),
+    ] {
+        let response = edge.ask(method, path, "").await;
+        refused(&response, 405, "wrong-method");
+        assert_eq!(response.header("allow"), allowed);
+    }
+    for (path, body) in [
+        ("/tickets", &b"{"[..]),
+        ("/tickets", b"{\"id\":\"a b\"}"),
+        ("/tickets", b"{\"changes\":[{\"say\":1}]}"),
+        ("/tickets", b"{\"changes\":[{\"say\":\"\\ud800\"}]}"),
+        ("/tickets", b"\xff"),
+        ("/tickets/a/apply", b""),
+        ("/tickets/a/rollback", b"no snapshot"),
+        ("/tickets/%F0%9F%98%80/touch", b""),
+    ] {
+        refused(&edge.ask("POST", path, body).await, 400, "invalid");
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_413() {
+    const MIB: usize = 1024 * 1024;
+    let mut edge = Edge::on(&[]).await;
+    let message = format!(r#"{{"changes":[{{"say":"{}"}}]}}"#, "x".repeat(64 * 1024));
+    refused(&edge.ask("POST", "/tickets", message).await, 413, "too-large");
+    refused(&edge.ask("POST", "/tickets", vec![b' '; 8 * MIB + 1]).await, 413, "too-large");
+    let announced = edge.send("POST", "/tickets", &[("content-length", "8388609")], "".into()).await;
+    refused(&announced, 413, "too-large");
+    let most = edge.ask("POST", "/tickets", format!("{{}}{}", " ".repeat(8 * MIB - 2))).await;
+    ticket(&most, 201);
+}
+
+#[tokio::test]
+async fn a_ticket_of_many_pieces_comes_back_whole() {
+    let mut edge = Edge::on(&[]).await;
+    edge.ask("POST", "/tickets", r#"{"id":"a"}"#).await;
+    let text = "é".repeat(30_000);
+    for _ in 0..15 {
+        let said = edge.ask("POST", "/tickets/a/apply", json!({"changes": [{"say": text}]}).to_string()).await;
+        ticket(&said, 200);
+    }
+    let whole = edge.ask("GET", "/tickets/a", "").await;
+    assert_eq!(whole.header("content-length"), whole.body.len().to_string());
+    assert_eq!(parsed(&whole)["history"], json!(vec![text; 15]));
+}
+
+#[tokio::test]
+async fn what_is_stored_wrongly_is_500() {
+    let of = |version: &str| {
+        let fields = json!({"facts": "{}", "history": "[]", "last_decision": "{}", "created_at": "1", "updated_at": "1", "version": version});
+        json!({"expires_at_ms": 0, "revision": "r", "fields": fields}).to_string()
+    };
+    let values = [("ticket:broken", "{}"), ("ticket:newer", &of("2")), ("ticket:good", &of("1"))];
+    let mut edge = Edge::on(&values).await;
+    refused(&edge.ask("GET", "/tickets/broken", "").await, 500, "corrupt");
+    refused(&edge.ask("POST", "/tickets/newer/touch", "").await, 500, "unsupported-version");
+    assert_eq!(ticket(&edge.ask("GET", "/tickets/good", "").await, 200)["expires_at_ms"], 0);
+    assert_eq!(edge.ask("DELETE", "/tickets/broken", "").await.status, 204);
+}
+
+#[tokio::test]
+async fn settings_come_from_the_bucket_and_a_wrong_one_is_502() {
+    let mut edge = Edge::on(&[("settings", "history_entries_max=1")]).await;
+    let two = r#"{"changes":[{"say":"1"},{"say":"2"}]}"#;
+    refused(&edge.ask("POST", "/tickets", two).await, 413, "too-large");
+    let mut edge = Edge::on(&[("settings", "ttl_ms=soon")]).await;
+    let error = refused(&edge.ask("GET", "/tickets/a", "").await, 502, "denied");
+    assert!(error["message"].as_str().unwrap().contains("`ttl_ms=soon`"), "{error}");
+}
+
+#[tokio::test]
+async fn a_bucket_that_fails_is_502_503_or_504() {
+    let other = || Some(store::Error::Other("the disk is full".into()));
+    for (unwell, read, written) in [
+        (Unwell { opening: Some(store::Error::NoSuchStore), ..Unwell::default() }, (502, "denied"), (502, "denied")),
+        (Unwell { opening: other(), ..Unwell::default() }, (503, "unavailable"), (503, "unavailable")),
+        (Unwell { reading: Some(store::Error::AccessDenied), ..Unwell::default() }, (502, "denied"), (502, "denied")),
+        (Unwell { reading: other(), ..Unwell::default() }, (503, "unavailable"), (503, "unavailable")),
+        (Unwell { writing: other(), ..Unwell::default() }, (404, "not-found"), (504, "uncertain")),
+    ] {
+        let mut edge = Edge::on_unwell(unwell).await;
+        refused(&edge.ask("GET", "/tickets/a", "").await, read.0, read.1);
+        refused(&edge.ask("POST", "/tickets", r#"{"id":"a"}"#).await, written.0, written.1);
+    }
+}

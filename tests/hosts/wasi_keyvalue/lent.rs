@@ -1,0 +1,140 @@
+//! What an instance is lent: WASI as Wasmtime has it, on a clock that is moved by hand, and the script of the interposition.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use ticket_host::conformance::{ForeignDeed, Limits, START_MS, StoreCall, StoreError};
+use wasmtime::component::{HasSelf, Linker, ResourceTable};
+use wasmtime_wasi::{HostWallClock, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_keyvalue::{WasiKeyValue, WasiKeyValueCtx, WasiKeyValueCtxBuilder};
+
+use crate::bindings::agent::adapters::interposition;
+
+/// A wall clock that stands still until it is moved; a clone is the same clock.
+#[derive(Clone)]
+pub(crate) struct Clock(Arc<AtomicU64>);
+
+impl Clock {
+    /// Lets time pass.
+    pub(crate) fn advance(&self, ms: u64) {
+        self.0.fetch_add(ms, Ordering::SeqCst);
+    }
+}
+
+impl HostWallClock for Clock {
+    fn resolution(&self) -> Duration {
+        Duration::from_millis(1)
+    }
+
+    fn now(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// What waits for a call of the store.
+pub(crate) enum Waiting {
+    /// A foreign program comes first.
+    Deed(ForeignDeed),
+    /// The call fails; `true` if it is made all the same.
+    Fault(StoreError, bool),
+}
+
+/// The state of one instance.
+pub(crate) struct Lent {
+    table: ResourceTable,
+    wasi: WasiCtx,
+    key_value: WasiKeyValueCtx,
+    pub(crate) clock: Clock,
+    pub(crate) ahead_ms: i64,
+    pub(crate) waiting: Vec<(StoreCall, Waiting)>,
+}
+
+impl Lent {
+    /// An empty store that holds these settings, at the time when scenarios begin.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let Limits { ttl_ms, message_bytes_max, ticket_bytes_max, history_entries_max } = limits;
+        let settings = format!(
+            "ttl_ms={ttl_ms} message_bytes_max={message_bytes_max} ticket_bytes_max={ticket_bytes_max} \
+             history_entries_max={history_entries_max}"
+        );
+        let clock = Clock(Arc::new(AtomicU64::new(START_MS)));
+        Self {
+            table: ResourceTable::new(),
+            wasi: WasiCtx::builder().wall_clock(clock.clone()).build(),
+            key_value: WasiKeyValueCtxBuilder::new().in_memory_data([("settings", settings)]).build(),
+            clock,
+            ahead_ms: 0,
+            waiting: Vec::new(),
+        }
+    }
+
+    /// Everything that such an instance may import.
+    pub(crate) fn link(linker: &mut Linker<Self>) -> wasmtime::Result<()> {
+        wasmtime_wasi::p2::add_to_linker_async(linker)?;
+        wasmtime_wasi_keyvalue::add_to_linker(linker, |lent: &mut Self| {
+            WasiKeyValue::new(&lent.key_value, &mut lent.table)
+        })?;
+        interposition::add_to_linker::<_, HasSelf<Self>>(linker, |lent| lent)
+    }
+}
+
+impl WasiView for Lent {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl interposition::Host for Lent {
+    fn before(&mut self, call: interposition::Call) -> interposition::Script {
+        let call = match call {
+            interposition::Call::Read => StoreCall::Read,
+            interposition::Call::Write => StoreCall::Write,
+            interposition::Call::Touch => StoreCall::Touch,
+            interposition::Call::Remove => StoreCall::Remove,
+            interposition::Call::Scan => StoreCall::Scan,
+        };
+        let mut script = interposition::Script { deeds: Vec::new(), fault: None };
+        self.waiting.retain(|(at, waiting)| match waiting {
+            Waiting::Deed(deed) if *at == call => {
+                script.deeds.push(scripted(deed));
+                false
+            }
+            // One call, one fault.
+            Waiting::Fault(error, made) if *at == call && script.fault.is_none() => {
+                script.fault = Some(interposition::Fault { answer: (*error).into(), made: *made });
+                false
+            }
+            Waiting::Deed(_) | Waiting::Fault(..) => true,
+        });
+        script
+    }
+
+    fn ahead_ms(&mut self) -> i64 {
+        self.ahead_ms
+    }
+}
+
+fn scripted(deed: &ForeignDeed) -> interposition::Deed {
+    match deed.clone() {
+        ForeignDeed::Put { id, fields, ttl_ms } => interposition::Deed::Put(interposition::Replacement {
+            key: format!("ticket:{id}"),
+            fields: fields.into_iter().collect(),
+            ttl_ms,
+        }),
+        ForeignDeed::Drop { id } => interposition::Deed::Drop(format!("ticket:{id}")),
+    }
+}
+
+impl From<StoreError> for interposition::Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Invalid => Self::Invalid,
+            StoreError::TooLarge => Self::TooLarge,
+            StoreError::Denied => Self::Denied,
+            StoreError::Unavailable => Self::Unavailable,
+            StoreError::Uncertain => Self::Uncertain,
+            StoreError::Corrupt => Self::Corrupt,
+        }
+    }
+}

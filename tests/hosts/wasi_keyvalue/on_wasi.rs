@@ -1,0 +1,156 @@
+//! The stage of scenarios: one instance of a composed component on one bucket.
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use ticket_host::Error;
+use ticket_host::conformance::{Answer, Call, ForeignDeed, Limits, START_MS, Stage, StoreCall, StoreError, Trouble};
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Engine, Store};
+
+use crate::bindings::exports::agent::tickets::key_value::Condition;
+use crate::bindings::{Composed, ComposedPre};
+use crate::lent::{Lent, Waiting};
+
+/// A component, compiled and linked.
+pub(crate) struct Host {
+    component: ComposedPre<Lent>,
+    interposed: bool,
+}
+
+impl Host {
+    /// Loads the component of a file.
+    pub(crate) fn new(path: &Path) -> Result<Self, Trouble> {
+        let engine = Engine::default();
+        let component = Component::from_file(&engine, path)?;
+        let interposed =
+            component.component_type().imports(&engine).any(|(name, _)| name.starts_with("agent:adapters/"));
+        let mut linker = Linker::new(&engine);
+        Lent::link(&mut linker)?;
+        Ok(Self { component: ComposedPre::new(linker.instantiate_pre(&component)?)?, interposed })
+    }
+
+    /// A fresh instance with an empty store.
+    pub(crate) async fn stage(&self, limits: &Limits) -> Result<OnWasi, Trouble> {
+        let mut store = Store::new(self.component.engine(), Lent::new(limits));
+        let instance = self.component.instantiate_async(&mut store).await?;
+        Ok(OnWasi { store, instance, interposed: self.interposed })
+    }
+}
+
+/// One instance on its bucket.
+pub(crate) struct OnWasi {
+    store: Store<Lent>,
+    instance: Composed,
+    interposed: bool,
+}
+
+impl OnWasi {
+    /// What happens between engine and store needs a component that lets it happen.
+    fn between(&mut self) -> Result<&mut Lent, Trouble> {
+        if !self.interposed {
+            return Err("the scenario comes between engine and store: play it on interposed.wasm".into());
+        }
+        Ok(self.store.data_mut())
+    }
+
+    async fn answer(&mut self, call: Call) -> wasmtime::Result<Result<Answer, Error>> {
+        let (store, tickets) = (&mut self.store, self.instance.agent_tickets_tickets());
+        let ticket = match call {
+            Call::Create { id, changes } => tickets.call_create(store, id.as_deref(), &all(changes)).await?,
+            Call::Get { id } => tickets.call_get(store, &id).await?,
+            Call::Apply { id, changes, at } => tickets.call_apply(store, &id, &all(changes), at.as_deref()).await?,
+            Call::Touch { id } => tickets.call_touch(store, &id).await?,
+            Call::Rollback { id, snapshot, at } => tickets.call_rollback(store, &id, &snapshot, at.as_deref()).await?,
+            Call::Restore { snapshot } => tickets.call_restore(store, &snapshot).await?,
+            Call::Snapshot { id } => {
+                return Ok(tickets.call_snapshot(store, &id).await?.map(Answer::Snapshot).map_err(Into::into));
+            }
+            Call::Close { id, at } => {
+                let closed = tickets.call_close(store, &id, at.as_deref()).await?;
+                return Ok(closed.map(|()| Answer::Done).map_err(Into::into));
+            }
+            Call::List => return self.list().await,
+            Call::Merge { base, ours, theirs } => {
+                let merged = tickets.call_merge(store, &base.into(), &ours.into(), &theirs.into()).await?;
+                return Ok(merged.map(|merged| Answer::Merged(merged.into())).map_err(Into::into));
+            }
+        };
+        Ok(ticket.map(|ticket| Answer::Ticket(ticket.into())).map_err(Into::into))
+    }
+
+    async fn list(&mut self) -> wasmtime::Result<Result<Answer, Error>> {
+        let (mut ids, mut cursor) = (Vec::new(), None::<String>);
+        loop {
+            let tickets = self.instance.agent_tickets_tickets();
+            match tickets.call_list_ids(&mut self.store, cursor.as_deref()).await? {
+                Ok(page) => {
+                    ids.extend(page.ids);
+                    cursor = page.cursor;
+                }
+                Err(error) => return Ok(Err(error.into())),
+            }
+            if cursor.is_none() {
+                return Ok(Ok(Answer::Ids(ids)));
+            }
+        }
+    }
+
+    /// Does a foreign deed by the store's own interface: what is there goes, whatever it is, and the new comes.
+    async fn act(&mut self, deed: ForeignDeed) -> Result<(), Trouble> {
+        let key_value = self.instance.agent_tickets_key_value();
+        let (ForeignDeed::Put { id, .. } | ForeignDeed::Drop { id }) = &deed;
+        let key = format!("ticket:{id}");
+        key_value.call_remove(&mut self.store, &key, &Condition::Present).await?.map_err(wasmtime::Error::from)?;
+        if let ForeignDeed::Put { fields, ttl_ms, .. } = deed {
+            let fields: Vec<_> = fields.into_iter().collect();
+            let written = key_value.call_write(&mut self.store, &key, &fields, ttl_ms, &Condition::Absent).await?;
+            written.map_err(wasmtime::Error::from)?;
+        }
+        Ok(())
+    }
+}
+
+fn all<T, U: From<T>>(items: Vec<T>) -> Vec<U> {
+    items.into_iter().map(Into::into).collect()
+}
+
+#[async_trait]
+impl Stage for OnWasi {
+    async fn call(&mut self, call: Call) -> Result<Result<Answer, Error>, Trouble> {
+        let answer = self.answer(call).await;
+        self.store.data_mut().waiting.clear();
+        Ok(answer?)
+    }
+
+    async fn pass(&mut self, ms: u64) -> Result<(), Trouble> {
+        self.store.data().clock.advance(ms);
+        Ok(())
+    }
+
+    async fn date(&mut self, ms: i64) -> Result<(), Trouble> {
+        self.between()?.ahead_ms += ms;
+        Ok(())
+    }
+
+    async fn deed(&mut self, deed: ForeignDeed, before: Option<StoreCall>) -> Result<(), Trouble> {
+        match before {
+            Some(call) => self.between()?.waiting.push((call, Waiting::Deed(deed))),
+            None => self.act(deed).await?,
+        }
+        Ok(())
+    }
+
+    async fn fail(&mut self, call: StoreCall, error: StoreError, made: bool) -> Result<(), Trouble> {
+        self.between()?.waiting.push((call, Waiting::Fault(error, made)));
+        Ok(())
+    }
+
+    fn began_ms(&self) -> u64 {
+        START_MS
+    }
+
+    fn moved(&self, revision: &str, _ms: u64) -> String {
+        revision.to_owned()
+    }
+}
