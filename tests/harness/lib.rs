@@ -2,8 +2,10 @@
 
 pub mod alone;
 pub mod appending;
+pub mod broken;
 pub mod fixture;
 pub mod flaky;
+pub mod javascript;
 pub mod model;
 pub mod ports;
 pub mod program;

@@ -1,4 +1,4 @@
-//! A real Python with a real redis-py, in a virtual environment under the build folder.
+//! A real Python with real packages, in a virtual environment under the build folder.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -8,8 +8,8 @@ use std::sync::Mutex;
 
 use serde_json::Value;
 
-/// The release of redis-py that the tests were written with.
-const REDIS_PY: &str = "redis[hiredis]==8.1.0";
+/// The packages that the tests were written with.
+const REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/hosts/python/requirements.txt");
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/python");
 
 /// A Python program that is told steps and answers them, line by line.
@@ -24,11 +24,11 @@ impl Agent {
     /// Starts a script of the tests with its arguments.
     ///
     /// # Panics
-    /// Where Python or redis-py cannot be had, with the command that installs it.
+    /// Where Python or a package cannot be had, with the command that installs it.
     #[must_use]
     pub fn start(script: &Path, arguments: &[&str]) -> Self {
-        let mut command = Command::new(interpreter());
-        command.arg(script).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut command = python(script);
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().expect("python of the virtual environment");
         let steps = process.stdin.take().expect("stdin");
         let answers = BufReader::new(process.stdout.take().expect("stdout"));
@@ -55,19 +55,28 @@ impl Drop for Agent {
     }
 }
 
-/// The interpreter of a virtual environment that has redis-py; made at the first call.
+/// Python with the packages of the tests, ready to run a script.
+#[must_use]
+pub fn python(script: &Path) -> Command {
+    let mut command = Command::new(interpreter());
+    command.arg(script).env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+}
+
+/// The interpreter of a virtual environment that has the packages; made at the first call.
 fn interpreter() -> PathBuf {
     static MAKING: Mutex<()> = Mutex::new(());
     let _making = MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let interpreter = Path::new(FOLDER).join("bin/python");
-    let ready = Path::new(FOLDER).join(REDIS_PY.replace('=', "-"));
-    if !ready.exists() {
-        // One that was left half-made is made anew.
+    let wanted = fs::read_to_string(REQUIREMENTS).expect("requirements.txt");
+    let ready = Path::new(FOLDER).join("requirements.txt");
+    if fs::read_to_string(&ready).ok().as_ref() != Some(&wanted) {
+        // One that was left half-made, or for other packages, is made anew.
         let _ = fs::remove_dir_all(FOLDER);
         run(Command::new("python3").args(["-m", "venv", FOLDER]), "apt-get install python3 python3-venv");
-        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", REDIS_PY];
-        run(Command::new(&interpreter).args(pip), &format!("pip install {REDIS_PY}"));
-        fs::write(ready, "").expect("a mark in the virtual environment");
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", REQUIREMENTS];
+        run(Command::new(&interpreter).args(pip), &format!("pip install {}", wanted.replace('\n', " ")));
+        fs::write(ready, wanted).expect("a mark in the virtual environment");
     }
     interpreter
 }

@@ -1,6 +1,7 @@
 //! The integration tests, in one binary.
 
 mod command;
+mod conform;
 mod crash;
 mod equivalence;
 mod fallback;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::ground::Ground;
-use crate::clock::{ManualClock, SystemClock};
+use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::store::{self, Error, MemoryStore, SharedStore};
 
 mod memory;
@@ -15,20 +15,20 @@ pub use memory::{InProcess, Open};
 pub use redis::{OnServer, OpenLater};
 pub use sqlite::InFile;
 
-use crate::clock::Clock;
-
 /// The ground of a store URL: `memory:`, `sqlite:PATH`, `redis://…` or `rediss://…`. Others may use what is there.
 ///
 /// # Errors
 /// `Invalid` for another URL, and what opening a store of that kind may end with.
 pub async fn ground(url: &str) -> Result<Arc<dyn Ground>, Error> {
-    // Whatever is wrong with a URL is said as by the one place that reads URLs.
-    drop(store::open(url, &store::Options::default()).await?);
-    match url.split_once(':') {
-        Some(("sqlite", path)) => Ok(Arc::new(InFile::shared(PathBuf::from(path.split('?').next().unwrap_or(path))))),
-        Some(("redis" | "rediss", _)) => Ok(Arc::new(OnServer::shared(url).await?)),
-        Some(_) | None => Ok(Arc::new(memory(&ManualClock::at(SystemClock.now_ms())))),
+    if store::is_remote(url) {
+        return Ok(Arc::new(OnServer::shared(url).await?));
     }
+    // Whatever is wrong with another URL is said as by the one place that reads URLs, which makes the file too.
+    drop(store::open(url, &store::Options::default()).await?);
+    Ok(match url.split_once(':') {
+        Some(("sqlite", path)) => Arc::new(InFile::shared(PathBuf::from(path.split('?').next().unwrap_or(path)))),
+        Some(_) | None => Arc::new(memory(&ManualClock::at(SystemClock.now_ms()))),
+    })
 }
 
 /// The ground of a memory store.

@@ -155,15 +155,22 @@ impl Border {
 
     /// Makes a call after the deeds that wait for it, unless an error waits for it.
     async fn pass<T>(&self, call: StoreCall, made: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let (mine, others) = std::mem::take(&mut *self.waiting()).into_iter().partition(|waits| waits.call == call);
-        *self.waiting() = others;
-        let mine: Vec<Waiting> = mine;
         let mut error = None;
-        for Waiting { what, .. } in mine {
-            match what {
-                What::Deed(deed) => self.act(&deed).await?,
-                What::Error(kind, made) => error = error.or(Some((kind, made))),
+        let mut deeds = Vec::new();
+        self.waiting().retain(|waits| match &waits.what {
+            What::Deed(deed) if waits.call == call => {
+                deeds.push(deed.clone());
+                false
             }
+            // One call, one fault.
+            What::Error(kind, made) if waits.call == call && error.is_none() => {
+                error = Some((*kind, *made));
+                false
+            }
+            What::Deed(_) | What::Error(..) => true,
+        });
+        for deed in deeds {
+            self.act(&deed).await?;
         }
         let Some((kind, is_made)) = error else { return made.await };
         if is_made {

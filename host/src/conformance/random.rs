@@ -38,7 +38,16 @@ const PATCHES: [&str; 8] = [
 ];
 const DECISIONS: [&str; 6] = ["{}", "null", "{\"tool\":\"search\",\"n\":-1.50e+3}", "[ 1.0 ]", "{'a':1}", "\"x\""];
 /// What foreign programs leave: the bare old dict, a newer version, and damage.
-const FOREIGN: [&[(&str, &str)]; 5] = [
+const FOREIGN: [&[(&str, &str)]; 6] = [
+    &[
+        ("facts", "{}"),
+        ("history", "[]"),
+        ("last_decision", "{}"),
+        ("created_at", "1750000000"),
+        ("updated_at", "1750000000"),
+        ("version", "1"),
+        ("mood", "good"),
+    ],
     &[("facts", "{\"n\": 1.0}"), ("history", "[\"h\\u00e9\", \"x\"]"), ("last_decision", "{ }")],
     &[("facts", "{}"), ("history", "[]"), ("last_decision", "{}"), ("created_at", "1749999990")],
     &[("version", "7"), ("everything", "else")],

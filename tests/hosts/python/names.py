@@ -22,7 +22,8 @@ class Names:
         if at > 0:
             named = [revision for (_, revision), ordinal in self._ordinals.items() if ordinal == at]
         else:
-            named = self._shown.get(id, [])[at:][:1] if -at <= len(self._shown.get(id, [])) else []
+            shown = self._shown.get(id, [])
+            named = shown[at:][:1] if 0 < -at <= len(shown) else []
         return named[0] if named else f"revision {at}"
 
     def move(self, ms):

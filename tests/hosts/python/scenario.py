@@ -146,7 +146,14 @@ def play(component, store, path, rule=None):
     world = world_of(store)
     try:
         scene = Play(component, world, about, rule)
-        return "".join(filter(None, (scene.step(number, step) for number, step in enumerate(steps, 2))))
+        answers = []
+        for number, step in enumerate(steps, 2):
+            try:
+                answers.append(scene.step(number, step))
+            except Exception as error:
+                error.add_note(f"at line {number} of {path}")
+                raise
+        return "".join(filter(None, answers))
     finally:
         world.close()
 

@@ -1,0 +1,191 @@
+//! Stores that break one rule, to see that somebody notices.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use ticket_host::clock::ManualClock;
+use ticket_host::conformance::{Ground, Hand};
+use ticket_host::store::{
+    Condition, Entry, Error, Fields, Freshness, Health, Key, Namespace, Outcome, Page, Revision, SharedStore, Store,
+};
+
+/// Shortest time to live that a store takes, in milliseconds.
+const TTL_MS_MIN: u64 = 1_000;
+
+/// A rule that is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// A change of what is there leaves its deadline as it was.
+    TtlNotRefreshed,
+    /// A write leaves the fields that it does not name.
+    MergeInsteadOfReplace,
+    /// A change of what is there leaves its revision as it was.
+    RevisionNotRaised,
+}
+
+impl Rule {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::TtlNotRefreshed, Self::MergeInsteadOfReplace, Self::RevisionNotRaised];
+
+    /// Its name on command lines of hosts.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TtlNotRefreshed => "ttl-not-refreshed",
+            Self::MergeInsteadOfReplace => "merge-instead-of-replace",
+            Self::RevisionNotRaised => "revision-not-raised",
+        }
+    }
+}
+
+/// A ground whose stores break a rule.
+#[derive(Debug)]
+pub struct BrokenGround {
+    inner: Arc<dyn Ground>,
+    rule: Rule,
+    /// What each state is called that has another revision; all handles of one ground say the same.
+    names: Arc<Mutex<Names>>,
+}
+
+/// By name in the store: the revision that is shown, and the one that is there.
+type Names = HashMap<String, (Revision, Revision)>;
+
+impl BrokenGround {
+    /// Around a ground.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Ground>, rule: Rule) -> Self {
+        Self { inner, rule, names: Arc::default() }
+    }
+}
+
+#[async_trait]
+impl Ground for BrokenGround {
+    async fn open(&self, namespace: Option<&Namespace>) -> Result<SharedStore, Error> {
+        let inner = self.inner.open(namespace).await?;
+        let (rule, names) = (self.rule, Arc::clone(&self.names));
+        let space = namespace.map(|namespace| namespace.as_str().to_owned()).unwrap_or_default();
+        Ok(Arc::new(Broken { inner, rule, names, space, clock: self.inner.clock().cloned() }))
+    }
+
+    fn clock(&self) -> Option<&ManualClock> {
+        self.inner.clock()
+    }
+
+    fn is_private(&self) -> bool {
+        self.inner.is_private()
+    }
+
+    fn hand(&self) -> Option<&dyn Hand> {
+        self.inner.hand()
+    }
+}
+
+/// A store that breaks a rule.
+#[derive(Debug)]
+struct Broken {
+    inner: SharedStore,
+    rule: Rule,
+    names: Arc<Mutex<Names>>,
+    space: String,
+    clock: Option<ManualClock>,
+}
+
+impl Broken {
+    fn names(&self) -> std::sync::MutexGuard<'_, Names> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn name(&self, key: &Key) -> String {
+        format!("{}:{key}", self.space)
+    }
+
+    /// An entry under the revision that is shown of it.
+    fn shown(&self, key: &Key, entry: Entry) -> Entry {
+        match self.names().get(&self.name(key)) {
+            Some((shown, there)) if *there == entry.revision => Entry { revision: shown.clone(), ..entry },
+            _ => entry,
+        }
+    }
+
+    /// A condition on what is there.
+    fn meant(&self, key: &Key, when: &Condition) -> Condition {
+        match (when, self.names().get(&self.name(key))) {
+            (Condition::At(at), Some((shown, there))) if at == shown => Condition::At(there.clone()),
+            _ => when.clone(),
+        }
+    }
+
+    /// The time to live that a change gives.
+    fn ttl_ms(&self, ttl_ms: u64, before: Option<&Entry>) -> u64 {
+        use ticket_host::clock::{Clock, SystemClock};
+        let now_ms = self.clock.as_ref().map_or_else(|| SystemClock.now_ms(), Clock::now_ms);
+        match before {
+            Some(entry) if self.rule == Rule::TtlNotRefreshed => {
+                entry.expires_at_ms.saturating_sub(now_ms).max(TTL_MS_MIN)
+            }
+            _ => ttl_ms,
+        }
+    }
+
+    async fn before(&self, key: &Key) -> Option<Entry> {
+        self.inner.read(key, Freshness::Latest).await.ok().flatten()
+    }
+
+    /// What a change shows that was made after `before`.
+    fn outcome(&self, key: &Key, before: Option<Entry>, outcome: Outcome) -> Outcome {
+        match (outcome, before) {
+            (Outcome::Written { revision, expires_at_ms }, Some(before)) if self.rule == Rule::RevisionNotRaised => {
+                let shown = self.shown(key, before).revision;
+                self.names().insert(self.name(key), (shown.clone(), revision));
+                Outcome::Written { revision: shown, expires_at_ms }
+            }
+            (Outcome::Refused(entry), _) => Outcome::Refused(entry.map(|entry| self.shown(key, entry))),
+            (outcome, _) => outcome,
+        }
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} with {}", self.inner, self.rule.name())
+    }
+}
+
+#[async_trait]
+impl Store for Broken {
+    async fn read(&self, key: &Key, freshness: Freshness) -> Result<Option<Entry>, Error> {
+        Ok(self.inner.read(key, freshness).await?.map(|entry| self.shown(key, entry)))
+    }
+
+    async fn write(&self, key: &Key, mut fields: Fields, ttl_ms: u64, when: &Condition) -> Result<Outcome, Error> {
+        let before = self.before(key).await;
+        if let (Rule::MergeInsteadOfReplace, Some(before)) = (self.rule, &before) {
+            let kept = before.fields.iter().filter(|(name, _)| !fields.iter().any(|(given, _)| given == name));
+            fields.extend(kept.cloned().collect::<Vec<_>>());
+        }
+        let ttl_ms = self.ttl_ms(ttl_ms, before.as_ref());
+        let outcome = self.inner.write(key, fields, ttl_ms, &self.meant(key, when)).await?;
+        Ok(self.outcome(key, before, outcome))
+    }
+
+    async fn touch(&self, key: &Key, ttl_ms: u64) -> Result<Outcome, Error> {
+        let before = self.before(key).await;
+        let outcome = self.inner.touch(key, self.ttl_ms(ttl_ms, before.as_ref())).await?;
+        Ok(self.outcome(key, before, outcome))
+    }
+
+    async fn remove(&self, key: &Key, when: &Condition) -> Result<Outcome, Error> {
+        let outcome = self.inner.remove(key, &self.meant(key, when)).await?;
+        Ok(self.outcome(key, None, outcome))
+    }
+
+    async fn scan(&self, cursor: Option<&str>, limit: u32) -> Result<Page, Error> {
+        self.inner.scan(cursor, limit).await
+    }
+
+    async fn health(&self) -> Result<Health, Error> {
+        self.inner.health().await
+    }
+}

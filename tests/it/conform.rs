@@ -1,0 +1,118 @@
+//! `ticket conform` and its kit: a good store passes and keeps what it has, a store that breaks a rule is caught.
+
+use std::sync::Arc;
+
+use ticket_host::clock::ManualClock;
+use ticket_host::conformance::{self, Ground, InFile, OnServer, Options, Report, Verdict};
+use ticket_host::store::{RedisStore, SharedStore, SqliteStore};
+use ticket_tests::RedisServer;
+use ticket_tests::broken::{BrokenGround, Rule};
+use ticket_tests::program::User;
+use ticket_tests::seed;
+
+#[test]
+fn a_good_store_conforms_and_its_tickets_stay_as_they_are() {
+    let server = RedisServer::start(&[]);
+    for store in [String::new(), "memory:".to_owned(), server.url()] {
+        let user = if store.is_empty() { User::new() } else { User::of(&store) };
+        user.json(&["new", "--id", "kept", "--facts", r#"{"a": 1}"#]);
+        let before = user.json(&["list"]);
+        let report = user.json(&["conform", "--random", "20"]);
+        let broken = |checked: &&serde_json::Value| checked["verdict"].get("broken").is_some();
+        let promises = report["promises"].as_array().unwrap();
+        assert_eq!(promises.iter().filter(broken).collect::<Vec<_>>(), Vec::<&serde_json::Value>::new());
+        assert_eq!((promises.len(), report["comparison"]["scenarios"].as_u64()), (48, Some(20)), "{store}");
+        assert!(report["comparison"]["difference"].is_null(), "{report}");
+        assert_eq!(user.json(&["list"]), before, "{store}");
+    }
+}
+
+#[test]
+fn nothing_of_a_check_is_left_and_names_begin_with_the_namespace() {
+    let server = RedisServer::start(&["--save", ""]);
+    let user = User::of(&server.url());
+    // A user of the server who may use names of one application alone.
+    let _: String = command(&server, "ACL SETUSER agent on >secret ~app* +@all");
+    let limited = User::of(&server.url_of("agent", "secret"));
+    user.json(&["conform", "--random", "10"]);
+    limited.json(&["conform", "--random", "10", "--namespace", "app"]);
+    assert_eq!(command::<u64>(&server, "DBSIZE"), 0);
+    let refused = limited.run(&["conform", "--only", "P1", "--random", "0"]);
+    assert_eq!(refused.code, Some(77), "{}", refused.stderr);
+}
+
+#[test]
+fn wrong_words_are_refused_and_a_scenario_prints_its_transcript() {
+    let user = User::new();
+    for (typed, says) in [
+        (&["conform", "--only", "P99"][..], "no promise `P99`"),
+        (&["conform", "--fallback", "memory:"], "leave `--fallback` out"),
+        (&["conform", "--ttl", "1h"], "leave `--ttl` out"),
+        (&["conform", "--scenario", "nowhere.jsonl"], "nowhere.jsonl"),
+    ] {
+        let run = user.run(typed);
+        assert_eq!((run.code, run.stderr.contains(says)), (Some(2), true), "{typed:?}: {}", run.stderr);
+    }
+    let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/operations.jsonl");
+    let expected = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/expected/operations.jsonl"));
+    assert_eq!(user.run(&["conform", "--scenario", scenario]).stdout, expected.unwrap());
+}
+
+fn command<T: redis::FromRedisValue>(server: &RedisServer, line: &str) -> T {
+    let mut words = line.split(' ');
+    let mut command = redis::cmd(words.next().unwrap());
+    let mut client = redis::Client::open(server.operator_url()).unwrap().get_connection().unwrap();
+    command.arg(words.collect::<Vec<_>>()).query(&mut client).unwrap()
+}
+
+/// The report on a ground with stores that break a rule.
+fn report(ground: Arc<dyn Ground>, rule: Rule, promise: &str) -> Report {
+    // Checks that fail are what is wanted: their messages would only confuse.
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let options = Options { seed: seed::seed(), scenarios: 200, only: vec![promise.into()], ..Options::default() };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let report = runtime.block_on(conformance::run(Arc::new(BrokenGround::new(ground, rule)), &options)).unwrap();
+    std::panic::set_hook(hook);
+    report
+}
+
+/// The promises that a report finds broken.
+fn broken(report: &Report) -> Vec<&str> {
+    let is_broken = |checked: &&conformance::Checked| matches!(checked.verdict, Verdict::Broken(_));
+    report.promises.iter().filter(is_broken).map(|checked| checked.promise.as_str()).collect()
+}
+
+#[test]
+fn a_store_that_breaks_one_rule_is_caught_by_promises_and_by_comparison() {
+    let server = RedisServer::start(&[]);
+    let folder = tempfile::TempDir::new().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let file = folder.path().join("tickets.db");
+    runtime.block_on(SqliteStore::open(file.clone(), None, &Default::default())).unwrap();
+    for rule in Rule::ALL {
+        let url = server.url();
+        let open = Box::new(move |namespace| {
+            let url = url.clone();
+            let options = ticket_host::store::Options { namespace, ..Default::default() };
+            Box::pin(async move { Ok(Arc::new(RedisStore::open(&url, &options).await?) as SharedStore) }) as _
+        });
+        let on_server = runtime.block_on(OnServer::private(&server.url(), open)).unwrap();
+        let grounds: [Arc<dyn Ground>; 3] = [
+            Arc::new(conformance::memory(&ManualClock::at(conformance::START_MS))),
+            Arc::new(InFile::shared(file.clone())),
+            Arc::new(on_server),
+        ];
+        for ground in grounds {
+            let name = format!("{ground:?} with {}", rule.name());
+            let expected = match rule {
+                Rule::TtlNotRefreshed => "P10",
+                Rule::MergeInsteadOfReplace => "P2",
+                Rule::RevisionNotRaised => "P8",
+            };
+            let report = report(ground, rule, expected);
+            assert!(broken(&report).contains(&expected), "{name}: {:?}", broken(&report));
+            assert!(report.comparison.difference.is_some(), "{name}: {:?}", report.comparison);
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The hosts and their stores, and how each plays all scenarios.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use tempfile::TempDir;
+use ticket_host::clock::ManualClock;
+use ticket_host::conformance::{self, Fixture, Ground, InFile, Native, OnServer, OpenLater, Scenario, play};
+use ticket_host::store::{Options, RedisStore, SharedStore, SqliteStore};
+use ticket_tests::broken::{BrokenGround, Rule};
+use ticket_tests::{RedisServer, javascript, python};
+
+use crate::SCENARIOS;
+
+/// The folder of the hosts in other languages.
+const HOSTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/hosts");
+const ENGINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../guest/dist/engine.wasm");
+
+/// A host with a store.
+pub(crate) struct Column {
+    /// Host and store.
+    pub(crate) name: &'static str,
+    /// What executes the component there.
+    pub(crate) engine: fn() -> String,
+    /// Whether it needs what only the second command installs.
+    pub(crate) needs_packages: bool,
+    /// Whether its store can break rules on purpose.
+    breaks: bool,
+    run: fn(&Path, Option<Rule>) -> Result<(), String>,
+}
+
+/// All of them.
+pub(crate) const COLUMNS: &[Column] = &[
+    Column { name: "native/memory", engine: wasmtime, needs_packages: false, breaks: true, run: on_memory },
+    Column { name: "native/sqlite", engine: wasmtime, needs_packages: false, breaks: true, run: on_sqlite },
+    Column { name: "native/redis", engine: wasmtime, needs_packages: false, breaks: true, run: on_redis },
+    Column { name: "python/dict", engine: of_python, needs_packages: false, breaks: true, run: python_dict },
+    Column { name: "python/redis", engine: of_python, needs_packages: false, breaks: true, run: python_redis },
+    Column { name: "javascript/map", engine: of_node, needs_packages: true, breaks: true, run: javascript_map },
+];
+
+impl Column {
+    /// The rules that its store can break.
+    pub(crate) fn rules(&self) -> &'static [Rule] {
+        if self.breaks { &Rule::ALL } else { &[] }
+    }
+}
+
+/// What a host gives for all scenarios, asked for once.
+pub(crate) struct Transcripts {
+    column: &'static Column,
+    rule: Option<Rule>,
+    folder: OnceLock<Result<TempDir, String>>,
+    /// Held while the host runs: others wait instead of starting it again.
+    running: Mutex<()>,
+}
+
+impl Transcripts {
+    pub(crate) fn new(column: &'static Column, rule: Option<Rule>) -> Self {
+        Self { column, rule, folder: OnceLock::new(), running: Mutex::default() }
+    }
+
+    /// The transcript of a scenario.
+    pub(crate) fn of(&self, name: &str) -> Result<String, String> {
+        let _running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = self.folder.get_or_init(|| {
+            let folder = TempDir::new().map_err(|error| error.to_string())?;
+            (self.column.run)(folder.path(), self.rule)?;
+            Ok(folder)
+        });
+        let path = folder.as_ref().map_err(Clone::clone)?.path().join(format!("{name}.jsonl"));
+        fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
+    }
+}
+
+/// The version of Wasmtime that this workspace is built with.
+fn wasmtime() -> String {
+    let lock = include_str!("../../Cargo.lock");
+    let entry = lock.split("name = \"wasmtime\"\nversion = \"").nth(1).and_then(|rest| rest.split('"').next());
+    format!("Wasmtime {}", entry.unwrap_or("of unknown version"))
+}
+
+fn of_python() -> String {
+    let script = Path::new(HOSTS).join("python/version.py");
+    said(&mut python::python(&script)).map_or_else(|error| error, |version| format!("Wasmtime {version} in Python"))
+}
+
+fn of_node() -> String {
+    let mut node = Command::new("node");
+    node.args(["-p", "`V8 ${process.versions.v8} in Node.js ${process.versions.node}`"]);
+    said(&mut node).unwrap_or_else(|error| error)
+}
+
+/// What a program prints.
+fn said(command: &mut Command) -> Result<String, String> {
+    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("{command:?} gave {}: {}", output.status, String::from_utf8_lossy(&output.stderr)));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+fn on_memory(out: &Path, rule: Option<Rule>) -> Result<(), String> {
+    natively(out, rule, |_| Box::pin(async { Ok(Arc::new(conformance::memory(&ManualClock::at(0))) as _) }))
+}
+
+fn on_sqlite(out: &Path, rule: Option<Rule>) -> Result<(), String> {
+    natively(out, rule, |folder| {
+        let path = folder.join("tickets.db");
+        Box::pin(async move {
+            SqliteStore::open(path.clone(), None, &Options::default()).await?;
+            Ok(Arc::new(InFile::shared(path)) as _)
+        })
+    })
+}
+
+fn on_redis(out: &Path, rule: Option<Rule>) -> Result<(), String> {
+    // It stays for as long as somebody holds it.
+    let server = RedisServer::shared();
+    natively(out, rule, |_| {
+        Box::pin(async {
+            let url = RedisServer::shared().url();
+            let at = url.clone();
+            let open: OpenLater = Box::new(move |namespace| {
+                let url = at.clone();
+                let options = Options { namespace, call_ms: 20_000, ..Options::default() };
+                Box::pin(async move { Ok(Arc::new(RedisStore::open(&url, &options).await?) as SharedStore) })
+            });
+            Ok(Arc::new(OnServer::private(&url, open).await?) as _)
+        })
+    })?;
+    drop(server);
+    Ok(())
+}
+
+/// Makes a ground, in a folder where it needs one.
+type MakeGround =
+    fn(&Path) -> std::pin::Pin<Box<dyn Future<Output = Result<Arc<dyn Ground>, ticket_host::store::Error>>>>;
+
+/// Plays all scenarios on this project's host.
+fn natively(out: &Path, rule: Option<Rule>, ground: MakeGround) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    runtime.map_err(|error| error.to_string())?.block_on(async {
+        let ground = ground(out).await.map_err(|error| error.chain())?;
+        let ground: Arc<dyn Ground> = match rule {
+            Some(rule) => Arc::new(BrokenGround::new(ground, rule)),
+            None => ground,
+        };
+        for name in crate::scenarios() {
+            let text = fs::read_to_string(Path::new(SCENARIOS).join(format!("{name}.jsonl")));
+            let scenario =
+                Scenario::parse(&text.map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
+            let base = format!("matrix-{name}-{:08x}-", fastrand::u32(..));
+            let fixture = Fixture::new(Arc::clone(&ground), &base, 0).await.map_err(|error| error.chain())?;
+            let mut stage = Native::new(fixture, &scenario.header.settings).await.map_err(|error| error.to_string())?;
+            let transcript = play(&scenario, &mut stage).await.map_err(|error| format!("{name}: {error}"))?;
+            fs::write(out.join(format!("{name}.jsonl")), transcript.text()).map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    })
+}
+
+fn python_dict(out: &Path, rule: Option<Rule>) -> Result<(), String> {
+    in_python(out, rule, "dict")
+}
+
+fn python_redis(out: &Path, rule: Option<Rule>) -> Result<(), String> {
+    in_python(out, rule, &RedisServer::shared().url())
+}
+
+fn in_python(out: &Path, rule: Option<Rule>, store: &str) -> Result<(), String> {
+    let mut command = python::python(&Path::new(HOSTS).join("python/scenario.py"));
+    command.args(breaking(rule)).args([ENGINE, store]).arg(out).args(files());
+    said(&mut command).map(drop)
+}
+
+fn javascript_map(out: &Path, rule: Option<Rule>) -> Result<(), String> {
+    let mut command = Command::new("node");
+    command.arg(Path::new(HOSTS).join("javascript/scenario.mjs"));
+    command.args(breaking(rule)).arg(javascript::engine()).arg(out).args(files());
+    said(&mut command).map(drop)
+}
+
+/// What tells a host to break a rule.
+fn breaking(rule: Option<Rule>) -> Vec<&'static str> {
+    rule.map_or_else(Vec::new, |rule| vec!["--break", rule.name()])
+}
+
+/// The files of all scenarios.
+fn files() -> Vec<String> {
+    crate::scenarios().iter().map(|name| format!("{SCENARIOS}/{name}.jsonl")).collect()
+}
