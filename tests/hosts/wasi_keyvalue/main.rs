@@ -7,6 +7,8 @@
 //! as they are.
 
 mod bindings;
+#[path = "../exported.rs"]
+mod exported;
 mod lent;
 mod on_wasi;
 
