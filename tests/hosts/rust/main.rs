@@ -28,14 +28,8 @@ mod tickets {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (rule, rest) = match &arguments[..] {
-        [option, name, rest @ ..] if option == "--break" => {
-            let rule = Rule::ALL.into_iter().find(|rule| rule.name() == name);
-            (Some(rule.with_context(|| format!("there is no rule `{name}`"))?), rest)
-        }
-        rest => (None, rest),
-    };
-    let [component, folder, scenarios @ ..] = rest else {
+    let (rule, arguments) = Rule::typed(&arguments).map_err(Error::msg)?;
+    let [component, folder, scenarios @ ..] = arguments else {
         bail!("usage: host-rust [--break RULE] ENGINE.wasm OUT_FOLDER SCENARIO.jsonl...");
     };
     let engine = engine::load(Path::new(component)).map_err(Trouble::from).map_err(Error::from_boxed)?;

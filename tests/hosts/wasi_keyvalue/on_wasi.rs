@@ -5,6 +5,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use ticket_host::Error;
 use ticket_host::conformance::{Answer, Call, ForeignDeed, Limits, START_MS, Stage, StoreCall, StoreError, Trouble};
+use ticket_tests::broken::Rule;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Store};
 
@@ -31,8 +32,8 @@ impl Host {
     }
 
     /// A fresh instance with an empty store.
-    pub(crate) async fn stage(&self, limits: &Limits) -> Result<OnWasi, Trouble> {
-        let mut store = Store::new(self.component.engine(), Lent::new(limits));
+    pub(crate) async fn stage(&self, limits: &Limits, rule: Option<Rule>) -> Result<OnWasi, Trouble> {
+        let mut store = Store::new(self.component.engine(), Lent::new(limits, rule));
         let instance = self.component.instantiate_async(&mut store).await?;
         Ok(OnWasi { store, instance, interposed: self.interposed })
     }
