@@ -29,6 +29,19 @@ impl Rule {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::TtlNotRefreshed, Self::MergeInsteadOfReplace, Self::RevisionNotRaised];
 
+    /// The rule that `--break RULE` names at the beginning of arguments, and what comes after; none where it is not there.
+    ///
+    /// # Errors
+    /// Where the name is none.
+    pub fn typed(arguments: &[String]) -> Result<(Option<Self>, &[String]), String> {
+        let [option, name, rest @ ..] = arguments else { return Ok((None, arguments)) };
+        if option != "--break" {
+            return Ok((None, arguments));
+        }
+        let rule = Self::ALL.into_iter().find(|rule| rule.name() == name);
+        Ok((Some(rule.ok_or_else(|| format!("there is no rule `{name}`"))?), rest))
+    }
+
     /// Its name on command lines of hosts.
     #[must_use]
     pub fn name(self) -> &'static str {

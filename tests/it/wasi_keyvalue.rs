@@ -1,4 +1,5 @@
-//! The engine on the standard `wasi:keyvalue` answers every scenario as it does on our own stores.
+//! The component that is for users answers on the standard `wasi:keyvalue` as on our own stores; the matrix has the one
+//! that lets scenarios come in between.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,11 +41,6 @@ fn compare(component: &str, scenarios: &[PathBuf]) {
         }
         assert!(found == expected, "{} on {component} has other lines", name.display());
     }
-}
-
-#[test]
-fn every_scenario_is_answered_alike() {
-    compare("interposed.wasm", &scenarios());
 }
 
 #[test]

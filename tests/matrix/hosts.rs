@@ -16,6 +16,8 @@ use crate::SCENARIOS;
 
 /// The folder of the hosts in other languages.
 const HOSTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/hosts");
+/// The same on its adapter, with what lets scenarios come between the two.
+const INTERPOSED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../guest/dist/interposed.wasm");
 const ENGINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../guest/dist/engine.wasm");
 
 /// A host with a store.
@@ -26,27 +28,20 @@ pub(crate) struct Column {
     pub(crate) engine: fn() -> String,
     /// Whether it needs what only the second command installs.
     pub(crate) needs_packages: bool,
-    /// Whether its store can break rules on purpose.
-    breaks: bool,
     run: fn(&Path, Option<Rule>) -> Result<(), String>,
 }
 
 /// All of them.
 pub(crate) const COLUMNS: &[Column] = &[
-    Column { name: "native/memory", engine: wasmtime, needs_packages: false, breaks: true, run: on_memory },
-    Column { name: "native/sqlite", engine: wasmtime, needs_packages: false, breaks: true, run: on_sqlite },
-    Column { name: "native/redis", engine: wasmtime, needs_packages: false, breaks: true, run: on_redis },
-    Column { name: "python/dict", engine: of_python, needs_packages: false, breaks: true, run: python_dict },
-    Column { name: "python/redis", engine: of_python, needs_packages: false, breaks: true, run: python_redis },
-    Column { name: "javascript/map", engine: of_node, needs_packages: true, breaks: true, run: javascript_map },
+    Column { name: "native/memory", engine: wasmtime, needs_packages: false, run: on_memory },
+    Column { name: "native/sqlite", engine: wasmtime, needs_packages: false, run: on_sqlite },
+    Column { name: "native/redis", engine: wasmtime, needs_packages: false, run: on_redis },
+    Column { name: "rust/map", engine: wasmtime, needs_packages: false, run: rust_map },
+    Column { name: "python/dict", engine: of_python, needs_packages: false, run: python_dict },
+    Column { name: "python/redis", engine: of_python, needs_packages: false, run: python_redis },
+    Column { name: "wasi/keyvalue", engine: wasmtime, needs_packages: false, run: wasi_keyvalue },
+    Column { name: "javascript/map", engine: of_node, needs_packages: true, run: javascript_map },
 ];
-
-impl Column {
-    /// The rules that its store can break.
-    pub(crate) fn rules(&self) -> &'static [Rule] {
-        if self.breaks { &Rule::ALL } else { &[] }
-    }
-}
 
 /// What a host gives for all scenarios, asked for once.
 pub(crate) struct Transcripts {
@@ -162,6 +157,13 @@ fn natively(out: &Path, rule: Option<Rule>, ground: MakeGround) -> Result<(), St
     })
 }
 
+/// A host that knows Wasmtime and the WIT alone.
+fn rust_map(out: &Path, rule: Option<Rule>) -> Result<(), String> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_host-rust"));
+    command.args(breaking(rule)).arg(ENGINE).arg(out).args(files());
+    said(&mut command).map(drop)
+}
+
 fn python_dict(out: &Path, rule: Option<Rule>) -> Result<(), String> {
     in_python(out, rule, "dict")
 }
@@ -173,6 +175,13 @@ fn python_redis(out: &Path, rule: Option<Rule>) -> Result<(), String> {
 fn in_python(out: &Path, rule: Option<Rule>, store: &str) -> Result<(), String> {
     let mut command = python::python(&Path::new(HOSTS).join("python/scenario.py"));
     command.args(breaking(rule)).args([ENGINE, store]).arg(out).args(files());
+    said(&mut command).map(drop)
+}
+
+/// The engine composed with the adapter, on what Wasmtime itself has of `wasi:keyvalue`.
+fn wasi_keyvalue(out: &Path, rule: Option<Rule>) -> Result<(), String> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_host-wasi-keyvalue"));
+    command.args(breaking(rule)).arg(INTERPOSED).arg(out).args(files());
     said(&mut command).map(drop)
 }
 

@@ -216,7 +216,11 @@ impl<P: Port> Engine<P> {
                 return Ok(outcome);
             }
             attempt += 1;
-            read = Ok(self.after_lost_race(id, outcome.current, at.is_some(), attempt)?);
+            read = match self.after_lost_race(id, outcome.current, at.is_some(), attempt) {
+                // As if the damage had been met at first.
+                Err(Error::Corrupt(_) | Error::TooLarge(_)) if at.is_some() => return Err(Error::Conflict(None)),
+                current => Ok(current?),
+            };
         }
     }
 

@@ -224,6 +224,25 @@ fn damage_is_left_alone_by_all_but_rollback_and_close() {
 }
 
 #[test]
+fn damage_done_meanwhile_is_a_conflict_for_who_named_a_revision_as_is_damage_found() {
+    let fake = Fake::default();
+    let engine = Engine::new(&fake);
+    for operation in 0..2 {
+        let before = engine.create(Some("t".into()), vec![]).unwrap().revision;
+        let snapshot = engine.snapshot("t".into()).unwrap();
+        *fake.rivals.borrow_mut() = vec![Some(record("["))];
+        for _ in 0..2 {
+            let answer = match operation {
+                0 => engine.rollback("t".into(), &snapshot, Some(before.clone())).map(drop),
+                _ => engine.close("t".into(), Some(before.clone())),
+            };
+            assert!(matches!(answer, Err(Error::Conflict(None))), "{answer:?}");
+        }
+        engine.close("t".into(), None).unwrap();
+    }
+}
+
+#[test]
 fn a_newer_version_is_left_alone_by_everything() {
     let fake = Fake::default();
     let engine = Engine::new(&fake);

@@ -8,9 +8,12 @@ mod bindings {
     });
 }
 
-use bindings::agent::adapters::interposition::{self, Call, Deed, Refusal, Replacement};
+use bindings::agent::adapters::interposition::{self, BrokenRule, Call, Deed, Refusal, Replacement};
 use bindings::agent::tickets::{environment as lent_environment, key_value as lent};
 use bindings::exports::agent::tickets::{environment, key_value};
+
+/// Shortest time to live that a store takes, in milliseconds.
+const TTL_MS_MIN: u64 = 1_000;
 
 struct Component;
 
@@ -33,11 +36,20 @@ impl key_value::Guest for Component {
         when: key_value::Condition,
     ) -> Result<key_value::Outcome, key_value::Error> {
         let when = when.into();
-        Ok(scripted(Call::Write, || lent::write(&key, &fields, ttl_ms, &when))?.into())
+        Ok(scripted(Call::Write, || {
+            let broken = Broken::before(&key);
+            let outcome = lent::write(&key, &broken.fields(fields), broken.ttl_ms(ttl_ms), &when)?;
+            Ok(broken.outcome(outcome))
+        })?
+        .into())
     }
 
     fn touch(key: String, ttl_ms: u64) -> Result<key_value::Outcome, key_value::Error> {
-        Ok(scripted(Call::Touch, || lent::touch(&key, ttl_ms))?.into())
+        Ok(scripted(Call::Touch, || {
+            let broken = Broken::before(&key);
+            Ok(broken.outcome(lent::touch(&key, broken.ttl_ms(ttl_ms))?))
+        })?
+        .into())
     }
 
     fn remove(key: String, when: key_value::Condition) -> Result<key_value::Outcome, key_value::Error> {
@@ -72,6 +84,42 @@ impl environment::Guest for Component {
 
     fn try_again(attempt: u32) -> bool {
         lent_environment::try_again(attempt)
+    }
+}
+
+/// A rule that is broken, and what was there before the change that breaks it; none where none is.
+struct Broken(Option<(BrokenRule, lent::Entry)>);
+
+impl Broken {
+    fn before(key: &str) -> Self {
+        let before = |rule| Some((rule, lent::read(key, lent::Freshness::Latest).ok()?.entry?));
+        Self(interposition::broken().and_then(before))
+    }
+
+    fn ttl_ms(&self, ttl_ms: u64) -> u64 {
+        match &self.0 {
+            Some((BrokenRule::TtlNotRefreshed, before)) => {
+                before.expires_at_ms.saturating_sub(lent_environment::now_ms()).max(TTL_MS_MIN)
+            }
+            _ => ttl_ms,
+        }
+    }
+
+    fn fields(&self, mut fields: lent::Fields) -> lent::Fields {
+        if let Some((BrokenRule::MergeInsteadOfReplace, before)) = &self.0 {
+            let kept = before.fields.iter().filter(|(name, _)| !fields.iter().any(|(given, _)| given == name));
+            fields.extend(kept.cloned().collect::<Vec<_>>());
+        }
+        fields
+    }
+
+    fn outcome(&self, outcome: lent::Outcome) -> lent::Outcome {
+        match &self.0 {
+            Some((BrokenRule::RevisionNotRaised, before)) if outcome.applied => {
+                lent::Outcome { revision: Some(before.revision.clone()), ..outcome }
+            }
+            _ => outcome,
+        }
     }
 }
 

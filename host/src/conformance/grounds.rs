@@ -7,13 +7,13 @@ use super::ground::Ground;
 use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::store::{self, Error, MemoryStore, SharedStore};
 
-mod memory;
-mod redis;
-mod sqlite;
+mod file;
+mod process;
+mod server;
 
-pub use memory::{InProcess, Open};
-pub use redis::{OnServer, OpenLater};
-pub use sqlite::InFile;
+pub use file::InFile;
+pub use process::{InProcess, Open};
+pub use server::{OnServer, OpenLater};
 
 /// The ground of a store URL: `memory:`, `sqlite:PATH`, `redis://…` or `rediss://…`. Others may use what is there.
 ///

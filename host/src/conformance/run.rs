@@ -1,6 +1,7 @@
 //! Runs every check on a ground, each on an empty store, and says what came of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
@@ -116,8 +117,12 @@ impl Report {
 /// # Errors
 /// Where the store cannot be opened or cleaned. A store that breaks a promise is no error.
 pub async fn run(ground: Arc<dyn Ground>, options: &Options) -> Result<Report, Error> {
-    let place =
-        Place { base: format!("{}conform-{:08x}", options.namespace, fastrand::u32(..)), ground, seed: options.seed };
+    let place = Place {
+        base: format!("{}conform-{:08x}", options.namespace, fastrand::u32(..)),
+        ground,
+        seed: options.seed,
+        plays: AtomicU64::new(0),
+    };
     let mut checked = Vec::new();
     for promise in promises() {
         if options.only.is_empty() || options.only.contains(&promise.number()) {
@@ -134,6 +139,7 @@ struct Place {
     ground: Arc<dyn Ground>,
     base: String,
     seed: u64,
+    plays: AtomicU64,
 }
 
 impl Place {
@@ -160,9 +166,9 @@ impl Place {
     async fn compare(&self, scenarios: u32) -> Result<Comparison, Error> {
         let mut rng = fastrand::Rng::with_seed(self.seed);
         let mut comparison = Comparison { seed: self.seed, scenarios: 0, answers: 0, difference: None };
-        for number in 0..scenarios {
+        for _ in 0..scenarios {
             let scenario = random::scenario(&mut rng);
-            let (expected, found) = self.play_both(&scenario, number).await?;
+            let (expected, found) = self.play_both(&scenario).await?;
             comparison.scenarios += 1;
             comparison.answers += expected.lines().count();
             if expected != found {
@@ -174,10 +180,11 @@ impl Place {
     }
 
     /// The transcripts of a scenario in memory and here. What ends the play here is the last line.
-    async fn play_both(&self, scenario: &Scenario, number: u32) -> Result<(String, String), Error> {
+    async fn play_both(&self, scenario: &Scenario) -> Result<(String, String), Error> {
         let memory: Arc<dyn Ground> = Arc::new(grounds::memory(&ManualClock::at(0)));
         let expected = transcript(Fixture::new(memory, "memory-", self.seed).await?, scenario.clone()).await?;
-        let here = format!("r{number}");
+        // Each on an empty store, also where nothing can be cleaned.
+        let here = format!("r{}", self.plays.fetch_add(1, Ordering::Relaxed));
         let found = transcript(self.fixture(&here).await?, scenario.clone()).await?;
         self.fixture(&here).await?.clean().await.map_err(unclean)?;
         Ok((expected, found))
@@ -191,7 +198,7 @@ impl Place {
             (attempts, index) = (attempts + 1, index - 1);
             let mut shorter = shortest.clone();
             shorter.steps.remove(index);
-            let both = self.play_both(&shorter, u32::MAX).await?;
+            let both = self.play_both(&shorter).await?;
             if both.0 != both.1 {
                 (shortest, shown) = (shorter, both);
             }

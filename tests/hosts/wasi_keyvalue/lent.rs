@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ticket_host::conformance::{ForeignDeed, Limits, START_MS, StoreCall, StoreError};
+use ticket_tests::broken::Rule;
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
 use wasmtime_wasi::{HostWallClock, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_keyvalue::{WasiKeyValue, WasiKeyValueCtx, WasiKeyValueCtxBuilder};
@@ -48,11 +49,12 @@ pub(crate) struct Lent {
     pub(crate) clock: Clock,
     pub(crate) ahead_ms: i64,
     pub(crate) waiting: Vec<(StoreCall, Waiting)>,
+    rule: Option<Rule>,
 }
 
 impl Lent {
     /// An empty store that holds these settings, at the time when scenarios begin.
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits, rule: Option<Rule>) -> Self {
         let Limits { ttl_ms, message_bytes_max, ticket_bytes_max, history_entries_max } = limits;
         let settings = format!(
             "ttl_ms={ttl_ms} message_bytes_max={message_bytes_max} ticket_bytes_max={ticket_bytes_max} \
@@ -66,6 +68,7 @@ impl Lent {
             clock,
             ahead_ms: 0,
             waiting: Vec::new(),
+            rule,
         }
     }
 
@@ -108,6 +111,14 @@ impl interposition::Host for Lent {
             Waiting::Deed(_) | Waiting::Fault(..) => true,
         });
         script
+    }
+
+    fn broken(&mut self) -> Option<interposition::BrokenRule> {
+        self.rule.map(|rule| match rule {
+            Rule::TtlNotRefreshed => interposition::BrokenRule::TtlNotRefreshed,
+            Rule::MergeInsteadOfReplace => interposition::BrokenRule::MergeInsteadOfReplace,
+            Rule::RevisionNotRaised => interposition::BrokenRule::RevisionNotRaised,
+        })
     }
 
     fn ahead_ms(&mut self) -> i64 {

@@ -1,12 +1,14 @@
 //! Plays scenarios on a host that knows the standard `wasi:keyvalue` and nothing of ours, and writes their transcripts.
 //!
-//! `host-wasi-keyvalue COMPONENT.wasm OUT_FOLDER SCENARIO.jsonl...` plays each scenario in a fresh instance with an empty
+//! `host-wasi-keyvalue [--break RULE] COMPONENT.wasm OUT_FOLDER SCENARIO.jsonl...` plays each scenario in a fresh instance with an empty
 //! store and writes `OUT_FOLDER/NAME.jsonl`. The component is the engine on its adapter, as `guest/dist` has it:
 //! `tickets-on-wasi-keyvalue.wasm`, or `interposed.wasm` for scenarios with faults, with foreign programs that come in
 //! between, or with an engine's clock of its own. WASI is that of the crates wasmtime-wasi and wasmtime-wasi-keyvalue
 //! as they are.
 
 mod bindings;
+#[path = "../exported.rs"]
+mod exported;
 mod lent;
 mod on_wasi;
 
@@ -15,23 +17,25 @@ use std::path::Path;
 use anyhow::{Context, Error, bail};
 use on_wasi::Host;
 use ticket_host::conformance::{Scenario, play};
+use ticket_tests::broken::Rule;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [component, folder, scenarios @ ..] = &arguments[..] else {
-        bail!("usage: host-wasi-keyvalue COMPONENT.wasm OUT_FOLDER SCENARIO.jsonl...");
+    let (rule, arguments) = Rule::typed(&arguments).map_err(anyhow::Error::msg)?;
+    let [component, folder, scenarios @ ..] = arguments else {
+        bail!("usage: host-wasi-keyvalue [--break RULE] COMPONENT.wasm OUT_FOLDER SCENARIO.jsonl...");
     };
     let host = Host::new(Path::new(component)).map_err(Error::from_boxed)?;
     for path in scenarios.iter().map(Path::new) {
-        play_one(&host, path, Path::new(folder)).await.with_context(|| format!("playing {}", path.display()))?;
+        play_one(&host, rule, path, Path::new(folder)).await.with_context(|| format!("playing {}", path.display()))?;
     }
     Ok(())
 }
 
-async fn play_one(host: &Host, path: &Path, folder: &Path) -> anyhow::Result<()> {
+async fn play_one(host: &Host, rule: Option<Rule>, path: &Path, folder: &Path) -> anyhow::Result<()> {
     let scenario = Scenario::parse(&std::fs::read_to_string(path)?)?;
-    let mut stage = host.stage(&scenario.header.settings).await.map_err(Error::from_boxed)?;
+    let mut stage = host.stage(&scenario.header.settings, rule).await.map_err(Error::from_boxed)?;
     let transcript = play(&scenario, &mut stage).await.map_err(Error::from_boxed)?;
     let name = path.file_name().context("a scenario without a name")?;
     Ok(std::fs::write(folder.join(name), transcript.text())?)

@@ -5,11 +5,12 @@ use std::path::Path;
 use async_trait::async_trait;
 use ticket_host::Error;
 use ticket_host::conformance::{Answer, Call, ForeignDeed, Limits, START_MS, Stage, StoreCall, StoreError, Trouble};
+use ticket_tests::broken::Rule;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Store};
 
 use crate::bindings::exports::agent::tickets::key_value::Condition;
-use crate::bindings::{Composed, ComposedPre};
+use crate::bindings::{Composed, ComposedPre, answer};
 use crate::lent::{Lent, Waiting};
 
 /// A component, compiled and linked.
@@ -31,8 +32,8 @@ impl Host {
     }
 
     /// A fresh instance with an empty store.
-    pub(crate) async fn stage(&self, limits: &Limits) -> Result<OnWasi, Trouble> {
-        let mut store = Store::new(self.component.engine(), Lent::new(limits));
+    pub(crate) async fn stage(&self, limits: &Limits, rule: Option<Rule>) -> Result<OnWasi, Trouble> {
+        let mut store = Store::new(self.component.engine(), Lent::new(limits, rule));
         let instance = self.component.instantiate_async(&mut store).await?;
         Ok(OnWasi { store, instance, interposed: self.interposed })
     }
@@ -54,48 +55,6 @@ impl OnWasi {
         Ok(self.store.data_mut())
     }
 
-    async fn answer(&mut self, call: Call) -> wasmtime::Result<Result<Answer, Error>> {
-        let (store, tickets) = (&mut self.store, self.instance.agent_tickets_tickets());
-        let ticket = match call {
-            Call::Create { id, changes } => tickets.call_create(store, id.as_deref(), &all(changes)).await?,
-            Call::Get { id } => tickets.call_get(store, &id).await?,
-            Call::Apply { id, changes, at } => tickets.call_apply(store, &id, &all(changes), at.as_deref()).await?,
-            Call::Touch { id } => tickets.call_touch(store, &id).await?,
-            Call::Rollback { id, snapshot, at } => tickets.call_rollback(store, &id, &snapshot, at.as_deref()).await?,
-            Call::Restore { snapshot } => tickets.call_restore(store, &snapshot).await?,
-            Call::Snapshot { id } => {
-                return Ok(tickets.call_snapshot(store, &id).await?.map(Answer::Snapshot).map_err(Into::into));
-            }
-            Call::Close { id, at } => {
-                let closed = tickets.call_close(store, &id, at.as_deref()).await?;
-                return Ok(closed.map(|()| Answer::Done).map_err(Into::into));
-            }
-            Call::List => return self.list().await,
-            Call::Merge { base, ours, theirs } => {
-                let merged = tickets.call_merge(store, &base.into(), &ours.into(), &theirs.into()).await?;
-                return Ok(merged.map(|merged| Answer::Merged(merged.into())).map_err(Into::into));
-            }
-        };
-        Ok(ticket.map(|ticket| Answer::Ticket(ticket.into())).map_err(Into::into))
-    }
-
-    async fn list(&mut self) -> wasmtime::Result<Result<Answer, Error>> {
-        let (mut ids, mut cursor) = (Vec::new(), None::<String>);
-        loop {
-            let tickets = self.instance.agent_tickets_tickets();
-            match tickets.call_list_ids(&mut self.store, cursor.as_deref()).await? {
-                Ok(page) => {
-                    ids.extend(page.ids);
-                    cursor = page.cursor;
-                }
-                Err(error) => return Ok(Err(error.into())),
-            }
-            if cursor.is_none() {
-                return Ok(Ok(Answer::Ids(ids)));
-            }
-        }
-    }
-
     /// Does a foreign deed by the store's own interface: what is there goes, whatever it is, and the new comes.
     async fn act(&mut self, deed: ForeignDeed) -> Result<(), Trouble> {
         let key_value = self.instance.agent_tickets_key_value();
@@ -111,14 +70,10 @@ impl OnWasi {
     }
 }
 
-fn all<T, U: From<T>>(items: Vec<T>) -> Vec<U> {
-    items.into_iter().map(Into::into).collect()
-}
-
 #[async_trait]
 impl Stage for OnWasi {
     async fn call(&mut self, call: Call) -> Result<Result<Answer, Error>, Trouble> {
-        let answer = self.answer(call).await;
+        let answer = answer(&mut self.store, self.instance.agent_tickets_tickets(), call).await;
         self.store.data_mut().waiting.clear();
         Ok(answer?)
     }

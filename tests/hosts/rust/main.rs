@@ -1,0 +1,93 @@
+//! Plays scenarios on the engine in a host of one's own, and writes their transcripts.
+//!
+//! `host-rust [--break RULE] ENGINE.wasm OUT_FOLDER SCENARIO.jsonl...`; `engine.rs` and `map_store.rs` are the host, the
+//! rest lets scenarios come between the two. With --break the store breaks a rule, to see whether anybody notices.
+
+mod border;
+mod engine;
+#[path = "../exported.rs"]
+mod exported;
+mod map_store;
+
+use std::path::Path;
+
+use anyhow::{Context, Error, bail};
+use async_trait::async_trait;
+use border::{Border, Waiting};
+use ticket_host::conformance::{
+    self, Answer, Call, ForeignDeed, START_MS, Scenario, Stage, StoreCall, StoreError, Trouble,
+};
+use ticket_tests::broken::Rule;
+use wasmtime::Store;
+
+/// The engine's exports, and what scenarios call them.
+mod tickets {
+    crate::exported::exported!(crate::engine::exports::agent::tickets::tickets);
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (rule, arguments) = Rule::typed(&arguments).map_err(Error::msg)?;
+    let [component, folder, scenarios @ ..] = arguments else {
+        bail!("usage: host-rust [--break RULE] ENGINE.wasm OUT_FOLDER SCENARIO.jsonl...");
+    };
+    let engine = engine::load(Path::new(component)).map_err(Trouble::from).map_err(Error::from_boxed)?;
+    for path in scenarios.iter().map(Path::new) {
+        let scenario = Scenario::parse(&std::fs::read_to_string(path)?)?;
+        let mut store = Store::new(engine.engine(), Border::new(&scenario.header.settings, rule));
+        let instance = engine.instantiate_async(&mut store).await.map_err(Trouble::from).map_err(Error::from_boxed)?;
+        let played = conformance::play(&scenario, &mut Own { store, instance }).await;
+        let transcript = played.map_err(Error::from_boxed).with_context(|| format!("playing {}", path.display()))?;
+        let name = path.file_name().context("a scenario without a name")?;
+        std::fs::write(Path::new(folder).join(name), transcript.text())?;
+    }
+    Ok(())
+}
+
+/// One instance on its map.
+struct Own {
+    store: Store<Border>,
+    instance: engine::Engine,
+}
+
+#[async_trait]
+impl Stage for Own {
+    async fn call(&mut self, call: Call) -> Result<Result<Answer, ticket_host::Error>, Trouble> {
+        let answer = tickets::answer(&mut self.store, self.instance.agent_tickets_tickets(), call).await;
+        self.store.data_mut().waiting.clear();
+        Ok(answer?)
+    }
+
+    async fn pass(&mut self, ms: u64) -> Result<(), Trouble> {
+        self.store.data_mut().pass(ms);
+        Ok(())
+    }
+
+    async fn date(&mut self, ms: i64) -> Result<(), Trouble> {
+        let border = self.store.data_mut();
+        border.date_ms = border.date_ms.saturating_add_signed(ms);
+        Ok(())
+    }
+
+    async fn deed(&mut self, deed: ForeignDeed, before: Option<StoreCall>) -> Result<(), Trouble> {
+        match before {
+            Some(call) => self.store.data_mut().waiting.push((call, Waiting::Deed(deed))),
+            None => self.store.data_mut().act(deed),
+        }
+        Ok(())
+    }
+
+    async fn fail(&mut self, call: StoreCall, error: StoreError, made: bool) -> Result<(), Trouble> {
+        self.store.data_mut().waiting.push((call, Waiting::Fault(error, made)));
+        Ok(())
+    }
+
+    fn began_ms(&self) -> u64 {
+        START_MS
+    }
+
+    fn moved(&self, revision: &str, _ms: u64) -> String {
+        revision.to_owned()
+    }
+}
