@@ -24,7 +24,7 @@ pub fn engine() -> PathBuf {
     let wanted = |name: &str| fs::read(Path::new(SOURCES).join(name)).expect(name);
     let is_there = |name: &&str| fs::read(folder.join(name)).is_ok_and(|there| there == wanted(name));
     let installed = folder.join("node_modules/.package-lock.json");
-    if !PACKAGES.iter().all(|name| is_there(name)) || !installed.exists() {
+    if !PACKAGES.iter().all(is_there) || !installed.exists() {
         for name in PACKAGES {
             fs::write(folder.join(name), wanted(name)).expect(name);
         }

@@ -42,7 +42,7 @@ pub(super) struct Unsaved {
     /// What was sent without an answer since the base and not found there later: it may have been made, undone by
     /// another host, and come back by a rollback there.
     #[serde(default)]
-    pub(super) tried: Option<Entry>,
+    pub(super) tried: Option<Box<Entry>>,
     /// When the life began that was closed here since, as its entry says it.
     pub(super) closed_life: Option<String>,
     /// When the first of these changes was made, for the order of reconciliation.
@@ -143,7 +143,8 @@ impl Record {
     pub(super) fn bytes(&self) -> usize {
         let unsaved = self.unsaved.as_ref().map_or(0, |unsaved| {
             let sent = if let Some(Sent::Write(sent)) = &unsaved.sent { sent.bytes() } else { 0 };
-            sent + [&unsaved.base, &unsaved.tried].into_iter().flatten().map(Entry::bytes).sum::<usize>()
+            sent + unsaved.base.as_ref().map_or(0, Entry::bytes)
+                + unsaved.tried.as_ref().map_or(0, |tried| tried.bytes())
         });
         unsaved + self.local.as_ref().map_or(0, Entry::bytes)
     }

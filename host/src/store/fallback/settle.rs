@@ -240,7 +240,7 @@ fn elsewhere(
 /// The record that remembers a write that may have been made and is not to be found.
 fn tried(mut record: Record, unfound: Option<&Entry>) -> Record {
     if let (Some(unsaved), Some(unfound)) = (&mut record.unsaved, unfound) {
-        unsaved.tried = Some(unfound.clone());
+        unsaved.tried = Some(Box::new(unfound.clone()));
     }
     record
 }

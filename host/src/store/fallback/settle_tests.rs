@@ -139,7 +139,7 @@ fn a_message_that_landed_was_undone_and_came_back_by_another_hand_counts_once() 
 fn a_write_that_was_refused_at_its_base_is_remembered_until_one_is_made() {
     let touched = ticket(r#"["a"]"#, 7, LATER_MS + 20);
     let concluded = conclude(sent(), Answer::Refused(Some(touched)), true, NOW_MS);
-    assert_eq!(unsaved(&concluded).tried, Some(ours()));
+    assert_eq!(unsaved(&concluded).tried.as_deref(), Some(&ours()));
     let first = settled(sent(), Answer::Refused(Some(base())));
     assert_eq!(unsaved(&first).tried, None, "it was refused when it was first sent");
 }
