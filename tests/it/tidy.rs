@@ -64,9 +64,9 @@ fn files(endings: &[&str]) -> BTreeMap<String, String> {
 #[test]
 fn every_file_says_what_it_is_for_and_is_short() {
     let mut faults = Vec::new();
-    for (path, text) in files(&[".rs", ".lua", ".py"]) {
+    for (path, text) in files(&[".rs", ".lua", ".py", ".mjs", ".sh"]) {
         let first = text.lines().find(|line| !line.starts_with("#!")).unwrap_or_default();
-        if !["//!", "--", "#", "\"\"\""].iter().any(|mark| first.starts_with(mark)) {
+        if !["//", "--", "#", "\"\"\""].iter().any(|mark| first.starts_with(mark)) {
             faults.push(format!("{path} does not begin with what it is for"));
         }
         let lines = text.lines().count();
@@ -135,7 +135,7 @@ fn nothing_is_unfinished_switched_off_or_of_one_machine() {
     ];
     let folders = ["/ro".to_owned() + "ot/", "/ho".to_owned() + "me/", "/wo".to_owned() + "rk/"];
     let mut faults = Vec::new();
-    for (path, text) in files(&[".rs", ".lua", ".py", ".md", ".wit", ".toml", "run"]) {
+    for (path, text) in files(&[".rs", ".lua", ".py", ".mjs", ".json", ".sh", ".md", ".wit", ".toml", "run"]) {
         // The builder looks for such folders in what it built.
         let folders = if path == "guest/builder/src/record.rs" { &[] } else { &folders[..] };
         for word in marks.iter().chain(folders).filter(|word| text.contains(word.as_str())) {
