@@ -43,7 +43,6 @@ const FOREIGN: [&[(&str, &str)]; 6] = [
         ("facts", "{}"),
         ("history", "[]"),
         ("last_decision", "{}"),
-        ("created_at", "1750000000"),
         ("updated_at", "1750000000"),
         ("version", "1"),
         ("mood", "good"),
@@ -67,8 +66,24 @@ pub(super) fn scenario(rng: &mut Rng) -> Scenario {
     let header = Header { about: "what comes up at random".into(), settings: LIMITS };
     let first = Step::Create { id: Some("a".into()), changes: changes(rng) };
     // Foreign programs that leave the same twice give each another deadline: nothing else would tell the two apart.
-    let rest = (0..rng.u64(STEPS)).map(|number| step(rng, LIMITS.ttl_ms + number)).collect::<Vec<_>>();
+    let rest: Vec<Step> = (0..rng.u64(STEPS)).flat_map(|number| some(rng, LIMITS.ttl_ms + number)).collect();
     Scenario { header, steps: std::iter::once(first).chain(rest).collect() }
+}
+
+/// A step, or a few that only together show something.
+fn some(rng: &mut Rng, foreign_ttl_ms: u64) -> Vec<Step> {
+    if rng.u32(0..16) > 0 {
+        return vec![step(rng, foreign_ttl_ms)];
+    }
+    // Nothing of what is damaged stays after a rollback.
+    let id = || IDS[0].to_owned();
+    let put = Step::Put { id: id(), fields: fields(FOREIGN[0]), ttl_ms: foreign_ttl_ms, before: None };
+    let rollback = Step::Rollback { id: id(), snapshot: Snapshot::Number(-1), at: None };
+    vec![Step::Snapshot { id: id() }, put, rollback, Step::Get { id: id() }]
+}
+
+fn fields(foreign: &[(&str, &str)]) -> BTreeMap<String, String> {
+    foreign.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
 }
 
 fn step(rng: &mut Rng, foreign_ttl_ms: u64) -> Step {
@@ -87,19 +102,22 @@ fn step(rng: &mut Rng, foreign_ttl_ms: u64) -> Step {
         79..85 => Step::Pass { ms: PASSES_MS[rng.usize(..PASSES_MS.len())] },
         85..88 => Step::Date { ms: rng.i64(-100..100) * 1_000 },
         88..97 => {
-            let fields: BTreeMap<String, String> = FOREIGN[rng.usize(..FOREIGN.len())]
-                .iter()
-                .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
-                .collect();
-            Step::Put { id: IDS[rng.usize(..3)].into(), fields, ttl_ms: foreign_ttl_ms, before: before(rng) }
+            let fields = fields(FOREIGN[rng.usize(..FOREIGN.len())]);
+            Step::Put { id: stored_id(rng), fields, ttl_ms: foreign_ttl_ms, before: before(rng) }
         }
-        _ => Step::Drop { id: IDS[rng.usize(..3)].into(), before: before(rng) },
+        _ => Step::Drop { id: stored_id(rng), before: before(rng) },
     }
 }
 
 /// Mostly the first, so that much happens to it.
 fn id(rng: &mut Rng) -> String {
     let index = if rng.u32(0..4) > 0 { 0 } else { rng.usize(..IDS.len()) };
+    IDS[index].into()
+}
+
+/// One that may stand in a store.
+fn stored_id(rng: &mut Rng) -> String {
+    let index = if rng.bool() { 0 } else { rng.usize(..3) };
     IDS[index].into()
 }
 

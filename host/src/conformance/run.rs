@@ -171,6 +171,12 @@ impl Place {
             let (expected, found) = self.play_both(&scenario).await?;
             comparison.scenarios += 1;
             comparison.answers += expected.lines().count();
+            if expected == found {
+                continue;
+            }
+            // A state of another life has the revision of a former one once in some hundred times, in memory too: what is
+            // no chance shows again.
+            let (expected, found) = self.play_both(&scenario).await?;
             if expected != found {
                 comparison.difference = Some(self.shorten(scenario, expected, found).await?);
                 break;
