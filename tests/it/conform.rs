@@ -49,6 +49,7 @@ fn wrong_words_are_refused_and_a_scenario_prints_its_transcript() {
         (&["conform", "--fallback", "memory:"], "leave `--fallback` out"),
         (&["conform", "--ttl", "1h"], "leave `--ttl` out"),
         (&["conform", "--scenario", "nowhere.jsonl"], "nowhere.jsonl"),
+        (&["conform", "--scenario", "-"], "a scenario without a first line"),
     ] {
         let run = user.run(typed);
         assert_eq!((run.code, run.stderr.contains(says)), (Some(2), true), "{typed:?}: {}", run.stderr);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ticket_host::Error;
 use ticket_host::conformance::{
-    self, Checked, Comparison, Fixture, Ground, Native, Options, Report, Scenario, Verdict,
+    self, Checked, Comparison, Fixture, Ground, Native, Options, Report, Scenario, Trouble, Verdict,
 };
 use ticket_host::store;
 
@@ -24,13 +24,16 @@ pub(crate) struct Wanted {
 
 /// Checks the store that the options name, and shows promise by promise what came of it.
 pub(crate) async fn run(common: Common, wanted: Wanted, output: &Output) -> Result<(), Failure> {
+    let only: Vec<String> = wanted.only.iter().map(|number| number.to_ascii_uppercase()).collect();
     let known: Vec<&str> = conformance::sentences().map(|(number, _)| number).collect();
-    if let Some(unknown) = wanted.only.iter().find(|number| !known.contains(&number.as_str())) {
-        let last = known.last().unwrap_or(&"");
-        return Err(Failure::Input(format!("there is no promise `{}`: they are P1 to {last}", printable(unknown))));
+    if let Some(unknown) = only.iter().find(|number| !known.contains(&number.as_str())) {
+        let last = |letter| known.iter().rfind(|number| number.starts_with(letter)).unwrap_or(&"");
+        let (unknown, of_store, of_engine) = (printable(unknown), last('P'), last('E'));
+        let text = format!("there is no promise `{unknown}`: they are P1 to {of_store} and E1 to {of_engine}");
+        return Err(Failure::Input(text));
     }
     let (ground, namespace) = ground(&common).await?;
-    let usual = Options { namespace, scenarios: wanted.random, only: wanted.only, ..Options::default() };
+    let usual = Options { namespace, scenarios: wanted.random, only, ..Options::default() };
     let options = Options { seed: wanted.seed.unwrap_or(usual.seed), ..usual };
     output.remark(&format!("checking, with --seed {}", options.seed));
     // A check that fails panics, which is a verdict here and no defect of this program.
@@ -95,7 +98,15 @@ pub(crate) async fn play(common: Common, scenario: &str, output: &Output) -> Res
     let mut stage = Native::new(open().await?, &scenario.header.settings).await?;
     let played = conformance::play(&scenario, &mut stage).await;
     cleaner.clean().await.map_err(Failure::Scenario)?;
-    output.script(played.map_err(Failure::Scenario)?.text().as_bytes())
+    output.script(played.map_err(stopped)?.text().as_bytes())
+}
+
+/// Why a play came to no end: what the store refused is said as everywhere.
+fn stopped(trouble: Trouble) -> Failure {
+    match trouble.downcast::<store::Error>() {
+        Ok(error) => Failure::Ticket((*error).into()),
+        Err(trouble) => Failure::Scenario(trouble),
+    }
 }
 
 /// Where the store is, and what names begin with there.

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::Kind;
+use crate::store::{Key, Kind, TTL_MS_MAX, TTL_MS_MIN};
 use crate::{Change, Error, State};
 
 /// What the engine's clock shows when a scenario begins, in milliseconds since the epoch.
@@ -218,8 +218,28 @@ impl Scenario {
         let mut lines = text.lines().enumerate();
         let (_, first) = lines.next().ok_or_else(|| Error::Invalid("a scenario without a first line".into()))?;
         let header = line(0, first)?;
-        let steps = lines.map(|(number, text)| line(number, text)).collect::<Result<_, _>>()?;
-        Ok(Self { header, steps })
+        let step = |(number, text)| {
+            let step = line(number, text)?;
+            check(&step).map_err(|why| Error::Invalid(format!("line {} of a scenario: {why}", number + 1)))?;
+            Ok::<Step, Error>(step)
+        };
+        Ok(Self { header, steps: lines.map(step).collect::<Result<_, _>>()? })
+    }
+}
+
+/// What a foreign program leaves must be something that a store can hold.
+fn check(step: &Step) -> Result<(), String> {
+    let (Step::Put { id, .. } | Step::Drop { id, .. }) = step else { return Ok(()) };
+    // One that the host made is known later.
+    if !id.starts_with("(fresh ") {
+        Key::of_ticket(id).map_err(|error| error.to_string())?;
+    }
+    match step {
+        Step::Put { fields, .. } if fields.is_empty() => Err(format!("the entry of `{id}` has no field")),
+        Step::Put { ttl_ms, .. } if !(TTL_MS_MIN..=TTL_MS_MAX).contains(ttl_ms) => {
+            Err(format!("ttl of {ttl_ms} ms is not between {TTL_MS_MIN} ms and {TTL_MS_MAX} ms"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -316,9 +336,20 @@ mod tests {
             "{\"op\":\"fail\",\"call\":\"scan\",\"error\":\"too-large\",\"made\":true}\n",
         );
         assert_eq!(Scenario::parse(text).expect("scenario").to_string(), text);
-        for (line, wrong) in [(3, "{\"op\":\"get\"}"), (3, "{\"op\":\"get\",\"id\":\"a\",\"x\":1}"), (3, "")] {
-            let error =
-                Scenario::parse(&format!("{{\"about\":\"\"}}\n{{\"op\":\"list\"}}\n{wrong}\n")).expect_err(wrong);
+        let put = |id: &str, fields: &str, ttl_ms: u64| {
+            format!("{{\"op\":\"put\",\"id\":\"{id}\",\"fields\":{fields},\"ttl_ms\":{ttl_ms}}}")
+        };
+        let wrong = [
+            "{\"op\":\"get\"}".to_owned(),
+            "{\"op\":\"get\",\"id\":\"a\",\"x\":1}".to_owned(),
+            String::new(),
+            put("a b", "{\"facts\":\"{}\"}", 1_000),
+            put("a", "{}", 1_000),
+            put("a", "{\"facts\":\"{}\"}", 999),
+        ];
+        for (line, wrong) in wrong.iter().map(|wrong| (3, wrong)) {
+            let error = Scenario::parse(&format!("{{\"about\":\"\"}}\n{{\"op\":\"list\"}}\n{wrong}\n"))
+                .expect_err(wrong.as_str());
             assert!(error.to_string().contains(&format!("line {line}")), "{error}");
         }
     }
