@@ -210,7 +210,8 @@ Examples:
 
 pub(crate) const CONFORM: &str = "\
 It takes some seconds. A server that keeps its own time is not made to
-wait: the deadlines of the tickets of the check are brought nearer instead.
+wait: the deadlines of the tickets of the check are brought nearer instead. Where it is interrupted, names that
+begin with conform- may stay.
 
 Examples:
   ticket conform --store redis://127.0.0.1/
