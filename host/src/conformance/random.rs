@@ -150,6 +150,8 @@ fn snapshot(rng: &mut Rng) -> Snapshot {
     }
 }
 
+/// Before a write nobody comes first here: whether an operation that meets a ticket gone comes to write depends on what its
+/// host remembers.
 fn before(rng: &mut Rng) -> Option<StoreCall> {
-    (rng.u32(0..4) == 0).then(|| if rng.bool() { StoreCall::Write } else { StoreCall::Remove })
+    (rng.u32(0..4) == 0).then_some(StoreCall::Remove)
 }
