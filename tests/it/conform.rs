@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use ticket_host::clock::ManualClock;
-use ticket_host::conformance::{self, Ground, InFile, OnServer, Options, Report, Verdict};
-use ticket_host::store::{RedisStore, SharedStore, SqliteStore};
+use ticket_host::conformance::{self, Ground, Options, Report, Verdict};
 use ticket_tests::RedisServer;
 use ticket_tests::broken::{BrokenGround, Rule};
 use ticket_tests::program::User;
@@ -89,23 +87,11 @@ fn a_store_that_breaks_one_rule_is_caught_by_promises_and_by_comparison() {
     let server = RedisServer::start(&[]);
     let folder = tempfile::TempDir::new().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let file = folder.path().join("tickets.db");
-    runtime.block_on(SqliteStore::open(file.clone(), None, &Default::default())).unwrap();
+    let file = format!("sqlite:{}", folder.path().join("tickets.db").display());
     for rule in Rule::ALL {
-        let url = server.url();
-        let open = Box::new(move |namespace| {
-            let url = url.clone();
-            let options = ticket_host::store::Options { namespace, ..Default::default() };
-            Box::pin(async move { Ok(Arc::new(RedisStore::open(&url, &options).await?) as SharedStore) }) as _
-        });
-        let on_server = runtime.block_on(OnServer::private(&server.url(), open)).unwrap();
-        let grounds: [Arc<dyn Ground>; 3] = [
-            Arc::new(conformance::memory(&ManualClock::at(conformance::START_MS))),
-            Arc::new(InFile::shared(file.clone())),
-            Arc::new(on_server),
-        ];
-        for ground in grounds {
-            let name = format!("{ground:?} with {}", rule.name());
+        for url in ["memory:", &file, &server.url()] {
+            let ground = runtime.block_on(conformance::ground(url)).unwrap();
+            let name = format!("{url} with {}", rule.name());
             let expected = match rule {
                 Rule::TtlNotRefreshed => "P10",
                 Rule::MergeInsteadOfReplace => "P2",

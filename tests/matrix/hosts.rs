@@ -6,9 +6,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tempfile::TempDir;
-use ticket_host::clock::ManualClock;
-use ticket_host::conformance::{self, Fixture, Ground, InFile, Native, OnServer, OpenLater, Scenario, play};
-use ticket_host::store::{Options, RedisStore, SharedStore, SqliteStore};
+use ticket_host::conformance::{self, Fixture, Ground, Native, Scenario, play};
 use ticket_tests::broken::{BrokenGround, Rule};
 use ticket_tests::{RedisServer, javascript, python};
 
@@ -98,47 +96,22 @@ fn said(command: &mut Command) -> Result<String, String> {
 }
 
 fn on_memory(out: &Path, rule: Option<Rule>) -> Result<(), String> {
-    natively(out, rule, |_| Box::pin(async { Ok(Arc::new(conformance::memory(&ManualClock::at(0))) as _) }))
+    natively(out, rule, "memory:")
 }
 
 fn on_sqlite(out: &Path, rule: Option<Rule>) -> Result<(), String> {
-    natively(out, rule, |folder| {
-        let path = folder.join("tickets.db");
-        Box::pin(async move {
-            SqliteStore::open(path.clone(), None, &Options::default()).await?;
-            Ok(Arc::new(InFile::shared(path)) as _)
-        })
-    })
+    natively(out, rule, &format!("sqlite:{}", out.join("tickets.db").display()))
 }
 
 fn on_redis(out: &Path, rule: Option<Rule>) -> Result<(), String> {
-    // It stays for as long as somebody holds it.
-    let server = RedisServer::shared();
-    natively(out, rule, |_| {
-        Box::pin(async {
-            let url = RedisServer::shared().url();
-            let at = url.clone();
-            let open: OpenLater = Box::new(move |namespace| {
-                let url = at.clone();
-                let options = Options { namespace, call_ms: 20_000, ..Options::default() };
-                Box::pin(async move { Ok(Arc::new(RedisStore::open(&url, &options).await?) as SharedStore) })
-            });
-            Ok(Arc::new(OnServer::private(&url, open).await?) as _)
-        })
-    })?;
-    drop(server);
-    Ok(())
+    natively(out, rule, &RedisServer::shared().url())
 }
 
-/// Makes a ground, in a folder where it needs one.
-type MakeGround =
-    fn(&Path) -> std::pin::Pin<Box<dyn Future<Output = Result<Arc<dyn Ground>, ticket_host::store::Error>>>>;
-
 /// Plays all scenarios on this project's host.
-fn natively(out: &Path, rule: Option<Rule>, ground: MakeGround) -> Result<(), String> {
+fn natively(out: &Path, rule: Option<Rule>, url: &str) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     runtime.map_err(|error| error.to_string())?.block_on(async {
-        let ground = ground(out).await.map_err(|error| error.chain())?;
+        let ground = conformance::ground(url).await.map_err(|error| error.chain())?;
         let ground: Arc<dyn Ground> = match rule {
             Some(rule) => Arc::new(BrokenGround::new(ground, rule)),
             None => ground,
