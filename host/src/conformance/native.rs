@@ -1,13 +1,14 @@
 //! The stage of this host: its tickets over a store under test, with scripted faults between engine and store.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
 use super::fixture::Fixture;
 use super::ground::Trouble;
-use super::scenario::{Limits, START_MS, StoreCall, StoreError};
+use super::interruption::{Interruption, Interruptions};
+use super::scenario::{Limits, START_MS, StoreCall};
 use super::stage::{Call, ForeignDeed, Stage};
 use super::transcript::Answer;
 use crate::clock::{Clock, ManualClock};
@@ -40,7 +41,7 @@ impl Native {
             clock: Arc::new(dates.clone()),
             ..fixture.settings()
         };
-        let border = Arc::new(Border { fixture, waiting: Mutex::default() });
+        let border = Arc::new(Border { fixture, interruptions: Mutex::default() });
         let tickets = Tickets::new(Arc::clone(&border) as _, settings)?;
         Ok(Self { border, tickets, dates, began_ms })
     }
@@ -79,9 +80,14 @@ impl Native {
 
 #[async_trait]
 impl Stage for Native {
-    async fn call(&mut self, call: Call) -> Result<Result<Answer, crate::Error>, Trouble> {
+    async fn call(
+        &mut self,
+        call: Call,
+        interruptions: Interruptions,
+    ) -> Result<Result<Answer, crate::Error>, Trouble> {
+        *self.border.interruptions() = interruptions;
         let answer = self.answer(call).await;
-        self.border.waiting().clear();
+        *self.border.interruptions() = Interruptions::default();
         Ok(answer)
     }
 
@@ -99,17 +105,8 @@ impl Stage for Native {
         Ok(())
     }
 
-    async fn deed(&mut self, deed: ForeignDeed, before: Option<StoreCall>) -> Result<(), Trouble> {
-        match before {
-            Some(call) => self.border.waiting().push(Waiting { call, what: What::Deed(deed) }),
-            None => self.border.act(&deed).await?,
-        }
-        Ok(())
-    }
-
-    async fn fail(&mut self, call: StoreCall, error: StoreError, made: bool) -> Result<(), Trouble> {
-        self.border.waiting().push(Waiting { call, what: What::Error(error, made) });
-        Ok(())
+    async fn act(&mut self, deed: ForeignDeed) -> Result<(), Trouble> {
+        Ok(self.border.act(&deed).await?)
     }
 
     fn began_ms(&self) -> u64 {
@@ -121,25 +118,15 @@ impl Stage for Native {
     }
 }
 
-/// The border between engine and store: what a scenario has waiting there happens when its call comes.
+/// The border between engine and store, where interruptions happen.
 struct Border {
     fixture: Fixture,
-    waiting: Mutex<Vec<Waiting>>,
-}
-
-struct Waiting {
-    call: StoreCall,
-    what: What,
-}
-
-enum What {
-    Deed(ForeignDeed),
-    Error(StoreError, bool),
+    interruptions: Mutex<Interruptions>,
 }
 
 impl Border {
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Waiting>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn interruptions(&self) -> MutexGuard<'_, Interruptions> {
+        self.interruptions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn act(&self, deed: &ForeignDeed) -> Result<(), Error> {
@@ -153,30 +140,17 @@ impl Border {
         Ok(())
     }
 
-    /// Makes a call after the deeds that wait for it, unless an error waits for it.
+    /// Makes a call, with what interrupts it.
     async fn pass<T>(&self, call: StoreCall, made: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let mut error = None;
-        let mut deeds = Vec::new();
-        self.waiting().retain(|waits| match &waits.what {
-            What::Deed(deed) if waits.call == call => {
-                deeds.push(deed.clone());
-                false
-            }
-            // One call, one fault.
-            What::Error(kind, made) if waits.call == call && error.is_none() => {
-                error = Some((*kind, *made));
-                false
-            }
-            What::Deed(_) | What::Error(..) => true,
-        });
+        let Interruption { deeds, fault } = self.interruptions().take(call);
         for deed in deeds {
             self.act(&deed).await?;
         }
-        let Some((kind, is_made)) = error else { return made.await };
-        if is_made {
+        let Some(fault) = fault else { return made.await };
+        if fault.made {
             made.await?;
         }
-        Err(Error::new(kind.kind(), "the scenario has the store fail"))
+        Err(Error::new(fault.error.kind(), "the scenario has the store fail"))
     }
 }
 

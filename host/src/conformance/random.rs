@@ -16,6 +16,11 @@ const PASSES_MS: [u64; 4] = [7 * 60_000, 14 * 60_000, 21 * 60_000, 35 * 60_000];
 const LIMITS: Limits =
     Limits { ttl_ms: 1_800_000, message_bytes_max: 200, ticket_bytes_max: 1_500, history_entries_max: 12 };
 
+/// A store does not go further past its time to live by itself.
+const FOREIGN_AHEAD_MS: u64 = 300;
+/// More than the writes of one step.
+const FOREIGN_STEP_MS: u64 = 5;
+
 const MESSAGES: [&str; 8] = [
     "\"hello\"",
     "\"\"",
@@ -65,21 +70,50 @@ const FOREIGN: [&[(&str, &str)]; 6] = [
 pub(super) fn scenario(rng: &mut Rng) -> Scenario {
     let header = Header { about: "what comes up at random".into(), settings: LIMITS };
     let first = Step::Create { id: Some("a".into()), changes: changes(rng) };
-    // Foreign programs that leave the same twice give each another deadline: nothing else would tell the two apart.
-    let rest: Vec<Step> = (0..rng.u64(STEPS)).flat_map(|number| some(rng, LIMITS.ttl_ms + number)).collect();
+    let rest: Vec<Step> = (0..rng.u64(STEPS)).flat_map(|number| some(rng, foreign_ttl_ms(number))).collect();
     Scenario { header, steps: std::iter::once(first).chain(rest).collect() }
+}
+
+/// The time to live that a foreign program gives in the step of this number. It is past all that a store gave before, by
+/// which two states of the same content are told apart.
+fn foreign_ttl_ms(number: u64) -> u64 {
+    LIMITS.ttl_ms + FOREIGN_AHEAD_MS + FOREIGN_STEP_MS * number
 }
 
 /// A step, or a few that only together show something.
 fn some(rng: &mut Rng, foreign_ttl_ms: u64) -> Vec<Step> {
-    if rng.u32(0..16) > 0 {
-        return vec![step(rng, foreign_ttl_ms)];
+    match rng.u32(0..16) {
+        0 => rolled_back_over_damage(foreign_ttl_ms),
+        1 => lost_race(rng, foreign_ttl_ms),
+        _ => vec![step(rng, foreign_ttl_ms)],
     }
-    // Nothing of what is damaged stays after a rollback.
+}
+
+/// Nothing of what is damaged stays after a rollback.
+fn rolled_back_over_damage(foreign_ttl_ms: u64) -> Vec<Step> {
     let id = || IDS[0].to_owned();
     let put = Step::Put { id: id(), fields: fields(FOREIGN[0]), ttl_ms: foreign_ttl_ms, before: None };
     let rollback = Step::Rollback { id: id(), snapshot: Snapshot::Number(-1), at: None };
     vec![Step::Snapshot { id: id() }, put, rollback, Step::Get { id: id() }]
+}
+
+/// Somebody comes between what an operation read and what it writes. It is read just before, so that every host knows
+/// what is there: whether an operation that meets a ticket gone comes to write depends on what its host remembers.
+fn lost_race(rng: &mut Rng, foreign_ttl_ms: u64) -> Vec<Step> {
+    let id = || IDS[0].to_owned();
+    let before = Some(StoreCall::Write);
+    let first = match rng.u32(0..4) {
+        0 => Step::Drop { id: id(), before },
+        _ => {
+            let fields = fields(FOREIGN[rng.usize(..FOREIGN.len())]);
+            Step::Put { id: id(), fields, ttl_ms: foreign_ttl_ms, before }
+        }
+    };
+    let operation = match rng.u32(0..4) {
+        0 => Step::Rollback { id: id(), snapshot: snapshot(rng), at: at(rng) },
+        _ => Step::Apply { id: id(), changes: changes(rng), at: at(rng) },
+    };
+    vec![Step::Get { id: id() }, first, operation, Step::Get { id: id() }]
 }
 
 fn fields(foreign: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -150,8 +184,7 @@ fn snapshot(rng: &mut Rng) -> Snapshot {
     }
 }
 
-/// Before a write nobody comes first here: whether an operation that meets a ticket gone comes to write depends on what its
-/// host remembers.
+/// Before a write somebody comes first in [`lost_race`] alone.
 fn before(rng: &mut Rng) -> Option<StoreCall> {
     (rng.u32(0..4) == 0).then_some(StoreCall::Remove)
 }

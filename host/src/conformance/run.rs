@@ -21,6 +21,8 @@ use crate::store::{Error, Kind};
 const SCENARIOS: u32 = 100;
 /// How often a scenario that shows a difference is played again before that counts.
 const PLAYS_MORE: u32 = 4;
+/// The same of a shorter one.
+const PLAYS_SHORTER: u32 = 2;
 /// Most attempts to make a scenario shorter that shows a difference.
 const SHORTENINGS_MAX: u32 = 200;
 
@@ -173,20 +175,10 @@ impl Place {
             let (expected, found) = self.play_both(&scenario).await?;
             comparison.scenarios += 1;
             comparison.answers += expected.lines().count();
-            if expected == found {
-                continue;
-            }
-            // A state has the revision of one of a former life once in some hundred times, in memory too: what is no
-            // chance shows every time.
-            let mut both = (expected, found);
-            for _ in 0..PLAYS_MORE {
-                both = self.play_both(&scenario).await?;
-                if both.0 == both.1 {
-                    break;
-                }
-            }
-            if both.0 != both.1 {
-                comparison.difference = Some(self.shorten(scenario, both.0, both.1).await?);
+            if expected != found
+                && let Some(both) = self.difference(&scenario, PLAYS_MORE).await?
+            {
+                comparison.difference = Some(self.shorten(scenario, both).await?);
                 break;
             }
         }
@@ -204,16 +196,29 @@ impl Place {
         Ok((expected, found))
     }
 
+    /// The last of some plays where all differ. A state has the revision of one of a former life once in some hundred
+    /// times, in memory too: what is no chance shows every time.
+    async fn difference(&self, scenario: &Scenario, plays: u32) -> Result<Option<(String, String)>, Error> {
+        let mut shown = None;
+        for _ in 0..plays {
+            let both = self.play_both(scenario).await?;
+            if both.0 == both.1 {
+                return Ok(None);
+            }
+            shown = Some(both);
+        }
+        Ok(shown)
+    }
+
     /// Leaves steps out as long as there is a difference.
-    async fn shorten(&self, scenario: Scenario, expected: String, found: String) -> Result<Difference, Error> {
-        let (mut shortest, mut shown) = (scenario, (expected, found));
+    async fn shorten(&self, scenario: Scenario, shown: (String, String)) -> Result<Difference, Error> {
+        let (mut shortest, mut shown) = (scenario, shown);
         let (mut attempts, mut index) = (0, shortest.steps.len());
         while index > 0 && attempts < SHORTENINGS_MAX {
             (attempts, index) = (attempts + 1, index - 1);
             let mut shorter = shortest.clone();
             shorter.steps.remove(index);
-            let both = self.play_both(&shorter).await?;
-            if both.0 != both.1 {
+            if let Some(both) = self.difference(&shorter, PLAYS_SHORTER).await? {
                 (shortest, shown) = (shorter, both);
             }
         }

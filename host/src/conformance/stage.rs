@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::ground::Trouble;
-use super::scenario::{Scenario, Step, StoreCall, StoreError};
+use super::interruption::{Fault, Interruptions};
+use super::scenario::{Scenario, Step};
 use super::transcript::{Answer, Transcript};
 use crate::{Change, Error, State};
 
 /// A host with the engine and an empty store, on which a scenario is played.
 #[async_trait]
 pub trait Stage: Send {
-    /// Runs an operation. An `Err` within is the engine's answer, one without ends the play.
-    async fn call(&mut self, call: Call) -> Result<Result<Answer, Error>, Trouble>;
+    /// Runs an operation, in the course of which the interruptions happen; those that it does not come to are forgotten.
+    /// An `Err` within is the engine's answer, one without ends the play.
+    async fn call(&mut self, call: Call, interruptions: Interruptions) -> Result<Result<Answer, Error>, Trouble>;
 
     /// Lets time pass for the store and for the engine.
     async fn pass(&mut self, ms: u64) -> Result<(), Trouble>;
@@ -21,11 +23,8 @@ pub trait Stage: Send {
     /// Moves the engine's clock alone.
     async fn date(&mut self, ms: i64) -> Result<(), Trouble>;
 
-    /// Does a foreign deed now, or before the next such call of the coming operation.
-    async fn deed(&mut self, deed: ForeignDeed, before: Option<StoreCall>) -> Result<(), Trouble>;
-
-    /// Makes the next such call of the coming operation end so; `made` says whether it is made all the same.
-    async fn fail(&mut self, call: StoreCall, error: StoreError, made: bool) -> Result<(), Trouble>;
+    /// Does a foreign deed.
+    async fn act(&mut self, deed: ForeignDeed) -> Result<(), Trouble>;
 
     /// What deadlines are counted from, in milliseconds since the epoch: the start by the clock that ends entries, earlier
     /// by what passed where deadlines came nearer instead.
@@ -65,6 +64,7 @@ pub enum ForeignDeed {
 /// Where the host does not work; what the engine refuses is an answer.
 pub async fn play(scenario: &Scenario, stage: &mut dyn Stage) -> Result<Transcript, Trouble> {
     let mut transcript = Transcript::default();
+    let mut interruptions = Interruptions::default();
     for (step, number) in scenario.steps.iter().zip(2..) {
         match step {
             Step::Pass { ms } => {
@@ -74,14 +74,25 @@ pub async fn play(scenario: &Scenario, stage: &mut dyn Stage) -> Result<Transcri
             Step::Date { ms } => stage.date(*ms).await?,
             Step::Put { id, fields, ttl_ms, before } => {
                 let put = ForeignDeed::Put { id: transcript.id(id), fields: fields.clone(), ttl_ms: *ttl_ms };
-                stage.deed(put, *before).await?;
+                match before {
+                    Some(call) => interruptions.add_deed(*call, put),
+                    None => stage.act(put).await?,
+                }
             }
-            Step::Drop { id, before } => stage.deed(ForeignDeed::Drop { id: transcript.id(id) }, *before).await?,
-            Step::Fail { call, error, made } => stage.fail(*call, *error, *made).await?,
+            Step::Drop { id, before } => {
+                let removal = ForeignDeed::Drop { id: transcript.id(id) };
+                match before {
+                    Some(call) => interruptions.add_deed(*call, removal),
+                    None => stage.act(removal).await?,
+                }
+            }
+            Step::Fail { call, error, made } => {
+                interruptions.add_fault(*call, Fault { error: *error, made: *made });
+            }
             operation => {
                 let Some((op, call)) = resolve(operation, &transcript) else { continue };
                 let makes_id = matches!(call, Call::Create { id: None, .. });
-                let answer = stage.call(call).await?;
+                let answer = stage.call(call, std::mem::take(&mut interruptions)).await?;
                 if let (true, Ok(Answer::Ticket(ticket))) = (makes_id, &answer) {
                     transcript.made_id(&ticket.id);
                 }

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use ticket_host::conformance::{ForeignDeed, Limits, START_MS, StoreCall, StoreError};
+use ticket_host::conformance::{
+    Fault, ForeignDeed, Interruption, Interruptions, Limits, START_MS, StoreCall, StoreError,
+};
 use ticket_tests::broken::Rule;
 
 use crate::engine::agent::tickets::environment::{self, Settings};
@@ -11,21 +13,14 @@ use crate::engine::agent::tickets::key_value::{
 };
 use crate::map_store::MapStore;
 
-/// What waits for a call of the store.
-pub(crate) enum Waiting {
-    /// A foreign program comes first.
-    Deed(ForeignDeed),
-    /// The call fails; `true` if it is made all the same.
-    Fault(StoreError, bool),
-}
-
 /// A store, and what a scenario does to it.
 pub(crate) struct Border {
     store: MapStore,
     settings: Settings,
     /// What the engine's clock shows, in milliseconds since the Unix epoch.
     pub(crate) date_ms: u64,
-    pub(crate) waiting: Vec<(StoreCall, Waiting)>,
+    /// What happens in the course of the operation that runs.
+    pub(crate) interruptions: Interruptions,
     rule: Option<Rule>,
     /// By key: the revision that is shown, and the one that is there.
     names: HashMap<String, (Revision, Revision)>,
@@ -41,7 +36,7 @@ impl Border {
             store,
             settings: Settings { ttl_ms, message_bytes_max, ticket_bytes_max, history_entries_max },
             date_ms: START_MS,
-            waiting: Vec::new(),
+            interruptions: Interruptions::default(),
             rule,
             names: HashMap::new(),
         }
@@ -63,23 +58,18 @@ impl Border {
         }
     }
 
-    /// Makes a call after the deeds that wait for it, unless a fault waits for it.
+    /// Makes a call, with what interrupts it.
     fn during<T>(&mut self, call: StoreCall, make: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
-        let mut fault = None;
-        for (at, waiting) in std::mem::take(&mut self.waiting) {
-            match waiting {
-                Waiting::Deed(deed) if at == call => self.act(deed),
-                // One call, one fault.
-                Waiting::Fault(error, made) if at == call && fault.is_none() => fault = Some((error, made)),
-                waiting => self.waiting.push((at, waiting)),
-            }
+        let Interruption { deeds, fault } = self.interruptions.take(call);
+        for deed in deeds {
+            self.act(deed);
         }
-        let Some((fault, made)) = fault else { return make(self) };
+        let Some(Fault { error, made }) = fault else { return make(self) };
         if made {
             make(self)?;
         }
         let why = "the scenario has the store fail".to_owned();
-        Err(match fault {
+        Err(match error {
             StoreError::Invalid => Error::Invalid(why),
             StoreError::TooLarge => Error::TooLarge(1),
             StoreError::Denied => Error::Denied(why),

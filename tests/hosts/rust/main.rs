@@ -13,10 +13,8 @@ use std::path::Path;
 
 use anyhow::{Context, Error, bail};
 use async_trait::async_trait;
-use border::{Border, Waiting};
-use ticket_host::conformance::{
-    self, Answer, Call, ForeignDeed, START_MS, Scenario, Stage, StoreCall, StoreError, Trouble,
-};
+use border::Border;
+use ticket_host::conformance::{self, Answer, Call, ForeignDeed, Interruptions, START_MS, Scenario, Stage, Trouble};
 use ticket_tests::broken::Rule;
 use wasmtime::Store;
 
@@ -53,9 +51,14 @@ struct Own {
 
 #[async_trait]
 impl Stage for Own {
-    async fn call(&mut self, call: Call) -> Result<Result<Answer, ticket_host::Error>, Trouble> {
+    async fn call(
+        &mut self,
+        call: Call,
+        interruptions: Interruptions,
+    ) -> Result<Result<Answer, ticket_host::Error>, Trouble> {
+        self.store.data_mut().interruptions = interruptions;
         let answer = tickets::answer(&mut self.store, self.instance.agent_tickets_tickets(), call).await;
-        self.store.data_mut().waiting.clear();
+        self.store.data_mut().interruptions = Interruptions::default();
         Ok(answer?)
     }
 
@@ -70,16 +73,8 @@ impl Stage for Own {
         Ok(())
     }
 
-    async fn deed(&mut self, deed: ForeignDeed, before: Option<StoreCall>) -> Result<(), Trouble> {
-        match before {
-            Some(call) => self.store.data_mut().waiting.push((call, Waiting::Deed(deed))),
-            None => self.store.data_mut().act(deed),
-        }
-        Ok(())
-    }
-
-    async fn fail(&mut self, call: StoreCall, error: StoreError, made: bool) -> Result<(), Trouble> {
-        self.store.data_mut().waiting.push((call, Waiting::Fault(error, made)));
+    async fn act(&mut self, deed: ForeignDeed) -> Result<(), Trouble> {
+        self.store.data_mut().act(deed);
         Ok(())
     }
 

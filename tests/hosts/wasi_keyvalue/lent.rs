@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ticket_host::conformance::{ForeignDeed, Limits, START_MS, StoreCall, StoreError};
+use ticket_host::conformance::{
+    Fault, ForeignDeed, Interruption, Interruptions, Limits, START_MS, StoreCall, StoreError,
+};
 use ticket_tests::broken::Rule;
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
 use wasmtime_wasi::{HostWallClock, WasiCtx, WasiCtxView, WasiView};
@@ -33,14 +35,6 @@ impl HostWallClock for Clock {
     }
 }
 
-/// What waits for a call of the store.
-pub(crate) enum Waiting {
-    /// A foreign program comes first.
-    Deed(ForeignDeed),
-    /// The call fails; `true` if it is made all the same.
-    Fault(StoreError, bool),
-}
-
 /// The state of one instance.
 pub(crate) struct Lent {
     table: ResourceTable,
@@ -48,7 +42,8 @@ pub(crate) struct Lent {
     key_value: WasiKeyValueCtx,
     pub(crate) clock: Clock,
     pub(crate) ahead_ms: i64,
-    pub(crate) waiting: Vec<(StoreCall, Waiting)>,
+    /// What happens in the course of the operation that runs.
+    pub(crate) interruptions: Interruptions,
     rule: Option<Rule>,
 }
 
@@ -67,7 +62,7 @@ impl Lent {
             key_value: WasiKeyValueCtxBuilder::new().in_memory_data([("settings", settings)]).build(),
             clock,
             ahead_ms: 0,
-            waiting: Vec::new(),
+            interruptions: Interruptions::default(),
             rule,
         }
     }
@@ -97,20 +92,9 @@ impl interposition::Host for Lent {
             interposition::Call::Remove => StoreCall::Remove,
             interposition::Call::Scan => StoreCall::Scan,
         };
-        let mut script = interposition::Script { deeds: Vec::new(), fault: None };
-        self.waiting.retain(|(at, waiting)| match waiting {
-            Waiting::Deed(deed) if *at == call => {
-                script.deeds.push(scripted(deed));
-                false
-            }
-            // One call, one fault.
-            Waiting::Fault(error, made) if *at == call && script.fault.is_none() => {
-                script.fault = Some(interposition::Fault { answer: (*error).into(), made: *made });
-                false
-            }
-            Waiting::Deed(_) | Waiting::Fault(..) => true,
-        });
-        script
+        let Interruption { deeds, fault } = self.interruptions.take(call);
+        let fault = fault.map(|Fault { error, made }| interposition::Fault { answer: error.into(), made });
+        interposition::Script { deeds: deeds.into_iter().map(scripted).collect(), fault }
     }
 
     fn broken(&mut self) -> Option<interposition::BrokenRule> {
@@ -126,8 +110,8 @@ impl interposition::Host for Lent {
     }
 }
 
-fn scripted(deed: &ForeignDeed) -> interposition::Deed {
-    match deed.clone() {
+fn scripted(deed: ForeignDeed) -> interposition::Deed {
+    match deed {
         ForeignDeed::Put { id, fields, ttl_ms } => interposition::Deed::Put(interposition::Replacement {
             key: format!("ticket:{id}"),
             fields: fields.into_iter().collect(),

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use ticket_host::Error;
-use ticket_host::conformance::{Answer, Call, ForeignDeed, Limits, START_MS, Stage, StoreCall, StoreError, Trouble};
+use ticket_host::conformance::{Answer, Call, ForeignDeed, Interruptions, Limits, START_MS, Stage, Trouble};
 use ticket_tests::broken::Rule;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Store};
 
 use crate::bindings::exports::agent::tickets::key_value::Condition;
 use crate::bindings::{Composed, ComposedPre, answer};
-use crate::lent::{Lent, Waiting};
+use crate::lent::Lent;
 
 /// A component, compiled and linked.
 pub(crate) struct Host {
@@ -54,27 +54,16 @@ impl OnWasi {
         }
         Ok(self.store.data_mut())
     }
-
-    /// Does a foreign deed by the store's own interface: what is there goes, whatever it is, and the new comes.
-    async fn act(&mut self, deed: ForeignDeed) -> Result<(), Trouble> {
-        let key_value = self.instance.agent_tickets_key_value();
-        let (ForeignDeed::Put { id, .. } | ForeignDeed::Drop { id }) = &deed;
-        let key = format!("ticket:{id}");
-        key_value.call_remove(&mut self.store, &key, &Condition::Present).await?.map_err(wasmtime::Error::from)?;
-        if let ForeignDeed::Put { fields, ttl_ms, .. } = deed {
-            let fields: Vec<_> = fields.into_iter().collect();
-            let written = key_value.call_write(&mut self.store, &key, &fields, ttl_ms, &Condition::Absent).await?;
-            written.map_err(wasmtime::Error::from)?;
-        }
-        Ok(())
-    }
 }
 
 #[async_trait]
 impl Stage for OnWasi {
-    async fn call(&mut self, call: Call) -> Result<Result<Answer, Error>, Trouble> {
+    async fn call(&mut self, call: Call, interruptions: Interruptions) -> Result<Result<Answer, Error>, Trouble> {
+        if !interruptions.is_empty() {
+            self.between()?.interruptions = interruptions;
+        }
         let answer = answer(&mut self.store, self.instance.agent_tickets_tickets(), call).await;
-        self.store.data_mut().waiting.clear();
+        self.store.data_mut().interruptions = Interruptions::default();
         Ok(answer?)
     }
 
@@ -88,16 +77,17 @@ impl Stage for OnWasi {
         Ok(())
     }
 
-    async fn deed(&mut self, deed: ForeignDeed, before: Option<StoreCall>) -> Result<(), Trouble> {
-        match before {
-            Some(call) => self.between()?.waiting.push((call, Waiting::Deed(deed))),
-            None => self.act(deed).await?,
+    /// By the store's own interface: what is there goes, whatever it is, and the new comes.
+    async fn act(&mut self, deed: ForeignDeed) -> Result<(), Trouble> {
+        let key_value = self.instance.agent_tickets_key_value();
+        let (ForeignDeed::Put { id, .. } | ForeignDeed::Drop { id }) = &deed;
+        let key = format!("ticket:{id}");
+        key_value.call_remove(&mut self.store, &key, &Condition::Present).await?.map_err(wasmtime::Error::from)?;
+        if let ForeignDeed::Put { fields, ttl_ms, .. } = deed {
+            let fields: Vec<_> = fields.into_iter().collect();
+            let written = key_value.call_write(&mut self.store, &key, &fields, ttl_ms, &Condition::Absent).await?;
+            written.map_err(wasmtime::Error::from)?;
         }
-        Ok(())
-    }
-
-    async fn fail(&mut self, call: StoreCall, error: StoreError, made: bool) -> Result<(), Trouble> {
-        self.between()?.waiting.push((call, Waiting::Fault(error, made)));
         Ok(())
     }
 
