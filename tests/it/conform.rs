@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use ticket_host::conformance::{self, Ground, Options, Report, Verdict};
+use async_trait::async_trait;
+use ticket_host::clock::ManualClock;
+use ticket_host::conformance::{self, Ground, Hand, Options, Report, Verdict};
+use ticket_host::store::{Error, Namespace, SharedStore};
 use ticket_tests::RedisServer;
 use ticket_tests::broken::{BrokenGround, Rule};
 use ticket_tests::program::User;
@@ -57,6 +60,29 @@ fn wrong_words_are_refused_and_a_scenario_prints_its_transcript() {
     assert_eq!(user.run(&["conform", "--scenario", scenario]).stdout, expected.unwrap());
 }
 
+#[test]
+fn a_foreign_program_that_cannot_do_its_part_ends_a_scenario_and_nothing_is_left() {
+    let server = RedisServer::start(&["--save", ""]);
+    // Only foreign programs, which the scenario stages, send this command.
+    let _: String = command(&server, "ACL SETUSER agent on >secret ~* +@all -pexpire");
+    let user = User::of(&server.url_of("agent", "secret"));
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("scenario.jsonl");
+    for before in ["", r#","before":"write""#] {
+        let scenario = [
+            r#"{"about":"a foreign program"}"#,
+            r#"{"op":"create","id":"a"}"#,
+            &format!(r#"{{"op":"put","id":"a","fields":{{"facts":"{{}}"}},"ttl_ms":1800000{before}}}"#),
+            r#"{"op":"apply","id":"a","changes":[{"decide":"{}"}]}"#,
+        ];
+        std::fs::write(&file, scenario.join("\n")).unwrap();
+        let run = user.run(&["conform", "--scenario", file.to_str().unwrap()]);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(75), ""), "{}", run.stderr);
+        assert!(run.stderr.contains("not played to its end") && run.stderr.contains("pexpire"), "{}", run.stderr);
+        assert_eq!(command::<u64>(&server, "DBSIZE"), 0, "{before}");
+    }
+}
+
 fn command<T: redis::FromRedisValue>(server: &RedisServer, line: &str) -> T {
     let mut words = line.split(' ');
     let mut command = redis::cmd(words.next().unwrap());
@@ -102,4 +128,42 @@ fn a_store_that_breaks_one_rule_is_caught_by_promises_and_by_comparison() {
             assert!(report.comparison.difference.is_some(), "{name}: {:?}", report.comparison);
         }
     }
+}
+
+/// A ground where the first play of a scenario is on a store that breaks a rule, and every other on a good one.
+#[derive(Debug)]
+struct BrokenOnce(Arc<dyn Ground>, BrokenGround);
+
+#[async_trait]
+impl Ground for BrokenOnce {
+    async fn open(&self, namespace: Option<&Namespace>) -> Result<SharedStore, Error> {
+        match namespace {
+            Some(namespace) if namespace.as_str().contains("-r0-") => self.1.open(Some(namespace)).await,
+            _ => self.0.open(namespace).await,
+        }
+    }
+
+    fn clock(&self) -> Option<&ManualClock> {
+        self.0.clock()
+    }
+
+    fn is_private(&self) -> bool {
+        self.0.is_private()
+    }
+
+    fn hand(&self) -> Option<&dyn Hand> {
+        self.0.hand()
+    }
+}
+
+#[test]
+fn a_difference_that_does_not_show_again_is_no_breach_and_is_counted() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let good = runtime.block_on(conformance::ground("memory:")).unwrap();
+    let ground = BrokenOnce(Arc::clone(&good), BrokenGround::new(good, Rule::MergeInsteadOfReplace));
+    // The first scenario of this seed shows the rule.
+    let options = Options { seed: 1, scenarios: 3, only: vec!["P1".into()], ..Options::default() };
+    let report = runtime.block_on(conformance::run(Arc::new(ground), &options)).unwrap();
+    assert!(report.is_kept(), "{report:#?}");
+    assert_eq!((report.comparison.scenarios, report.comparison.unrepeated), (3, 1));
 }

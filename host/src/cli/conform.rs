@@ -58,7 +58,7 @@ fn show(report: &Report, output: &Output) -> Result<(), Failure> {
     for Checked { promise, sentence, verdict } in &report.promises {
         table.add_row([promise.as_str(), word(verdict), *sentence]);
     }
-    let Comparison { scenarios, answers, difference, .. } = &report.comparison;
+    let Comparison { scenarios, answers, unrepeated, difference, .. } = &report.comparison;
     let compared = format!("{scenarios} random scenarios, {answers} answers, compared with memory");
     table.add_row(["random", if difference.is_none() { "equal" } else { "BROKEN" }, &compared]);
     output.table(&table)?;
@@ -68,6 +68,9 @@ fn show(report: &Report, output: &Output) -> Result<(), Failure> {
             Verdict::Broken(seen) => output.remark(&format!("{promise} is broken: {seen}")),
             Verdict::NotChecked(reason) => output.remark(&format!("{promise} is not checked: {reason}")),
         }
+    }
+    if *unrepeated > 0 {
+        output.remark(&format!("{unrepeated} of the random scenarios differed once, and not when played again"));
     }
     if let Some(difference) = difference {
         output.remark(&format!("memory answers {}", difference.expected));
@@ -95,16 +98,20 @@ pub(crate) async fn play(common: Common, scenario: &str, output: &Output) -> Res
     let base = format!("{namespace}conform-{:08x}-", fastrand::u32(..));
     let open = || Fixture::new(Arc::clone(&ground), &base, 0);
     let cleaner = open().await?;
-    let mut stage = Native::new(open().await?, &scenario.header.settings).await?;
+    let mut stage = Native::new(open().await?, &scenario.header.settings).await.map_err(stopped)?;
     let played = conformance::play(&scenario, &mut stage).await;
     cleaner.clean().await.map_err(Failure::Scenario)?;
     output.script(played.map_err(stopped)?.text().as_bytes())
 }
 
-/// Why a play came to no end: what the store refused is said as everywhere.
+/// Why a play came to no end: what the engine or the store refused is said as everywhere.
 fn stopped(trouble: Trouble) -> Failure {
-    match trouble.downcast::<store::Error>() {
-        Ok(error) => Failure::Ticket((*error).into()),
+    let trouble = match trouble.downcast::<store::Error>() {
+        Ok(error) => return Failure::Ticket((*error).into()),
+        Err(trouble) => trouble,
+    };
+    match trouble.downcast::<Error>() {
+        Ok(error) => Failure::Ticket(*error),
         Err(trouble) => Failure::Scenario(trouble),
     }
 }

@@ -18,7 +18,7 @@ const OWN_TIME_SLACK_MS: u64 = 2_000;
 
 /// One empty store that no other check sees.
 ///
-/// Its methods panic where what they need does not work: in a check that is the verdict.
+/// Its public methods panic where what they need does not work: in a check that is the verdict.
 pub struct Fixture {
     /// A handle to it.
     pub store: SharedStore,
@@ -112,10 +112,7 @@ impl Fixture {
     /// Lets time pass for entries and for the dates of changes. Where the store keeps its own time every deadline
     /// comes nearer instead, which changes revisions; see [`Fixture::moved`].
     pub async fn pass(&self, ms: u64) {
-        self.clock.advance(ms);
-        if !self.moves_clock() {
-            done(self.hand().bring_nearer(&self.base, ms).await);
-        }
+        done(self.try_pass(ms).await);
     }
 
     /// What a revision that was held before `pass(ms)` is called after it, for the revisions of this project's stores,
@@ -133,10 +130,7 @@ impl Fixture {
 
     /// Milliseconds since the epoch by the clock that ends entries.
     pub async fn now_ms(&self) -> u64 {
-        match self.ground.clock() {
-            Some(clock) => clock.now_ms(),
-            None => done(self.hand().now_ms().await),
-        }
+        done(self.try_now_ms().await)
     }
 
     /// Unix seconds by the clock that dates changes.
@@ -190,21 +184,7 @@ impl Fixture {
     pub async fn foreign_write(&self, key: &Key, fields: &Fields) {
         match self.ground.hand() {
             Some(hand) => done(hand.write(&self.stored_name(key), fields, FOREIGN_TTL_MS, true).await),
-            None => self.write_through(key, fields, FOREIGN_TTL_MS).await,
-        }
-    }
-
-    /// Makes fields the whole entry, as [`Fixture::foreign_write`], to end in `ttl_ms`.
-    pub async fn foreign_replace(&self, key: &Key, fields: &Fields, ttl_ms: u64) {
-        match self.ground.hand() {
-            Some(hand) => done(hand.write(&self.stored_name(key), fields, ttl_ms, false).await),
-            None => self.write_through(key, fields, ttl_ms).await,
-        }
-    }
-
-    async fn write_through(&self, key: &Key, fields: &Fields, ttl_ms: u64) {
-        for when in [Condition::Present, Condition::Absent] {
-            self.store.write(key, fields.clone(), ttl_ms, &when).await.expect("write");
+            None => done(self.write_through(key, fields, FOREIGN_TTL_MS).await),
         }
     }
 
@@ -215,10 +195,7 @@ impl Fixture {
 
     /// Deletes an entry behind the back of its store.
     pub async fn foreign_delete(&self, key: &Key) {
-        match self.ground.hand() {
-            Some(hand) => done(hand.delete(&self.stored_name(key)).await),
-            None => drop(self.store.remove(key, &Condition::Present).await.expect("remove")),
-        }
+        done(self.try_delete(key).await);
     }
 
     /// All that a foreign program sees of a key: deadline and content, as text to compare.
@@ -262,6 +239,46 @@ impl Fixture {
         let Some(hand) = self.ground.hand() else { return Ok(()) };
         for name in hand.names(&self.base, false).await? {
             hand.delete(&name).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What a scenario does, in whose play a failure is an error and no verdict.
+impl Fixture {
+    pub(super) async fn try_pass(&self, ms: u64) -> Result<(), Trouble> {
+        self.clock.advance(ms);
+        if !self.moves_clock() {
+            self.hand().bring_nearer(&self.base, ms).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn try_now_ms(&self) -> Result<u64, Trouble> {
+        match self.ground.clock() {
+            Some(clock) => Ok(clock.now_ms()),
+            None => self.hand().now_ms().await,
+        }
+    }
+
+    /// Makes fields the whole entry, as [`Fixture::foreign_write`], to end in `ttl_ms`.
+    pub(super) async fn try_replace(&self, key: &Key, fields: &Fields, ttl_ms: u64) -> Result<(), Trouble> {
+        match self.ground.hand() {
+            Some(hand) => hand.write(&self.stored_name(key), fields, ttl_ms, false).await,
+            None => self.write_through(key, fields, ttl_ms).await,
+        }
+    }
+
+    pub(super) async fn try_delete(&self, key: &Key) -> Result<(), Trouble> {
+        match self.ground.hand() {
+            Some(hand) => hand.delete(&self.stored_name(key)).await,
+            None => Ok(self.store.remove(key, &Condition::Present).await.map(drop)?),
+        }
+    }
+
+    async fn write_through(&self, key: &Key, fields: &Fields, ttl_ms: u64) -> Result<(), Trouble> {
+        for when in [Condition::Present, Condition::Absent] {
+            self.store.write(key, fields.clone(), ttl_ms, &when).await?;
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use super::scenario::{Limits, START_MS, StoreCall};
 use super::stage::{Call, ForeignDeed, Stage};
 use super::transcript::Answer;
 use crate::clock::{Clock, ManualClock};
-use crate::store::{Condition, Entry, Error, Fields, Freshness, Health, Key, Outcome, Page, Store};
+use crate::store::{Condition, Entry, Error, Fields, Freshness, Health, Key, Kind, Outcome, Page, Store};
 use crate::{Settings, Tickets};
 
 /// This host on a fixture.
@@ -28,10 +28,10 @@ impl Native {
     /// A stage on an empty fixture, whose clock is set to the start of scenarios.
     ///
     /// # Errors
-    /// `Invalid` for limits that the engine does not take.
-    pub async fn new(fixture: Fixture, limits: &Limits) -> Result<Self, crate::Error> {
+    /// An `Invalid` of the engine for limits that it does not take; where the time of the store cannot be asked.
+    pub async fn new(fixture: Fixture, limits: &Limits) -> Result<Self, Trouble> {
         fixture.clock.set(START_MS);
-        let began_ms = fixture.now_ms().await;
+        let began_ms = fixture.try_now_ms().await?;
         let dates = ManualClock::at(START_MS);
         let settings = Settings {
             ttl_ms: limits.ttl_ms,
@@ -41,7 +41,7 @@ impl Native {
             clock: Arc::new(dates.clone()),
             ..fixture.settings()
         };
-        let border = Arc::new(Border { fixture, interruptions: Mutex::default() });
+        let border = Arc::new(Border { fixture, interruptions: Mutex::default(), trouble: Mutex::default() });
         let tickets = Tickets::new(Arc::clone(&border) as _, settings)?;
         Ok(Self { border, tickets, dates, began_ms })
     }
@@ -85,15 +85,15 @@ impl Stage for Native {
         call: Call,
         interruptions: Interruptions,
     ) -> Result<Result<Answer, crate::Error>, Trouble> {
-        *self.border.interruptions() = interruptions;
+        *locked(&self.border.interruptions) = interruptions;
         let answer = self.answer(call).await;
-        *self.border.interruptions() = Interruptions::default();
-        Ok(answer)
+        *locked(&self.border.interruptions) = Interruptions::default();
+        locked(&self.border.trouble).take().map_or(Ok(answer), Err)
     }
 
     async fn pass(&mut self, ms: u64) -> Result<(), Trouble> {
         self.dates.advance(ms);
-        self.border.fixture.pass(ms).await;
+        self.border.fixture.try_pass(ms).await?;
         if !self.border.fixture.moves_clock() {
             self.began_ms -= ms;
         }
@@ -106,7 +106,7 @@ impl Stage for Native {
     }
 
     async fn act(&mut self, deed: ForeignDeed) -> Result<(), Trouble> {
-        Ok(self.border.act(&deed).await?)
+        self.border.act(&deed).await
     }
 
     fn began_ms(&self) -> u64 {
@@ -122,29 +122,30 @@ impl Stage for Native {
 struct Border {
     fixture: Fixture,
     interruptions: Mutex<Interruptions>,
+    /// Why an interruption could not happen, which ends the play.
+    trouble: Mutex<Option<Trouble>>,
 }
 
 impl Border {
-    fn interruptions(&self) -> MutexGuard<'_, Interruptions> {
-        self.interruptions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn act(&self, deed: &ForeignDeed) -> Result<(), Error> {
+    async fn act(&self, deed: &ForeignDeed) -> Result<(), Trouble> {
         match deed {
             ForeignDeed::Put { id, fields, ttl_ms } => {
                 let fields: Fields = fields.clone().into_iter().collect();
-                self.fixture.foreign_replace(&Key::of_ticket(id)?, &fields, *ttl_ms).await;
+                self.fixture.try_replace(&Key::of_ticket(id)?, &fields, *ttl_ms).await
             }
-            ForeignDeed::Drop { id } => self.fixture.foreign_delete(&Key::of_ticket(id)?).await,
+            ForeignDeed::Drop { id } => self.fixture.try_delete(&Key::of_ticket(id)?).await,
         }
-        Ok(())
     }
 
     /// Makes a call, with what interrupts it.
     async fn pass<T>(&self, call: StoreCall, made: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let Interruption { deeds, fault } = self.interruptions().take(call);
+        let Interruption { deeds, fault } = locked(&self.interruptions).take(call);
         for deed in deeds {
-            self.act(&deed).await?;
+            if let Err(trouble) = self.act(&deed).await {
+                let error = Error::new(Kind::Unavailable, format!("a foreign program cannot come first: {trouble}"));
+                locked(&self.trouble).get_or_insert(trouble);
+                return Err(error);
+            }
         }
         let Some(fault) = fault else { return made.await };
         if fault.made {
@@ -152,6 +153,10 @@ impl Border {
         }
         Err(Error::new(fault.error.kind(), "the scenario has the store fail"))
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Border {

@@ -12,7 +12,6 @@ use super::promise::Promise;
 use super::promises::promises;
 use super::scenario::Scenario;
 use super::stage::play;
-use super::transcript::Transcript;
 use super::{grounds, random};
 use crate::clock::ManualClock;
 use crate::store::{Error, Kind};
@@ -86,7 +85,9 @@ pub struct Comparison {
     pub scenarios: u32,
     /// Answers that were compared.
     pub answers: usize,
-    /// The first difference; none where all was equal.
+    /// Of the scenarios, those that differed at first and not when they were played again.
+    pub unrepeated: u32,
+    /// The first difference that showed every time; none where there was none.
     pub difference: Option<Difference>,
 }
 
@@ -169,18 +170,20 @@ impl Place {
     /// Plays random scenarios here and in memory until one differs.
     async fn compare(&self, scenarios: u32) -> Result<Comparison, Error> {
         let mut rng = fastrand::Rng::with_seed(self.seed);
-        let mut comparison = Comparison { seed: self.seed, scenarios: 0, answers: 0, difference: None };
+        let mut comparison = Comparison { seed: self.seed, scenarios: 0, answers: 0, unrepeated: 0, difference: None };
         for _ in 0..scenarios {
             let scenario = random::scenario(&mut rng);
             let (expected, found) = self.play_both(&scenario).await?;
             comparison.scenarios += 1;
             comparison.answers += expected.lines().count();
-            if expected != found
-                && let Some(both) = self.difference(&scenario, PLAYS_MORE).await?
-            {
+            if expected == found {
+                continue;
+            }
+            if let Some(both) = self.difference(&scenario, PLAYS_MORE).await? {
                 comparison.difference = Some(self.shorten(scenario, both).await?);
                 break;
             }
+            comparison.unrepeated += 1;
         }
         Ok(comparison)
     }
@@ -188,10 +191,10 @@ impl Place {
     /// The transcripts of a scenario in memory and here. What ends the play here is the last line.
     async fn play_both(&self, scenario: &Scenario) -> Result<(String, String), Error> {
         let memory: Arc<dyn Ground> = Arc::new(grounds::memory(&ManualClock::at(0)));
-        let expected = transcript(Fixture::new(memory, "memory-", self.seed).await?, scenario.clone()).await?;
+        let expected = transcript(Fixture::new(memory, "memory-", self.seed).await?, scenario.clone()).await;
         // Each on an empty store, also where nothing can be cleaned.
         let here = format!("r{}", self.plays.fetch_add(1, Ordering::Relaxed));
-        let found = transcript(self.fixture(&here).await?, scenario.clone()).await?;
+        let found = transcript(self.fixture(&here).await?, scenario.clone()).await;
         self.fixture(&here).await?.clean().await.map_err(unclean)?;
         Ok((expected, found))
     }
@@ -233,15 +236,16 @@ impl Place {
 }
 
 /// Plays a scenario; a panic or a trouble in it is its last line.
-async fn transcript(fixture: Fixture, scenario: Scenario) -> Result<String, Error> {
-    let bug = |error: crate::Error| Error::new(Kind::Invalid, error.to_string());
-    let mut native = Native::new(fixture, &scenario.header.settings).await.map_err(bug)?;
-    let played = tokio::spawn(async move { play(&scenario, &mut native).await });
-    Ok(match played.await {
-        Ok(Ok(transcript)) => Transcript::text(&transcript).to_owned(),
+async fn transcript(fixture: Fixture, scenario: Scenario) -> String {
+    let played = tokio::spawn(async move {
+        let mut native = Native::new(fixture, &scenario.header.settings).await?;
+        play(&scenario, &mut native).await
+    });
+    match played.await {
+        Ok(Ok(transcript)) => transcript.text().to_owned(),
         Ok(Err(trouble)) => format!("{trouble}\n"),
         Err(ended) => format!("{}\n", said(ended)),
-    })
+    }
 }
 
 /// What a check said when it failed.

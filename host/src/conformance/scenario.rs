@@ -218,24 +218,36 @@ impl Scenario {
         let mut lines = text.lines().enumerate();
         let (_, first) = lines.next().ok_or_else(|| Error::Invalid("a scenario without a first line".into()))?;
         let header = line(0, first)?;
+        let mut passed_ms = 0_u64;
         let step = |(number, text)| {
             let step = line(number, text)?;
-            check(&step).map_err(|why| Error::Invalid(format!("line {} of a scenario: {why}", number + 1)))?;
+            if let Step::Pass { ms } = step {
+                passed_ms = passed_ms.saturating_add(ms);
+            }
+            check(&step, passed_ms)
+                .map_err(|why| Error::Invalid(format!("line {} of a scenario: {why}", number + 1)))?;
             Ok::<Step, Error>(step)
         };
         Ok(Self { header, steps: lines.map(step).collect::<Result<_, _>>()? })
     }
 }
 
-/// What a foreign program leaves must be something that a store can hold.
-fn check(step: &Step) -> Result<(), String> {
-    let (Step::Put { id, .. } | Step::Drop { id, .. }) = step else { return Ok(()) };
+/// What a step does must be something that a store or a clock can do; `passed_ms` by this step.
+fn check(step: &Step, passed_ms: u64) -> Result<(), String> {
     // One that the host made is known later.
-    if !id.starts_with("(fresh ") {
+    if let Step::Put { id, .. } | Step::Drop { id, .. } = step
+        && !id.starts_with("(fresh ")
+    {
         Key::of_ticket(id).map_err(|error| error.to_string())?;
     }
     match step {
-        Step::Put { fields, .. } if fields.is_empty() => Err(format!("the entry of `{id}` has no field")),
+        Step::Pass { .. } if passed_ms > TTL_MS_MAX => {
+            Err(format!("{passed_ms} ms pass in all, and {TTL_MS_MAX} ms is the most"))
+        }
+        Step::Date { ms } if ms.unsigned_abs() > TTL_MS_MAX => {
+            Err(format!("the clock is moved by {ms} ms, and {TTL_MS_MAX} ms is the most, forward or back"))
+        }
+        Step::Put { id, fields, .. } if fields.is_empty() => Err(format!("the entry of `{id}` has no field")),
         Step::Put { ttl_ms, .. } if !(TTL_MS_MIN..=TTL_MS_MAX).contains(ttl_ms) => {
             Err(format!("ttl of {ttl_ms} ms is not between {TTL_MS_MIN} ms and {TTL_MS_MAX} ms"))
         }
@@ -346,9 +358,12 @@ mod tests {
             put("a b", "{\"facts\":\"{}\"}", 1_000),
             put("a", "{}", 1_000),
             put("a", "{\"facts\":\"{}\"}", 999),
+            format!("{{\"op\":\"pass\",\"ms\":{TTL_MS_MAX}}}"),
+            format!("{{\"op\":\"pass\",\"ms\":{}}}", u64::MAX),
+            format!("{{\"op\":\"date\",\"ms\":{}}}", i64::MIN),
         ];
         for (line, wrong) in wrong.iter().map(|wrong| (3, wrong)) {
-            let error = Scenario::parse(&format!("{{\"about\":\"\"}}\n{{\"op\":\"list\"}}\n{wrong}\n"))
+            let error = Scenario::parse(&format!("{{\"about\":\"\"}}\n{{\"op\":\"pass\",\"ms\":1}}\n{wrong}\n"))
                 .expect_err(wrong.as_str());
             assert!(error.to_string().contains(&format!("line {line}")), "{error}");
         }

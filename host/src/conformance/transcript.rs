@@ -191,7 +191,7 @@ impl Transcript {
             self.revisions.push(key);
         }
         self.shown.entry(ticket.id.clone()).or_default().push(revision);
-        let left_ms = signed(ticket.expires_at_ms) - signed(began_ms);
+        let left_ms = signed(ticket.expires_at_ms).saturating_sub(signed(began_ms));
         ShownTicket {
             id: self.shown_id(ticket.id),
             facts: short(ticket.facts),
@@ -201,7 +201,7 @@ impl Transcript {
             updated_at: time(ticket.updated_at),
             version: ticket.version,
             revision,
-            expires: (left_ms + MINUTE_MS / 2).div_euclid(MINUTE_MS),
+            expires: left_ms.saturating_add(MINUTE_MS / 2).div_euclid(MINUTE_MS),
         }
     }
 
