@@ -41,7 +41,7 @@ pub(crate) async fn run(common: Common, wanted: Wanted, output: &Output) -> Resu
     panic::set_hook(Box::new(|_| {}));
     let report = conformance::run(ground, &options).await;
     panic::set_hook(hook);
-    let report = report?;
+    let report = report.map_err(|error| Failure::Unchecked(error.into()))?;
     show(&report, output)?;
     match report.broken() {
         0 => Ok(()),

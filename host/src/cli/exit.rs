@@ -59,6 +59,9 @@ pub(crate) enum Failure {
     /// The store does not do what stores promise.
     #[error("the store does not conform: {0}")]
     Broken(String),
+    /// A check of a store came to no end; some of its names may still be there.
+    #[error("the store is not checked to its end")]
+    Unchecked(#[source] Error),
     /// A scenario could not be played to its end.
     #[error("the scenario is not played to its end")]
     Scenario(#[source] ticket_host::conformance::Trouble),
@@ -92,7 +95,7 @@ fn code_of(error: &Error) -> u8 {
 
 fn code(failure: &Failure) -> u8 {
     match failure {
-        Failure::Ticket(error) | Failure::Replay { source: error, .. } => code_of(error),
+        Failure::Ticket(error) | Failure::Replay { source: error, .. } | Failure::Unchecked(error) => code_of(error),
         Failure::Input(_) => USAGE,
         Failure::Broken(_) => BROKEN,
         Failure::AlreadyThere { .. } => CONFLICT,
@@ -109,9 +112,12 @@ fn hint(failure: &Failure) -> Option<&'static str> {
         Failure::Ticket(error) | Failure::Replay { source: error, .. } => error,
         Failure::AlreadyThere { .. } => return Some("add `--replace` to close that ticket and replay anew"),
         Failure::Lost { .. } => return Some("with `--fallback sqlite:PATH` a file keeps it until the store is back"),
-        Failure::Input(_) | Failure::Broken(_) | Failure::Scenario(_) | Failure::Unhealthy(_) | Failure::Output(_) => {
-            return None;
-        }
+        Failure::Input(_)
+        | Failure::Broken(_)
+        | Failure::Unchecked(_)
+        | Failure::Scenario(_)
+        | Failure::Unhealthy(_)
+        | Failure::Output(_) => return None,
     };
     match error {
         Error::NotFound(_) => Some("`ticket list` shows the tickets of this store"),
@@ -188,6 +194,7 @@ mod tests {
         assert_eq!(code(&Failure::Input(text())), 2);
         assert_eq!(code(&Failure::AlreadyThere { line: 1, id: text() }), 4);
         assert_eq!(code(&Failure::Replay { line: 1, source: Error::Denied(text()) }), 77);
+        assert_eq!(code(&Failure::Unchecked(Error::Denied(text()))), 77);
         assert_eq!(code(&Failure::Unhealthy(text())), 75);
         assert_eq!(code(&Failure::Lost { ids: vec![] }), 75);
     }
