@@ -58,6 +58,8 @@ impl Rule {
 pub struct BrokenGround {
     inner: Arc<dyn Ground>,
     rule: Rule,
+    /// What the names of namespaces contain whose stores break it; those of all do.
+    part: &'static str,
     /// What each state is called that has another revision; all handles of one ground say the same.
     names: Arc<Mutex<Names>>,
 }
@@ -69,7 +71,13 @@ impl BrokenGround {
     /// Around a ground.
     #[must_use]
     pub fn new(inner: Arc<dyn Ground>, rule: Rule) -> Self {
-        Self { inner, rule, names: Arc::default() }
+        Self::only_in(inner, rule, "")
+    }
+
+    /// The same, where only stores of namespaces with `part` in their name break it.
+    #[must_use]
+    pub fn only_in(inner: Arc<dyn Ground>, rule: Rule, part: &'static str) -> Self {
+        Self { inner, rule, part, names: Arc::default() }
     }
 }
 
@@ -77,8 +85,11 @@ impl BrokenGround {
 impl Ground for BrokenGround {
     async fn open(&self, namespace: Option<&Namespace>) -> Result<SharedStore, Error> {
         let inner = self.inner.open(namespace).await?;
-        let (rule, names) = (self.rule, Arc::clone(&self.names));
         let space = namespace.map(|namespace| namespace.as_str().to_owned()).unwrap_or_default();
+        if !space.contains(self.part) {
+            return Ok(inner);
+        }
+        let (rule, names) = (self.rule, Arc::clone(&self.names));
         Ok(Arc::new(Broken { inner, rule, names, space, clock: self.inner.clock().cloned() }))
     }
 

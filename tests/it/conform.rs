@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use ticket_host::clock::ManualClock;
-use ticket_host::conformance::{self, Ground, Hand, Options, Report, Verdict};
-use ticket_host::store::{Error, Namespace, SharedStore};
+use ticket_host::conformance::{self, Ground, Options, Report, Verdict};
 use ticket_tests::RedisServer;
 use ticket_tests::broken::{BrokenGround, Rule};
 use ticket_tests::program::User;
 use ticket_tests::seed;
+use tokio::runtime::{Builder, Runtime};
 
 #[test]
 fn a_good_store_conforms_and_its_tickets_stay_as_they_are() {
@@ -90,13 +88,17 @@ fn command<T: redis::FromRedisValue>(server: &RedisServer, line: &str) -> T {
     command.arg(words.collect::<Vec<_>>()).query(&mut client).unwrap()
 }
 
+fn runtime() -> Runtime {
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
 /// The report on a ground with stores that break a rule.
 fn report(ground: Arc<dyn Ground>, rule: Rule, promise: &str) -> Report {
     // Checks that fail are what is wanted: their messages would only confuse.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let options = Options { seed: seed::seed(), scenarios: 200, only: vec![promise.into()], ..Options::default() };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = runtime();
     let report = runtime.block_on(conformance::run(Arc::new(BrokenGround::new(ground, rule)), &options)).unwrap();
     std::panic::set_hook(hook);
     report
@@ -112,7 +114,7 @@ fn broken(report: &Report) -> Vec<&str> {
 fn a_store_that_breaks_one_rule_is_caught_by_promises_and_by_comparison() {
     let server = RedisServer::start(&[]);
     let folder = tempfile::TempDir::new().unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = runtime();
     let file = format!("sqlite:{}", folder.path().join("tickets.db").display());
     for rule in Rule::ALL {
         for url in ["memory:", &file, &server.url()] {
@@ -130,38 +132,12 @@ fn a_store_that_breaks_one_rule_is_caught_by_promises_and_by_comparison() {
     }
 }
 
-/// A ground where the first play of a scenario is on a store that breaks a rule, and every other on a good one.
-#[derive(Debug)]
-struct BrokenOnce(Arc<dyn Ground>, BrokenGround);
-
-#[async_trait]
-impl Ground for BrokenOnce {
-    async fn open(&self, namespace: Option<&Namespace>) -> Result<SharedStore, Error> {
-        match namespace {
-            Some(namespace) if namespace.as_str().contains("-r0-") => self.1.open(Some(namespace)).await,
-            _ => self.0.open(namespace).await,
-        }
-    }
-
-    fn clock(&self) -> Option<&ManualClock> {
-        self.0.clock()
-    }
-
-    fn is_private(&self) -> bool {
-        self.0.is_private()
-    }
-
-    fn hand(&self) -> Option<&dyn Hand> {
-        self.0.hand()
-    }
-}
-
 #[test]
 fn a_difference_that_does_not_show_again_is_no_breach_and_is_counted() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = runtime();
     let good = runtime.block_on(conformance::ground("memory:")).unwrap();
-    let ground = BrokenOnce(Arc::clone(&good), BrokenGround::new(good, Rule::MergeInsteadOfReplace));
-    // The first scenario of this seed shows the rule.
+    // Its first play is in the only namespace with this in its name, and the first scenario of this seed shows the rule.
+    let ground = BrokenGround::only_in(good, Rule::MergeInsteadOfReplace, "-r0-");
     let options = Options { seed: 1, scenarios: 3, only: vec!["P1".into()], ..Options::default() };
     let report = runtime.block_on(conformance::run(Arc::new(ground), &options)).unwrap();
     assert!(report.is_kept(), "{report:#?}");
