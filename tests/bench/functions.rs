@@ -13,12 +13,12 @@ fn main() {
 }
 
 /// A ticket of a history, and what runs its operations.
-struct Ground {
+struct TestBackend {
     runtime: Runtime,
     tickets: Tickets,
 }
 
-impl Ground {
+impl TestBackend {
     fn new(history: usize) -> Self {
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         let tickets = runtime.block_on(async {
@@ -37,14 +37,14 @@ fn said(number: usize) -> String {
 
 #[divan::bench(args = HISTORIES)]
 fn get(bencher: Bencher<'_, '_>, history: usize) {
-    let Ground { runtime, tickets } = Ground::new(history);
+    let TestBackend { runtime, tickets } = TestBackend::new(history);
     bencher.bench_local(|| runtime.block_on(tickets.get(ID)).expect("got"));
 }
 
 /// Puts the history back now and then, so that it stays about as long as it is said to be.
 #[divan::bench(args = HISTORIES)]
 fn say(bencher: Bencher<'_, '_>, history: usize) {
-    let Ground { runtime, tickets } = Ground::new(history);
+    let TestBackend { runtime, tickets } = TestBackend::new(history);
     let before = runtime.block_on(tickets.snapshot(ID)).expect("a snapshot");
     let mut number = 0;
     let changes = [Change::say(&said(0))];
@@ -60,26 +60,26 @@ fn say(bencher: Bencher<'_, '_>, history: usize) {
 
 #[divan::bench(args = HISTORIES)]
 fn learn(bencher: Bencher<'_, '_>, history: usize) {
-    let Ground { runtime, tickets } = Ground::new(history);
+    let TestBackend { runtime, tickets } = TestBackend::new(history);
     let changes = [Change::Learn("{\"city\":\"Seattle\",\"seats\":2}".into())];
     bencher.bench_local(|| runtime.block_on(tickets.apply(ID, &changes, None)).expect("learnt"));
 }
 
 #[divan::bench(args = HISTORIES)]
 fn touch(bencher: Bencher<'_, '_>, history: usize) {
-    let Ground { runtime, tickets } = Ground::new(history);
+    let TestBackend { runtime, tickets } = TestBackend::new(history);
     bencher.bench_local(|| runtime.block_on(tickets.touch(ID)).expect("touched"));
 }
 
 #[divan::bench(args = HISTORIES)]
 fn snapshot(bencher: Bencher<'_, '_>, history: usize) {
-    let Ground { runtime, tickets } = Ground::new(history);
+    let TestBackend { runtime, tickets } = TestBackend::new(history);
     bencher.bench_local(|| runtime.block_on(tickets.snapshot(ID)).expect("a snapshot"));
 }
 
 #[divan::bench(args = HISTORIES)]
 fn rollback(bencher: Bencher<'_, '_>, history: usize) {
-    let Ground { runtime, tickets } = Ground::new(history);
+    let TestBackend { runtime, tickets } = TestBackend::new(history);
     let before = runtime.block_on(tickets.snapshot(ID)).expect("a snapshot");
     bencher.bench_local(|| runtime.block_on(tickets.rollback(ID, &before, None)).expect("back"));
 }
@@ -87,7 +87,7 @@ fn rollback(bencher: Bencher<'_, '_>, history: usize) {
 /// Of a message here and another there.
 #[divan::bench(args = HISTORIES)]
 fn merge(bencher: Bencher<'_, '_>, history: usize) {
-    let Ground { runtime, tickets } = Ground::new(history);
+    let TestBackend { runtime, tickets } = TestBackend::new(history);
     let base = runtime.block_on(tickets.get(ID)).expect("got");
     let state = |more: &str| State {
         facts: base.facts.clone(),

@@ -9,9 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use ticket_host::clock::{Clock, ManualClock};
-use ticket_host::store::{
-    Condition, Entry, Error, FallbackStore, Fields, Freshness, Health, Key, Kind, Outcome, Page, Store,
-};
+use ticket_host::fallback::FallbackStore;
+use ticket_host::store::{Condition, Entry, Error, Fields, Freshness, Health, Key, Kind, Outcome, Page, Store};
 
 /// A store with a fallback, and until when that lives which was made and not removed: what ended long ago its
 /// fallback has forgotten.

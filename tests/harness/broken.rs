@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use ticket_conformance::{RawClient, TestBackend};
 use ticket_host::clock::ManualClock;
-use ticket_host::conformance::{Ground, Hand};
 use ticket_host::store::{
     Condition, Entry, Error, Fields, Freshness, Health, Key, Namespace, Outcome, Page, Revision, SharedStore, Store,
 };
@@ -56,7 +56,7 @@ impl Rule {
 /// A ground whose stores break a rule.
 #[derive(Debug)]
 pub struct BrokenGround {
-    inner: Arc<dyn Ground>,
+    inner: Arc<dyn TestBackend>,
     rule: Rule,
     /// What the names of namespaces contain whose stores break it; those of all do.
     part: &'static str,
@@ -70,19 +70,19 @@ type Names = HashMap<String, (Revision, Revision)>;
 impl BrokenGround {
     /// Around a ground.
     #[must_use]
-    pub fn new(inner: Arc<dyn Ground>, rule: Rule) -> Self {
+    pub fn new(inner: Arc<dyn TestBackend>, rule: Rule) -> Self {
         Self::only_in(inner, rule, "")
     }
 
     /// The same, where only stores of namespaces with `part` in their name break it.
     #[must_use]
-    pub fn only_in(inner: Arc<dyn Ground>, rule: Rule, part: &'static str) -> Self {
+    pub fn only_in(inner: Arc<dyn TestBackend>, rule: Rule, part: &'static str) -> Self {
         Self { inner, rule, part, names: Arc::default() }
     }
 }
 
 #[async_trait]
-impl Ground for BrokenGround {
+impl TestBackend for BrokenGround {
     async fn open(&self, namespace: Option<&Namespace>) -> Result<SharedStore, Error> {
         let inner = self.inner.open(namespace).await?;
         let space = namespace.map(|namespace| namespace.as_str().to_owned()).unwrap_or_default();
@@ -101,8 +101,8 @@ impl Ground for BrokenGround {
         self.inner.is_private()
     }
 
-    fn hand(&self) -> Option<&dyn Hand> {
-        self.inner.hand()
+    fn raw_client(&self) -> Option<&dyn RawClient> {
+        self.inner.raw_client()
     }
 }
 

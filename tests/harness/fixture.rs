@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use async_trait::async_trait;
 use redis::aio::MultiplexedConnection;
 use tempfile::TempDir;
+use ticket_conformance::{self as conformance, InFile, OnServer, OpenLater, RawClient, TestBackend};
 use ticket_host::clock::{Clock, ManualClock, SystemClock};
-use ticket_host::conformance::{self, Ground, Hand, InFile, OnServer, OpenLater};
-use ticket_host::store::{Error, FallbackStore, Namespace, Options, Parts, RedisStore, SharedStore, SqliteStore};
+use ticket_host::fallback::{FallbackStore, Parts};
+use ticket_host::store::{Error, Namespace, Options, RedisStore, SharedStore, SqliteStore};
 use ticket_host::{Settings, merge};
 
 use crate::alone::Alone;
@@ -125,7 +126,7 @@ impl Fixture {
         let base = format!("test-{}-", NUMBER.fetch_add(1, Ordering::Relaxed));
         let clock = ManualClock::at(SystemClock.now_ms());
         let (mut folder, mut server) = (None, None);
-        let ground: Arc<dyn Ground> = match kind {
+        let backend: Arc<dyn TestBackend> = match kind {
             StoreKind::Memory => Arc::new(conformance::memory(&clock)),
             StoreKind::Down => Arc::new(Behind::new(Mood::Down, clock)),
             StoreKind::Flapping => Arc::new(Behind::new(Mood::Flapping, clock)),
@@ -141,7 +142,7 @@ impl Fixture {
                 Arc::new(OnServer::private(&url, opening(url.clone(), kind)).await.expect("a server"))
             }
         };
-        let kit = conformance::Fixture::new(ground, &base, seed::seed()).await.expect("a fixture");
+        let kit = conformance::Fixture::new(backend, &base, seed::seed()).await.expect("a fixture");
         Self { kind, kit, folder, server }
     }
 
@@ -226,7 +227,7 @@ impl fmt::Debug for Behind {
 }
 
 #[async_trait]
-impl Ground for Behind {
+impl TestBackend for Behind {
     async fn open(&self, namespace: Option<&Namespace>) -> Result<SharedStore, Error> {
         let mut made = self.made.lock().await;
         let name = namespace.map(|namespace| namespace.as_str().to_owned());
@@ -250,7 +251,7 @@ impl Ground for Behind {
         true
     }
 
-    fn hand(&self) -> Option<&dyn Hand> {
+    fn raw_client(&self) -> Option<&dyn RawClient> {
         None
     }
 }

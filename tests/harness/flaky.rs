@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use fastrand::Rng;
 use ticket_host::clock::{Clock, ManualClock};
 use ticket_host::store::{
-    Answer, Cause, Condition, Content, Entry, Error, Expiry, Failure, Fields, Health, Key, Kind, Origin, Page, Primary,
-    Revision, Unfit,
+    Answer, Cause, Condition, Content, DatasetId, Entry, Error, Expiry, Failure, Fields, HandshakeError, Health, Key,
+    Kind, Page, Primary, Revision,
 };
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -228,7 +228,7 @@ impl Primary for Flaky {
         Some(self.clock.now_ms())
     }
 
-    async fn qualify(&self) -> Result<Origin, Unfit> {
+    async fn handshake(&self) -> Result<DatasetId, HandshakeError> {
         let mut inner = self.inner();
         let luck = inner.rng.u32(0..4) > 0;
         match inner.mood {
@@ -236,11 +236,11 @@ impl Primary for Flaky {
             Mood::Flapping if luck => {}
             Mood::Flapping | Mood::Down => {
                 let error = Error::new(Kind::Unavailable, "the primary is flaky");
-                return Err(Unfit { error, permanent: false });
+                return Err(HandshakeError { error, is_incompatible: false });
             }
         }
         inner.linked = true;
-        Ok(Origin(Some(format!("after {} losses", inner.losses))))
+        Ok(DatasetId(Some(format!("after {} losses", inner.losses))))
     }
 
     fn disconnect(&self) {

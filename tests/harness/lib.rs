@@ -3,6 +3,7 @@
 pub mod alone;
 pub mod appending;
 pub mod broken;
+pub mod fake_redis;
 pub mod fixture;
 pub mod flaky;
 pub mod javascript;
@@ -14,9 +15,8 @@ pub mod python;
 pub mod redis_server;
 pub mod resident;
 pub mod seed;
-pub mod stand_in;
 
 pub use fixture::{Fixture, StoreKind};
 pub use proxy::Proxy;
 pub use redis_server::RedisServer;
-pub use ticket_host::conformance::ErrorKind;
+pub use ticket_conformance::ErrorKind;

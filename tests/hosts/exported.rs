@@ -6,7 +6,7 @@
 macro_rules! exported {
     ($($tickets:tt)+) => {
         use $($tickets)+ as wit;
-        use ticket_host::conformance::{Answer, Call};
+        use ticket_conformance::{Answer, Call};
         use ticket_host::{Change, Error, Merged, ServedBy, Side, State, Ticket};
 
         impl From<Change> for wit::Change {
@@ -46,11 +46,11 @@ macro_rules! exported {
         impl From<wit::Merged> for Merged {
             fn from(merged: wit::Merged) -> Self {
                 let wit::State { facts, history, last_decision, created_at, updated_at } = merged.state;
-                let aside = merged.aside.map(|side| match side {
+                let branch = merged.aside.map(|side| match side {
                     wit::Side::Ours => Side::Ours,
                     wit::Side::Theirs => Side::Theirs,
                 });
-                Self { state: State { facts, history, last_decision, created_at, updated_at }, aside }
+                Self { state: State { facts, history, last_decision, created_at, updated_at }, branch }
             }
         }
 

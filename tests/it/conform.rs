@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ticket_host::conformance::{self, Ground, Options, Report, Verdict};
+use ticket_conformance::{self as conformance, Options, Report, TestBackend, Verdict};
 use ticket_tests::RedisServer;
 use ticket_tests::broken::{BrokenGround, Rule};
 use ticket_tests::program::User;
@@ -93,13 +93,13 @@ fn runtime() -> Runtime {
 }
 
 /// The report on a ground with stores that break a rule.
-fn report(ground: Arc<dyn Ground>, rule: Rule, promise: &str) -> Report {
+fn report(backend: Arc<dyn TestBackend>, rule: Rule, promise: &str) -> Report {
     // Checks that fail are what is wanted: their messages would only confuse.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let options = Options { seed: seed::seed(), scenarios: 200, only: vec![promise.into()], ..Options::default() };
     let runtime = runtime();
-    let report = runtime.block_on(conformance::run(Arc::new(BrokenGround::new(ground, rule)), &options)).unwrap();
+    let report = runtime.block_on(conformance::run(Arc::new(BrokenGround::new(backend, rule)), &options)).unwrap();
     std::panic::set_hook(hook);
     report
 }
@@ -118,14 +118,14 @@ fn a_store_that_breaks_one_rule_is_caught_by_promises_and_by_comparison() {
     let file = format!("sqlite:{}", folder.path().join("tickets.db").display());
     for rule in Rule::ALL {
         for url in ["memory:", &file, &server.url()] {
-            let ground = runtime.block_on(conformance::ground(url)).unwrap();
+            let backend = runtime.block_on(conformance::backend(url)).unwrap();
             let name = format!("{url} with {}", rule.name());
             let expected = match rule {
                 Rule::TtlNotRefreshed => "P10",
                 Rule::MergeInsteadOfReplace => "P2",
                 Rule::RevisionNotRaised => "P8",
             };
-            let report = report(ground, rule, expected);
+            let report = report(backend, rule, expected);
             assert!(broken(&report).contains(&expected), "{name}: {:?}", broken(&report));
             assert!(report.comparison.difference.is_some(), "{name}: {:?}", report.comparison);
         }
@@ -135,11 +135,11 @@ fn a_store_that_breaks_one_rule_is_caught_by_promises_and_by_comparison() {
 #[test]
 fn a_difference_that_does_not_show_again_is_no_breach_and_is_counted() {
     let runtime = runtime();
-    let good = runtime.block_on(conformance::ground("memory:")).unwrap();
+    let good = runtime.block_on(conformance::backend("memory:")).unwrap();
     // Its first play is in the only namespace with this in its name, and the first scenario of this seed shows the rule.
-    let ground = BrokenGround::only_in(good, Rule::MergeInsteadOfReplace, "-r0-");
+    let backend = BrokenGround::only_in(good, Rule::MergeInsteadOfReplace, "-r0-");
     let options = Options { seed: 1, scenarios: 3, only: vec!["P1".into()], ..Options::default() };
-    let report = runtime.block_on(conformance::run(Arc::new(ground), &options)).unwrap();
+    let report = runtime.block_on(conformance::run(Arc::new(backend), &options)).unwrap();
     assert!(report.is_kept(), "{report:#?}");
     assert_eq!((report.comparison.scenarios, report.comparison.unrepeated), (3, 1));
 }

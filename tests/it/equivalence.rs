@@ -51,7 +51,7 @@ fn random_sequences_answer_alike_on_every_store_and_the_model() {
     let wanted =
         std::env::var("TICKET_SEQUENCES").map_or(SEQUENCES, |text| text.parse().expect("a number of sequences"));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
-    let ground = Mutex::new(runtime.block_on(async {
+    let backend = Mutex::new(runtime.block_on(async {
         let mut subjects = Vec::new();
         for kind in StoreKind::ALL {
             subjects.push(Subject::new(kind, LIMITS).await);
@@ -68,7 +68,7 @@ fn random_sequences_answer_alike_on_every_store_and_the_model() {
     let ran = TestRunner::new_with_rng(config, rng).run(&sequences(), |sequence| {
         let prefix = format!("s{}-", prefixes.fetch_add(1, Ordering::Relaxed));
         let end = runtime.block_on(async {
-            let (subjects, answers) = &mut *ground.lock().await;
+            let (subjects, answers) = &mut *backend.lock().await;
             run(subjects, answers, &prefix, &sequence).await
         });
         match end {
@@ -81,7 +81,7 @@ fn random_sequences_answer_alike_on_every_store_and_the_model() {
         }
     });
     match ran {
-        Ok(()) => report(wanted, &ground.into_inner().1, coincidences.into_inner()),
+        Ok(()) => report(wanted, &backend.into_inner().1, coincidences.into_inner()),
         Err(TestError::Fail(why, sequence)) => {
             panic!("TICKET_SEED={}\n{why}\nafter shrinking: {sequence:#?}", seed::seed())
         }

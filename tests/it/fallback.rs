@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use ticket_host::clock::{Clock, ManualClock, SystemClock};
-use ticket_host::store::{Event, Fallback, Freshness, Key, Parts, Place};
+use ticket_host::fallback::{Event, Fallback, Parts, ReplicaStorage};
+use ticket_host::store::{Freshness, Key};
 use ticket_host::{Change, Error, ServedBy, Settings, Tickets, merge};
 use ticket_tests::flaky::{Flaky, Mood};
 use ticket_tests::seed;
@@ -25,8 +26,8 @@ fn key(id: &str) -> Key {
 }
 
 async fn home(tickets: &Tickets) {
-    let left = tickets.fallback().expect("fallback").leave(Duration::from_secs(20)).await.expect("left");
-    assert!(left.unsaved.is_empty(), "{left:?}");
+    let left = tickets.fallback().expect("fallback").shutdown(Duration::from_secs(20)).await.expect("left");
+    assert!(left.pending.is_empty(), "{left:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,18 +43,18 @@ async fn an_embedder_learns_who_served_and_what_happened() {
     assert_eq!(said.served_by, ServedBy::Fallback);
     assert_eq!(tickets.get("t").await.unwrap(), said);
     assert_eq!(tickets.list(None).await.unwrap().served_by, ServedBy::Fallback);
-    assert!(matches!(events.recv().await, Ok(Event::Away(_))));
+    assert!(matches!(events.recv().await, Ok(Event::Down(_))));
     let status = tickets.fallback().expect("fallback").status().await.unwrap();
-    assert_eq!((status.store_serves, status.unsaved), (false, 1));
+    assert_eq!((status.primary_is_up, status.pending), (false, 1));
     assert!(status.last_error.is_some());
 
     primary.set_mood(Mood::Well);
     home(&tickets).await;
-    assert!(matches!(events.recv().await, Ok(Event::Back { .. })));
-    assert_eq!(events.recv().await, Ok(Event::Reconciled { tickets: 1, branches: 0 }));
+    assert!(matches!(events.recv().await, Ok(Event::Up { .. })));
+    assert_eq!(events.recv().await, Ok(Event::Synced { tickets: 1, branches: 0 }));
     let status = tickets.fallback().expect("fallback").status().await.unwrap();
-    assert_eq!((status.store_serves, status.unsaved), (true, 0));
-    assert_eq!(status.last_reconciliation.map(|last| last.tickets), Some(1));
+    assert_eq!((status.primary_is_up, status.pending), (true, 0));
+    assert_eq!(status.last_sync.map(|last| last.tickets), Some(1));
     let got = tickets.get("t").await.unwrap();
     assert_eq!((got.served_by, &got), (ServedBy::Store, &said), "and the revision is still true");
     assert_eq!(primary.entry(&key("t")).expect("entry").revision.as_str(), said.revision);
@@ -75,7 +76,7 @@ async fn an_unknown_ticket_may_well_exist_and_a_closed_one_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_its_room_full_of_unsaved_changes_new_tickets_are_unavailable_and_old_ones_go_on() {
+async fn with_its_room_full_of_pending_changes_new_tickets_are_unavailable_and_old_ones_go_on() {
     let primary = Flaky::new(Mood::Down, clock(), seed::rng("full"));
     let tickets = tickets(&primary, Fallback { bytes_max: 20_000, ..Fallback::default() }).await;
     let fact = [Change::learn(&json!({ "long": "x".repeat(1_000) }))];
@@ -100,15 +101,15 @@ async fn what_is_left_is_named_and_a_file_keeps_it_for_the_next_process() {
     let primary = Flaky::new(Mood::Down, clock(), seed::rng("leave"));
     let in_memory = tickets(&primary, Fallback::default()).await;
     in_memory.create(Some("m"), &[]).await.unwrap();
-    let left = in_memory.fallback().expect("fallback").leave(Duration::ZERO).await.unwrap();
-    assert_eq!((&left.unsaved, &left.lost), (&vec!["m".to_owned()], &left.unsaved));
+    let left = in_memory.fallback().expect("fallback").shutdown(Duration::ZERO).await.unwrap();
+    assert_eq!((&left.pending, &left.lost), (&vec!["m".to_owned()], &left.pending));
 
     let folder = tempfile::TempDir::new().unwrap();
-    let place = || Fallback { place: Place::File(folder.path().join("f.db")), ..Fallback::default() };
+    let place = || Fallback { place: ReplicaStorage::File(folder.path().join("f.db")), ..Fallback::default() };
     let first = tickets(&primary, place()).await;
     let made = first.create(Some("f"), &[Change::say("kept")]).await.unwrap();
-    let left = first.fallback().expect("fallback").leave(Duration::ZERO).await.unwrap();
-    assert_eq!((left.unsaved, left.lost), (vec!["f".to_owned()], vec![]));
+    let left = first.fallback().expect("fallback").shutdown(Duration::ZERO).await.unwrap();
+    assert_eq!((left.pending, left.lost), (vec!["f".to_owned()], vec![]));
     drop(first);
     let second = tickets(&primary, place()).await;
     assert_eq!(second.get("f").await.unwrap(), made);

@@ -8,7 +8,8 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tempfile::TempDir;
 use ticket_host::clock::{Clock, ManualClock, SystemClock};
-use ticket_host::store::{Event, Fallback, Key, Parts, Place, Status};
+use ticket_host::fallback::{Event, Fallback, Parts, ReplicaStorage, Status};
+use ticket_host::store::Key;
 use ticket_host::{Change, Error, Settings, Tickets, merge};
 use ticket_tests::flaky::{Flaky, Mood};
 use ticket_tests::seed;
@@ -32,7 +33,7 @@ impl Scene {
     /// What another process with the same file has.
     async fn tickets(&self, bytes_max: usize) -> Tickets {
         let settings = Settings::default();
-        let fallback = Fallback { place: Place::File(self.file()), bytes_max, ..Fallback::default() };
+        let fallback = Fallback { place: ReplicaStorage::File(self.file()), bytes_max, ..Fallback::default() };
         let parts = Parts { fallback, ..Parts::new(merge(&settings).expect("engine")) };
         Tickets::over(self.primary.clone(), parts, settings).await.expect("tickets")
     }
@@ -75,8 +76,8 @@ async fn a_file_that_cannot_be_read_does_not_keep_a_store_away() {
     let mut events = tickets.fallback().expect("fallback").events();
     execute(&scene.file(), "DROP TABLE note");
     scene.primary.lose_data();
-    assert!(matches!(events.recv().await, Ok(Event::Away(_))));
-    assert!(matches!(events.recv().await, Ok(Event::Back { .. })));
+    assert!(matches!(events.recv().await, Ok(Event::Down(_))));
+    assert!(matches!(events.recv().await, Ok(Event::Up { .. })));
     tickets.create(Some("t"), &[]).await.unwrap();
     assert!(scene.stored("t"));
 }
@@ -102,16 +103,16 @@ async fn a_store_that_lost_data_serves_only_after_one_process_has_found_out_what
     another.try_lock().expect("the lock of another process");
     let second = scene.tickets(ROOM).await;
     let waiting = status(&second).await;
-    assert!(!waiting.store_serves, "{waiting:?}");
+    assert!(!waiting.primary_is_up, "{waiting:?}");
     assert!(waiting.last_error.expect("why").contains("another process"));
     another.unlock().unwrap();
-    while !status(&second).await.store_serves || !scene.stored("t") {
+    while !status(&second).await.primary_is_up || !scene.stored("t") {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unsaved_record_that_cannot_be_read_stays_is_reported_and_fails_nothing() {
+async fn an_pending_record_that_cannot_be_read_stays_is_reported_and_fails_nothing() {
     let scene = Scene::new(Mood::Down, "damaged");
     let first = scene.tickets(ROOM).await;
     first.create(Some("t"), &[Change::say("kept")]).await.unwrap();
@@ -121,9 +122,9 @@ async fn an_unsaved_record_that_cannot_be_read_stays_is_reported_and_fails_nothi
     // What it lost is looked for, and this one cannot be compared.
     execute(&scene.file(), "INSERT OR REPLACE INTO note VALUES ('origin', 'another')");
     let second = scene.tickets(ROOM).await;
-    assert!(status(&second).await.store_serves);
-    let left = second.fallback().expect("fallback").leave(Duration::from_millis(300)).await.unwrap();
-    assert_eq!(left.unsaved, ["t"]);
+    assert!(status(&second).await.primary_is_up);
+    let left = second.fallback().expect("fallback").shutdown(Duration::from_millis(300)).await.unwrap();
+    assert_eq!(left.pending, ["t"]);
     let error = status(&second).await.last_error.expect("an error");
     assert!(error.contains("ticket:t") && error.contains("damaged") && !error.contains("s3cret"), "{error}");
     second.create(Some("t"), &[]).await.expect("the store has none");

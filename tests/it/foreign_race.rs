@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use redis::aio::MultiplexedConnection;
-use ticket_host::conformance::{Deed, Interposed};
+use ticket_conformance::{ExternalWrites, Interposed};
 use ticket_host::store::Key;
 use ticket_host::{Change, Tickets};
 use ticket_tests::{Fixture, StoreKind};
@@ -72,7 +72,7 @@ async fn a_plain_client_between_read_and_write_is_never_overwritten_unseen() {
 }
 
 /// The client's deed: the edit whose turn it is.
-async fn edits(fixture: &Fixture, turn: &Arc<Mutex<(u32, Seen)>>) -> Deed {
+async fn edits(fixture: &Fixture, turn: &Arc<Mutex<(u32, Seen)>>) -> ExternalWrites {
     let names: Vec<String> =
         (0..EDITS).map(|number| fixture.stored_name(&Key::parse(&format!("ticket:{}", id(number))).unwrap())).collect();
     let (client, names, turn) = (fixture.redis_client().await, Arc::new(names), Arc::clone(turn));

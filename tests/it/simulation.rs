@@ -85,7 +85,7 @@ fn start_log() {
 }
 
 /// Runs schedules until one fails or all are done; the sums, or why one failed.
-fn play(first: u64, count: u64, weakness: Option<Weakness>) -> Result<Report, String> {
+fn run_scenario(first: u64, count: u64, weakness: Option<Weakness>) -> Result<Report, String> {
     let next = Arc::new(AtomicU64::new(0));
     let total = Arc::new(Mutex::new(Report::default()));
     let failed = Arc::new(Mutex::new(None));
@@ -121,7 +121,7 @@ fn play(first: u64, count: u64, weakness: Option<Weakness>) -> Result<Report, St
 fn outages_lose_nothing_double_nothing_and_end() {
     start_log();
     let (first, count) = (first_seed(), schedules());
-    let report = play(first, count, None).unwrap_or_else(|why| panic!("{why}"));
+    let report = run_scenario(first, count, None).unwrap_or_else(|why| panic!("{why}"));
     let text = format!("{count} schedules from TICKET_SEED={first}: {report}\n");
     std::io::stdout().write_all(text.as_bytes()).expect("stdout");
     let uncertain = report.happened.get(journal::UNCERTAIN).copied().unwrap_or(0);
@@ -145,7 +145,7 @@ fn every_weakened_variant_is_caught() {
     let first = first_seed();
     let mut caught = BTreeMap::new();
     for weakness in Weakness::ALL {
-        match play(first, SCHEDULES_WEAK, Some(weakness)) {
+        match run_scenario(first, SCHEDULES_WEAK, Some(weakness)) {
             Ok(_) => panic!("{weakness:?} is not caught in {SCHEDULES_WEAK} schedules from TICKET_SEED={first}"),
             Err(why) => drop(caught.insert(format!("{weakness:?}"), why.lines().next().unwrap_or_default().to_owned())),
         }

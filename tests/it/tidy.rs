@@ -11,17 +11,18 @@ const FUNCTION_LINES_MAX: usize = 70;
 
 /// Words and the only places, by the beginnings of paths, where they may stand.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("redis::", &["host/src/store.rs", "host/src/store/redis", "tests/"]),
+    ("redis::", &["host/store/src/lib.rs", "host/store/src/redis", "host/conformance/src/raw_redis.rs", "tests/"]),
     (
         "rusqlite::",
         &[
-            "host/src/store/sqlite",
-            "host/src/store/fallback/shadow/file.rs",
-            "host/src/store/fallback/branches/file.rs",
+            "host/store/src/sqlite",
+            "host/fallback/src/replica/file.rs",
+            "host/fallback/src/branches/file.rs",
+            "host/conformance/src/raw_sqlite.rs",
             "tests/",
         ],
     ),
-    ("wasmtime::", &["host/src/engine", "tests/hosts/"]),
+    ("wasmtime::", &["host/tickets/src/engine", "tests/hosts/"]),
     (
         "wit_bindgen::",
         &[
@@ -31,9 +32,9 @@ const ROOMS: &[(&str, &[&str])] = &[
             "guest/edge/src/component.rs",
         ],
     ),
-    ("bindgen!(", &["host/src/engine/bindings.rs", "tests/hosts/"]),
-    ("SystemTime::now", &["host/src/clock.rs", "tests/"]),
-    ("process::exit", &["host/src/main.rs", "guest/builder/", "tests/"]),
+    ("bindgen!(", &["host/tickets/src/engine/bindings.rs", "tests/hosts/"]),
+    ("SystemTime::now", &["host/store/src/clock.rs", "tests/"]),
+    ("process::exit", &["guest/builder/", "tests/"]),
     ("ticket_engine", &["tests/", "guest/"]),
 ];
 

@@ -22,7 +22,7 @@ fn needs_interposition(scenario: &Path) -> bool {
     ["\"before\":", "\"op\": \"fail\"", "\"op\": \"date\""].iter().any(|mark| text.contains(mark))
 }
 
-fn play(component: &str, scenarios: &[PathBuf]) -> Result<tempfile::TempDir, String> {
+fn run_scenario(component: &str, scenarios: &[PathBuf]) -> Result<tempfile::TempDir, String> {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_host-wasi-keyvalue"));
     let ended = command.arg(Path::new(DIST).join(component)).arg(folder.path()).args(scenarios).output().unwrap();
@@ -31,7 +31,7 @@ fn play(component: &str, scenarios: &[PathBuf]) -> Result<tempfile::TempDir, Str
 }
 
 fn compare(component: &str, scenarios: &[PathBuf]) {
-    let folder = play(component, scenarios).unwrap();
+    let folder = run_scenario(component, scenarios).unwrap();
     for scenario in scenarios {
         let name = scenario.file_name().unwrap();
         let expected = fs::read_to_string(Path::new(SCENARIOS).join("expected").join(name)).unwrap();
@@ -48,6 +48,6 @@ fn the_component_that_is_for_users_answers_alike() {
     let (between, plain): (Vec<_>, Vec<_>) = scenarios().into_iter().partition(|path| needs_interposition(path));
     assert!(plain.len() > 5, "{plain:?}");
     compare("tickets-on-wasi-keyvalue.wasm", &plain);
-    let refused = play("tickets-on-wasi-keyvalue.wasm", &between[..1]).unwrap_err();
+    let refused = run_scenario("tickets-on-wasi-keyvalue.wasm", &between[..1]).unwrap_err();
     assert!(refused.contains("interposed.wasm"), "{refused}");
 }

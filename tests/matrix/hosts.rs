@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tempfile::TempDir;
-use ticket_host::conformance::{self, Fixture, Ground, Native, Scenario, play};
+use ticket_conformance::{self as conformance, Fixture, Native, Scenario, TestBackend, run_scenario};
 use ticket_tests::broken::{BrokenGround, Rule};
 use ticket_tests::{RedisServer, javascript, python};
 
@@ -111,19 +111,19 @@ fn on_redis(out: &Path, rule: Option<Rule>) -> Result<(), String> {
 fn natively(out: &Path, rule: Option<Rule>, url: &str) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     runtime.map_err(|error| error.to_string())?.block_on(async {
-        let ground = conformance::ground(url).await.map_err(|error| error.chain())?;
-        let ground: Arc<dyn Ground> = match rule {
-            Some(rule) => Arc::new(BrokenGround::new(ground, rule)),
-            None => ground,
+        let backend = conformance::backend(url).await.map_err(|error| error.chain())?;
+        let backend: Arc<dyn TestBackend> = match rule {
+            Some(rule) => Arc::new(BrokenGround::new(backend, rule)),
+            None => backend,
         };
         for name in crate::scenarios() {
             let text = fs::read_to_string(Path::new(SCENARIOS).join(format!("{name}.jsonl")));
             let scenario =
                 Scenario::parse(&text.map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
             let base = format!("matrix-{name}-{:08x}-", fastrand::u32(..));
-            let fixture = Fixture::new(Arc::clone(&ground), &base, 0).await.map_err(|error| error.chain())?;
-            let mut stage = Native::new(fixture, &scenario.header.settings).await.map_err(|error| error.to_string())?;
-            let transcript = play(&scenario, &mut stage).await.map_err(|error| format!("{name}: {error}"))?;
+            let fixture = Fixture::new(Arc::clone(&backend), &base, 0).await.map_err(|error| error.chain())?;
+            let mut host = Native::new(fixture, &scenario.header.settings).await.map_err(|error| error.to_string())?;
+            let transcript = run_scenario(&scenario, &mut host).await.map_err(|error| format!("{name}: {error}"))?;
             fs::write(out.join(format!("{name}.jsonl")), transcript.text()).map_err(|error| error.to_string())?;
         }
         Ok(())

@@ -6,7 +6,8 @@
 //! `append URL NAMESPACE ID WRITER TASKS COUNT` lets so many tasks append so many messages each.
 
 use anyhow::{Context, bail};
-use ticket_host::store::{self, Fallback, Freshness, Key, Namespace, Options, Place};
+use ticket_host::fallback::{Fallback, ReplicaStorage};
+use ticket_host::store::{self, Freshness, Key, Namespace, Options};
 use ticket_host::{Change, Error, Settings, Tickets};
 use ticket_tests::appending;
 
@@ -32,7 +33,7 @@ async fn main() -> anyhow::Result<()> {
             announce(&Tickets::open(url).await?, id, life).await?;
         }
         ["announce-behind", url, file, id, life] => {
-            let fallback = Fallback { place: Place::File(file.into()), ..Fallback::default() };
+            let fallback = Fallback { place: ReplicaStorage::File(file.into()), ..Fallback::default() };
             let (options, settings) = (Options::default(), Settings::default());
             announce(&Tickets::open_with(url, &options, Some(fallback), settings).await?, id, life).await?;
         }

@@ -1,6 +1,6 @@
 //! P3 across processes: what was written here, a process of its own reads.
 
-use ticket_host::conformance::steps::{create, key, numbered, sorted};
+use ticket_conformance::steps::{create, key, numbered, sorted};
 use ticket_tests::{Fixture, StoreKind};
 use tokio::process::Command;
 

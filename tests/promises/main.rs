@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use libtest_mimic::{Arguments, Trial};
-use ticket_host::conformance::{self, Promise};
+use ticket_conformance::{self as conformance, Promise};
 use ticket_tests::{Fixture, StoreKind};
 
 mod another_process;

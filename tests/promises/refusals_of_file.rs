@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use ticket_host::conformance::steps::{TTL_MS, applied, create, failed, fields, key, numbered, read, there};
+use ticket_conformance::steps::{TTL_MS, applied, create, failed, fields, key, numbered, read, there};
 use ticket_host::store::{Condition, Kind, Options};
 use ticket_tests::{Fixture, StoreKind};
 

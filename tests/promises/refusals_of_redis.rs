@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use redis::aio::MultiplexedConnection;
-use ticket_host::conformance::steps::{TTL_MS, applied, create, fields, key, numbered, there};
+use ticket_conformance::steps::{TTL_MS, applied, create, fields, key, numbered, there};
 use ticket_host::store::{Condition, Error, Fields, Kind, Namespace, Options, Outcome, RedisStore, SharedStore};
 use ticket_tests::RedisServer;
 
@@ -39,7 +39,7 @@ const COMMANDS: &[&str] = &[
 const NAMESPACE: &str = "refusals";
 
 /// A server of its own, a store that is a user of it, its administrator, and what went wrong.
-struct Ground {
+struct TestBackend {
     server: RedisServer,
     store: SharedStore,
     administrator: MultiplexedConnection,
@@ -51,17 +51,17 @@ pub(crate) async fn check() {
     let mut administrator = server.client().await;
     command(&mut administrator, "ACL SETUSER agent on >secret ~* &* +@all").await;
     let store = store_of(&server, 20_000).await;
-    let mut ground = Ground { server, store, administrator, wrongs: Vec::new() };
+    let mut backend = TestBackend { server, store, administrator, wrongs: Vec::new() };
     let mut changes_made = 0;
     for forbidden in COMMANDS {
-        changes_made += ground.under(&format!("ACL SETUSER agent -{forbidden}"), "ACL SETUSER agent +@all").await;
+        changes_made += backend.under(&format!("ACL SETUSER agent -{forbidden}"), "ACL SETUSER agent +@all").await;
     }
     assert!(changes_made > 20, "commands that the store does not need are not missed: {changes_made}");
-    ground.under("ACL SETUSER agent resetkeys ~other:*", "ACL SETUSER agent ~*").await;
-    ground.under("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0").await;
-    ground.under("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE").await;
-    ground.while_it_stands_still().await;
-    assert!(ground.wrongs.is_empty(), "written in spite of the answer:\n{}", ground.wrongs.join("\n"));
+    backend.under("ACL SETUSER agent resetkeys ~other:*", "ACL SETUSER agent ~*").await;
+    backend.under("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0").await;
+    backend.under("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE").await;
+    backend.while_it_stands_still().await;
+    assert!(backend.wrongs.is_empty(), "written in spite of the answer:\n{}", backend.wrongs.join("\n"));
 }
 
 async fn store_of(server: &RedisServer, call_ms: u64) -> SharedStore {
@@ -88,7 +88,7 @@ fn changes() -> Vec<(&'static str, Fields)> {
     ]
 }
 
-impl Ground {
+impl TestBackend {
     /// Tries every change while the server is as `order` makes it; `back` makes it well again. Answers how many
     /// were made all the same.
     async fn under(&mut self, order: &str, back: &str) -> usize {

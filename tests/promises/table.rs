@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 
-use ticket_host::conformance::Promise;
+use ticket_conformance::Promise;
 use ticket_tests::StoreKind;
 
 /// What became of a test.
@@ -19,7 +19,7 @@ pub(crate) type Results = Arc<Mutex<BTreeMap<(&'static str, StoreKind), Mark>>>;
 
 /// Why a promise says nothing about a store of this kind.
 pub(crate) fn exemption(promise: &Promise, kind: StoreKind) -> Option<&'static str> {
-    if kind.has_hand() { None } else { promise.needs_hand() }
+    if kind.has_hand() { None } else { promise.needs_raw_client() }
 }
 
 /// Of the column of a store.

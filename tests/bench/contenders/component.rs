@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use tempfile::TempDir;
-use ticket_host::store::{Fallback, Options};
+use ticket_host::fallback::Fallback;
+use ticket_host::store::Options;
 use ticket_host::{Change, ServedBy, Settings, Tickets};
 use ticket_tests::RedisServer;
 

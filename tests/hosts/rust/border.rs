@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use ticket_host::conformance::{
-    Fault, ForeignDeed, Interruption, Interruptions, Limits, START_MS, StoreCall, StoreError,
-};
+use ticket_conformance::{ExternalWrite, Fault, Interruption, Interruptions, Limits, START_MS, StoreCall, StoreError};
 use ticket_tests::broken::Rule;
 
 use crate::engine::agent::tickets::environment::{self, Settings};
@@ -49,11 +47,11 @@ impl Border {
     }
 
     /// Does what a foreign program does.
-    pub(crate) fn act(&mut self, deed: ForeignDeed) {
-        let (ForeignDeed::Put { id, .. } | ForeignDeed::Drop { id }) = &deed;
+    pub(crate) fn act(&mut self, external_write: ExternalWrite) {
+        let (ExternalWrite::Put { id, .. } | ExternalWrite::Drop { id }) = &external_write;
         let key = format!("ticket:{id}");
         drop(self.store.remove(key.clone(), Condition::Present));
-        if let ForeignDeed::Put { fields, ttl_ms, .. } = deed {
+        if let ExternalWrite::Put { fields, ttl_ms, .. } = external_write {
             drop(self.store.write(key, fields.into_iter().collect(), ttl_ms, Condition::Absent));
         }
     }
@@ -61,8 +59,8 @@ impl Border {
     /// Makes a call, with what interrupts it.
     fn during<T>(&mut self, call: StoreCall, make: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         let Interruption { deeds, fault } = self.interruptions.take(call);
-        for deed in deeds {
-            self.act(deed);
+        for external_write in deeds {
+            self.act(external_write);
         }
         let Some(Fault { error, made }) = fault else { return make(self) };
         if made {

@@ -14,7 +14,9 @@ use std::path::Path;
 use anyhow::{Context, Error, bail};
 use async_trait::async_trait;
 use border::Border;
-use ticket_host::conformance::{self, Answer, Call, ForeignDeed, Interruptions, START_MS, Scenario, Stage, Trouble};
+use ticket_conformance::{
+    self as conformance, Answer, BoxError, Call, ExternalWrite, Interruptions, START_MS, Scenario, ScenarioHost,
+};
 use ticket_tests::broken::Rule;
 use wasmtime::Store;
 
@@ -30,12 +32,12 @@ async fn main() -> anyhow::Result<()> {
     let [component, folder, scenarios @ ..] = arguments else {
         bail!("usage: host-rust [--break RULE] ENGINE.wasm OUT_FOLDER SCENARIO.jsonl...");
     };
-    let engine = engine::load(Path::new(component)).map_err(Trouble::from).map_err(Error::from_boxed)?;
+    let engine = engine::load(Path::new(component)).map_err(BoxError::from).map_err(Error::from_boxed)?;
     for path in scenarios.iter().map(Path::new) {
         let scenario = Scenario::parse(&std::fs::read_to_string(path)?)?;
         let mut store = Store::new(engine.engine(), Border::new(&scenario.header.settings, rule));
-        let instance = engine.instantiate_async(&mut store).await.map_err(Trouble::from).map_err(Error::from_boxed)?;
-        let played = conformance::play(&scenario, &mut Own { store, instance }).await;
+        let instance = engine.instantiate_async(&mut store).await.map_err(BoxError::from).map_err(Error::from_boxed)?;
+        let played = conformance::run_scenario(&scenario, &mut Own { store, instance }).await;
         let transcript = played.map_err(Error::from_boxed).with_context(|| format!("playing {}", path.display()))?;
         let name = path.file_name().context("a scenario without a name")?;
         std::fs::write(Path::new(folder).join(name), transcript.text())?;
@@ -50,31 +52,31 @@ struct Own {
 }
 
 #[async_trait]
-impl Stage for Own {
+impl ScenarioHost for Own {
     async fn call(
         &mut self,
         call: Call,
         interruptions: Interruptions,
-    ) -> Result<Result<Answer, ticket_host::Error>, Trouble> {
+    ) -> Result<Result<Answer, ticket_host::Error>, BoxError> {
         self.store.data_mut().interruptions = interruptions;
         let answer = tickets::answer(&mut self.store, self.instance.agent_tickets_tickets(), call).await;
         self.store.data_mut().interruptions = Interruptions::default();
         Ok(answer?)
     }
 
-    async fn pass(&mut self, ms: u64) -> Result<(), Trouble> {
+    async fn pass(&mut self, ms: u64) -> Result<(), BoxError> {
         self.store.data_mut().pass(ms);
         Ok(())
     }
 
-    async fn date(&mut self, ms: i64) -> Result<(), Trouble> {
+    async fn date(&mut self, ms: i64) -> Result<(), BoxError> {
         let border = self.store.data_mut();
         border.date_ms = border.date_ms.saturating_add_signed(ms);
         Ok(())
     }
 
-    async fn act(&mut self, deed: ForeignDeed) -> Result<(), Trouble> {
-        self.store.data_mut().act(deed);
+    async fn act(&mut self, external_write: ExternalWrite) -> Result<(), BoxError> {
+        self.store.data_mut().act(external_write);
         Ok(())
     }
 

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use ticket_conformance::{self as conformance, InProcess, START_MS};
 use ticket_host::clock::{Clock, ManualClock};
-use ticket_host::conformance::{self, InProcess, START_MS};
 use ticket_host::store::{
     self, Entry, Error, Fields, Freshness, Health, Key, Kind, Namespace, Outcome, Page, Revision, SharedStore, Store,
 };
@@ -41,10 +41,10 @@ const ADAPTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../guest/dist/wasi-k
 fn the_adapter_keeps_every_promise_of_a_store() {
     let clock = ManualClock::at(START_MS);
     let adapters = Adapters::new(clock.clone());
-    let ground = Arc::new(InProcess::new(clock, Box::new(move |namespace| adapters.open(namespace))));
+    let backend = Arc::new(InProcess::new(clock, Box::new(move |namespace| adapters.open(namespace))));
     let options = conformance::Options { seed: seed::seed(), scenarios: 200, ..conformance::Options::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let report = runtime.block_on(conformance::run(ground, &options)).unwrap();
+    let report = runtime.block_on(conformance::run(backend, &options)).unwrap();
     assert!(report.is_kept(), "{report:#?}");
     assert!(report.comparison.answers > 4_000, "{report:#?}");
 }

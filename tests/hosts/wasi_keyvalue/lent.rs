@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ticket_host::conformance::{
-    Fault, ForeignDeed, Interruption, Interruptions, Limits, START_MS, StoreCall, StoreError,
-};
+use ticket_conformance::{ExternalWrite, Fault, Interruption, Interruptions, Limits, START_MS, StoreCall, StoreError};
 use ticket_tests::broken::Rule;
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
 use wasmtime_wasi::{HostWallClock, WasiCtx, WasiCtxView, WasiView};
@@ -110,14 +108,14 @@ impl interposition::Host for Lent {
     }
 }
 
-fn scripted(deed: ForeignDeed) -> interposition::Deed {
-    match deed {
-        ForeignDeed::Put { id, fields, ttl_ms } => interposition::Deed::Put(interposition::Replacement {
+fn scripted(external_write: ExternalWrite) -> interposition::Deed {
+    match external_write {
+        ExternalWrite::Put { id, fields, ttl_ms } => interposition::Deed::Put(interposition::Replacement {
             key: format!("ticket:{id}"),
             fields: fields.into_iter().collect(),
             ttl_ms,
         }),
-        ForeignDeed::Drop { id } => interposition::Deed::Drop(format!("ticket:{id}")),
+        ExternalWrite::Drop { id } => interposition::Deed::Drop(format!("ticket:{id}")),
     }
 }
 

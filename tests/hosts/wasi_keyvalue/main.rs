@@ -16,7 +16,7 @@ use std::path::Path;
 
 use anyhow::{Context, Error, bail};
 use on_wasi::Host;
-use ticket_host::conformance::{Scenario, play};
+use ticket_conformance::{Scenario, run_scenario};
 use ticket_tests::broken::Rule;
 
 #[tokio::main]
@@ -35,8 +35,8 @@ async fn main() -> anyhow::Result<()> {
 
 async fn play_one(host: &Host, rule: Option<Rule>, path: &Path, folder: &Path) -> anyhow::Result<()> {
     let scenario = Scenario::parse(&std::fs::read_to_string(path)?)?;
-    let mut stage = host.stage(&scenario.header.settings, rule).await.map_err(Error::from_boxed)?;
-    let transcript = play(&scenario, &mut stage).await.map_err(Error::from_boxed)?;
+    let mut host = host.host(&scenario.header.settings, rule).await.map_err(Error::from_boxed)?;
+    let transcript = run_scenario(&scenario, &mut host).await.map_err(Error::from_boxed)?;
     let name = path.file_name().context("a scenario without a name")?;
     Ok(std::fs::write(folder.join(name), transcript.text())?)
 }

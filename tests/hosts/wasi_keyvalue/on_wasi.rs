@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use async_trait::async_trait;
+use ticket_conformance::{Answer, BoxError, Call, ExternalWrite, Interruptions, Limits, START_MS, ScenarioHost};
 use ticket_host::Error;
-use ticket_host::conformance::{Answer, Call, ForeignDeed, Interruptions, Limits, START_MS, Stage, Trouble};
 use ticket_tests::broken::Rule;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Store};
@@ -21,7 +21,7 @@ pub(crate) struct Host {
 
 impl Host {
     /// Loads the component of a file.
-    pub(crate) fn new(path: &Path) -> Result<Self, Trouble> {
+    pub(crate) fn new(path: &Path) -> Result<Self, BoxError> {
         let engine = Engine::default();
         let component = Component::from_file(&engine, path)?;
         let interposed =
@@ -32,7 +32,7 @@ impl Host {
     }
 
     /// A fresh instance with an empty store.
-    pub(crate) async fn stage(&self, limits: &Limits, rule: Option<Rule>) -> Result<OnWasi, Trouble> {
+    pub(crate) async fn host(&self, limits: &Limits, rule: Option<Rule>) -> Result<OnWasi, BoxError> {
         let mut store = Store::new(self.component.engine(), Lent::new(limits, rule));
         let instance = self.component.instantiate_async(&mut store).await?;
         Ok(OnWasi { store, instance, interposed: self.interposed })
@@ -48,7 +48,7 @@ pub(crate) struct OnWasi {
 
 impl OnWasi {
     /// What happens between engine and store needs a component that lets it happen.
-    fn between(&mut self) -> Result<&mut Lent, Trouble> {
+    fn between(&mut self) -> Result<&mut Lent, BoxError> {
         if !self.interposed {
             return Err("the scenario comes between engine and store: play it on interposed.wasm".into());
         }
@@ -57,8 +57,8 @@ impl OnWasi {
 }
 
 #[async_trait]
-impl Stage for OnWasi {
-    async fn call(&mut self, call: Call, interruptions: Interruptions) -> Result<Result<Answer, Error>, Trouble> {
+impl ScenarioHost for OnWasi {
+    async fn call(&mut self, call: Call, interruptions: Interruptions) -> Result<Result<Answer, Error>, BoxError> {
         if !interruptions.is_empty() {
             self.between()?.interruptions = interruptions;
         }
@@ -67,23 +67,23 @@ impl Stage for OnWasi {
         Ok(answer?)
     }
 
-    async fn pass(&mut self, ms: u64) -> Result<(), Trouble> {
+    async fn pass(&mut self, ms: u64) -> Result<(), BoxError> {
         self.store.data().clock.advance(ms);
         Ok(())
     }
 
-    async fn date(&mut self, ms: i64) -> Result<(), Trouble> {
+    async fn date(&mut self, ms: i64) -> Result<(), BoxError> {
         self.between()?.ahead_ms += ms;
         Ok(())
     }
 
     /// By the store's own interface: what is there goes, whatever it is, and the new comes.
-    async fn act(&mut self, deed: ForeignDeed) -> Result<(), Trouble> {
+    async fn act(&mut self, external_write: ExternalWrite) -> Result<(), BoxError> {
         let key_value = self.instance.agent_tickets_key_value();
-        let (ForeignDeed::Put { id, .. } | ForeignDeed::Drop { id }) = &deed;
+        let (ExternalWrite::Put { id, .. } | ExternalWrite::Drop { id }) = &external_write;
         let key = format!("ticket:{id}");
         key_value.call_remove(&mut self.store, &key, &Condition::Present).await?.map_err(wasmtime::Error::from)?;
-        if let ForeignDeed::Put { fields, ttl_ms, .. } = deed {
+        if let ExternalWrite::Put { fields, ttl_ms, .. } = external_write {
             let fields: Vec<_> = fields.into_iter().collect();
             let written = key_value.call_write(&mut self.store, &key, &fields, ttl_ms, &Condition::Absent).await?;
             written.map_err(wasmtime::Error::from)?;

@@ -26,7 +26,7 @@ pub(super) enum Operation {
     List,
     Pass(u64),
     Date(i64),
-    Foreign(usize, Deed),
+    Foreign(usize, ExternalWrites),
 }
 
 /// Which revision a caller names.
@@ -50,7 +50,7 @@ pub(super) enum Spoilt {
 
 /// What a foreign program does.
 #[derive(Clone, Debug)]
-pub(super) enum Deed {
+pub(super) enum ExternalWrites {
     /// Reads, says something, perhaps learns, and writes back with a TTL.
     Python(usize, Option<&'static str>),
     /// Leaves a record of the bare old dict, with or without times.
@@ -87,7 +87,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         2 => Just(List),
         4 => seconds.prop_map(Pass),
         2 => (-100..100_i64).prop_map(Date),
-        8 => (prop_oneof![4 => Just(0), 1 => 1..TICKETS], deed()).prop_map(|(ticket, deed)| Foreign(ticket, deed)),
+        8 => (prop_oneof![4 => Just(0), 1 => 1..TICKETS], external_write()).prop_map(|(ticket, external_write)| Foreign(ticket, external_write)),
     ]
 }
 
@@ -108,7 +108,7 @@ fn spoilt() -> impl Strategy<Value = Spoilt> {
     ]
 }
 
-fn deed() -> impl Strategy<Value = Deed> {
+fn external_write() -> impl Strategy<Value = ExternalWrites> {
     let facts = prop_oneof![
         Just("{\"name\": \"Mia\", \"caf\\u00e9\": \"h\\u00e9\", \"n\": 1.0}"),
         Just("{\"big\": 123456789012345678901234567890, \"half\": \"\\ud800\", \"a\": {\"b\": [1, 2.50]}}"),
@@ -116,17 +116,17 @@ fn deed() -> impl Strategy<Value = Deed> {
         Just("{ }"),
     ];
     prop_oneof![
-        8 => (0..5_usize, proptest::option::of(facts)).prop_map(|(message, facts)| Deed::Python(message, facts)),
-        2 => any::<bool>().prop_map(Deed::Version0),
-        1 => Just(Deed::Newer),
-        1 => (0..6_usize).prop_map(Deed::MissingField),
-        1 => Just(Deed::SeventhField),
+        8 => (0..5_usize, proptest::option::of(facts)).prop_map(|(message, facts)| ExternalWrites::Python(message, facts)),
+        2 => any::<bool>().prop_map(ExternalWrites::Version0),
+        1 => Just(ExternalWrites::Newer),
+        1 => (0..6_usize).prop_map(ExternalWrites::MissingField),
+        1 => Just(ExternalWrites::SeventhField),
         1 => prop_oneof![
             Just(("facts", "{\"a\": NaN}")), Just(("facts", "[]")), Just(("history", "{}")), Just(("history", "[1,")),
             Just(("last_decision", "")), Just(("created_at", "1.5")), Just(("updated_at", "-1")),
             Just(("version", "01")),
-        ].prop_map(|(name, text)| Deed::Text(name, text)),
-        1 => Just(Deed::Delete),
+        ].prop_map(|(name, text)| ExternalWrites::Text(name, text)),
+        1 => Just(ExternalWrites::Delete),
     ]
 }
 
@@ -315,12 +315,12 @@ impl Operation {
                 Call::Pass { ms }
             }
             Self::Date(seconds) => Call::Date { now_s: model.now_s().saturating_add_signed(*seconds) },
-            Self::Foreign(ticket, deed) => return deed.call(id(ticket), model),
+            Self::Foreign(ticket, external_write) => return external_write.call(id(ticket), model),
         })
     }
 }
 
-impl Deed {
+impl ExternalWrites {
     fn call(&self, id: String, model: &Model) -> Option<Call> {
         let there = model.records().get(&id).map(|record| record.fields.clone());
         let text = |name: &str, text: &str| (name.to_owned(), text.to_owned());

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use tempfile::TempDir;
-use ticket_host::store::{Fallback, Options, Place};
+use ticket_host::fallback::{Fallback, ReplicaStorage};
+use ticket_host::store::Options;
 use ticket_host::{Change, Settings, Tickets};
 use ticket_tests::{RedisServer, seed};
 
@@ -47,7 +48,7 @@ impl Writer {
 }
 
 async fn behind(server: &RedisServer, file: PathBuf) -> Tickets {
-    let fallback = Fallback { place: Place::File(file), ..Fallback::default() };
+    let fallback = Fallback { place: ReplicaStorage::File(file), ..Fallback::default() };
     Tickets::open_with(&server.url(), &Options::default(), Some(fallback), Settings::default()).await.unwrap()
 }
 

@@ -46,7 +46,7 @@ fn report(what: &str, goal: &str, mut times: Vec<Duration>) -> Duration {
 }
 
 async fn serves(tickets: &Tickets) -> bool {
-    tickets.fallback().unwrap().status().await.unwrap().store_serves
+    tickets.fallback().unwrap().status().await.unwrap().primary_is_up
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -140,7 +140,7 @@ async fn until_it_serves(tickets: &Tickets) -> Duration {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_unsaved_tickets_go_home() {
+async fn many_pending_tickets_go_home() {
     // Without the proxy, which would take its share of two cores.
     let server = RedisServer::start(&[]);
     let tickets = scene::open(&server.url()).await;
@@ -150,7 +150,7 @@ async fn many_unsaved_tickets_go_home() {
     let count = either(1_000, 10_000);
     let foreground = |tickets: Tickets| async move {
         let (mut times, mut number) = (Vec::new(), 0);
-        while times.is_empty() || tickets.fallback().unwrap().status().await.unwrap().unsaved > 0 || number < 1_000 {
+        while times.is_empty() || tickets.fallback().unwrap().status().await.unwrap().pending > 0 || number < 1_000 {
             number += 1;
             let (time, _) = timed(&tickets, number).await;
             times.push(time);

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use redis::Value;
 use serde_json::json;
-use ticket_host::store::{self, Fallback, Options, Status};
+use ticket_host::fallback::{Fallback, Status};
+use ticket_host::store::{self, Options};
 use ticket_host::{Change, ServedBy, Settings, Ticket, Tickets};
 use ticket_tests::{Proxy, RedisServer};
 
@@ -53,7 +54,7 @@ pub(super) async fn home(tickets: &Tickets) -> Status {
     let until = Instant::now() + HOME_TIME_MAX;
     loop {
         let status = tickets.fallback().unwrap().status().await.unwrap();
-        if status.store_serves && status.unsaved == 0 {
+        if status.primary_is_up && status.pending == 0 {
             return status;
         }
         assert!(Instant::now() < until, "not home in {HOME_TIME_MAX:?}: {status:?}");
@@ -188,7 +189,7 @@ impl Scene {
     /// The fault has bitten: the fallback serves, and the server knows less than the agent.
     pub(super) async fn is_away(&self) {
         let status = self.tickets().fallback().unwrap().status().await.unwrap();
-        assert!(!status.store_serves && status.unsaved > 0 && status.last_error.is_some(), "{status:?}");
+        assert!(!status.primary_is_up && status.pending > 0 && status.last_error.is_some(), "{status:?}");
     }
 
     /// Everything is at home: every Redis client sees the six fields, with the very bytes and revision that the

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::scene;
 use agents::{Agents, Kind};
-use faults::{Fault, Ground};
+use faults::{Fault, TestBackend};
 
 mod agents;
 mod faults;
@@ -91,20 +91,20 @@ async fn nothing_acknowledged_is_lost_whatever_fails_when() {
 
 async fn schedule(number: u64) -> Tally {
     let mut rng = rng(&format!("fault schedule {number}"));
-    let (ground, hosts) = Ground::begin(scene::TTL_MS).await;
-    let agents = Agents::begin(ground, hosts, "t", REST_MAX, &mut rng).await;
+    let (backend, hosts) = TestBackend::begin(scene::TTL_MS).await;
+    let agents = Agents::begin(backend, hosts, "t", REST_MAX, &mut rng).await;
     let mut faults: BTreeMap<&'static str, u64> = BTreeMap::new();
     while agents.operations() < OPERATIONS {
         agents.pass(rng.u64(1..=PAUSE_OPERATIONS_MAX), FAULT_TIME_MAX).await;
         for fault in some_faults(&mut rng) {
             *faults.entry(fault.name()).or_default() += 1;
-            fault.begin(&agents.ground).await;
+            fault.begin(&agents.backend).await;
             if rng.bool() {
                 agents.pass(rng.u64(1..=FAULT_OPERATIONS_MAX), FAULT_TIME_MAX).await;
             }
         }
         agents.pass(rng.u64(1..=FAULT_OPERATIONS_MAX), FAULT_TIME_MAX).await;
-        faults::mend(&agents.ground, &mut rng).await;
+        faults::mend(&agents.backend, &mut rng).await;
     }
     let done = agents.end().await;
     let of = format!("schedule {number} of TICKET_SEED={} with {faults:?}", seed());

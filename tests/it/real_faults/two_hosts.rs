@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use ticket_host::store::Branch;
+use ticket_host::fallback::Branch;
 use ticket_host::{Change, Error, Ticket, Tickets};
 use ticket_tests::proxy::Mode;
 use ticket_tests::{Proxy, RedisServer};
@@ -86,7 +86,7 @@ async fn both_say(mode: Mode, with_ids: bool) {
         cut.proxy.set(mode);
         let (ours, theirs) = tokio::join!(cut.say(round, with_ids), well.say(round, with_ids));
         let status = cut.tickets.fallback().unwrap().status().await.unwrap();
-        assert!(status.unsaved == 1 && status.last_error.is_some(), "{mode:?}: {status:?}");
+        assert!(status.pending == 1 && status.last_error.is_some(), "{mode:?}: {status:?}");
         cut.proxy.set(Mode::Pass);
         home(&cut.tickets).await;
         home(&well.tickets).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use ticket_host::Error;
-use ticket_tests::stand_in::StandIn;
+use ticket_tests::fake_redis::FakeRedis;
 
 use super::agent::is_calm;
 use super::journal::Journal;
@@ -16,7 +16,7 @@ const ATTEMPTS_MAX: usize = 20;
 const WINDOW: Duration = Duration::from_secs(10);
 
 /// No acknowledged message or fact is lost, no message is there twice, all hosts and the server agree, and nobody hurried.
-pub(super) async fn check(server: &StandIn, hosts: &[Host], journal: &Journal) -> Result<(), String> {
+pub(super) async fn check(server: &FakeRedis, hosts: &[Host], journal: &Journal) -> Result<(), String> {
     if let Some(wrong) = journal.wrongs().first() {
         return Err(wrong.clone());
     }
@@ -41,7 +41,7 @@ pub(super) async fn check(server: &StandIn, hosts: &[Host], journal: &Journal) -
 }
 
 /// Every host shows what the server has.
-async fn agree(server: &StandIn, hosts: &[Host], id: &str) -> Result<(), String> {
+async fn agree(server: &FakeRedis, hosts: &[Host], id: &str) -> Result<(), String> {
     let stored = server.entry(&format!("ticket:{id}"));
     for host in hosts {
         let shown = match host.tickets.get(id).await {
@@ -60,7 +60,7 @@ async fn agree(server: &StandIn, hosts: &[Host], id: &str) -> Result<(), String>
     Ok(())
 }
 
-fn field(server: &StandIn, id: &str, name: &str) -> String {
+fn field(server: &FakeRedis, id: &str, name: &str) -> String {
     let fields = server.entry(&format!("ticket:{id}")).map(|(fields, _)| fields).unwrap_or_default();
     fields.get(name).cloned().unwrap_or_default()
 }
@@ -101,7 +101,7 @@ async fn aside(hosts: &[Host]) -> BTreeSet<(String, String)> {
     found
 }
 
-fn unhurried(server: &StandIn, hosts: &[Host]) -> Result<(), String> {
+fn unhurried(server: &FakeRedis, hosts: &[Host]) -> Result<(), String> {
     let lives: usize = hosts.iter().map(|host| host.branches.len()).sum();
     let attempts = server.attempts();
     for (earlier, later) in attempts.iter().zip(attempts.iter().skip(ATTEMPTS_MAX * lives)) {

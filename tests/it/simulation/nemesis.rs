@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use ticket_tests::stand_in::{Faults, Mode, Snapshot, StandIn};
+use ticket_tests::fake_redis::{FakeRedis, Faults, Mode, Snapshot};
 use tokio::time::sleep;
 
 use super::journal::Journal;
@@ -11,7 +11,7 @@ use super::world::{Host, PASSWORD, TICKETS};
 
 /// Breaks things for a while.
 pub(super) struct Nemesis {
-    pub(super) server: StandIn,
+    pub(super) server: FakeRedis,
     pub(super) hosts: Vec<Host>,
     pub(super) rng: Rng,
     pub(super) journal: Journal,
@@ -22,7 +22,7 @@ impl Nemesis {
     /// Does `deeds` things, each followed by a pause.
     pub(super) async fn rage(mut self, deeds: u32) -> Vec<Host> {
         for _ in 0..deeds {
-            self.deed().await;
+            self.external_write().await;
             sleep(Duration::from_millis(self.rng.u64(0..1_200))).await;
         }
         self.hosts
@@ -36,7 +36,7 @@ impl Nemesis {
         self.journal.happened(kind);
     }
 
-    async fn deed(&mut self) {
+    async fn external_write(&mut self) {
         match self.rng.u32(0..23) {
             0..4 => self.faults(),
             4 | 5 => {

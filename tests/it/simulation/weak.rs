@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use ticket_host::Merged;
+use ticket_host::fallback::Merge;
 use ticket_host::store::{
-    Answer, Condition, Content, Entry, Error, Expiry, Failure, Health, Key, Kind, Merge, Origin, Page, Primary,
-    Revision, Unfit,
+    Answer, Condition, Content, DatasetId, Entry, Error, Expiry, Failure, HandshakeError, Health, Key, Kind, Page,
+    Primary, Revision,
 };
 use tokio::time::Instant;
 
@@ -33,8 +34,8 @@ impl Weakness {
     /// The merge, done wrong.
     pub(super) fn merge(self, merge: Merge) -> Merge {
         match self {
-            Self::OursWins => Arc::new(|_, ours, _| Box::pin(async { Ok(Merged { state: ours, aside: None }) })),
-            Self::TheirsWins => Arc::new(|_, _, theirs| Box::pin(async { Ok(Merged { state: theirs, aside: None }) })),
+            Self::OursWins => Arc::new(|_, ours, _| Box::pin(async { Ok(Merged { state: ours, branch: None }) })),
+            Self::TheirsWins => Arc::new(|_, _, theirs| Box::pin(async { Ok(Merged { state: theirs, branch: None }) })),
             Self::BlindWrite | Self::NoCheckAfterRestart | Self::NoRecordOfUncertain => merge,
         }
     }
@@ -81,10 +82,10 @@ impl<P: Primary> Primary for Weak<P> {
         self.inner.now_ms()
     }
 
-    async fn qualify(&self) -> Result<Origin, Unfit> {
-        let origin = self.inner.qualify().await?;
+    async fn handshake(&self) -> Result<DatasetId, HandshakeError> {
+        let origin = self.inner.handshake().await?;
         if self.weakness == Some(Weakness::NoCheckAfterRestart) {
-            return Ok(Origin(Some("always the same".into())));
+            return Ok(DatasetId(Some("always the same".into())));
         }
         Ok(origin)
     }

@@ -10,9 +10,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fastrand::Rng;
 use ticket_host::clock::Clock;
-use ticket_host::store::{Branches, Connector, Merge, Options, Parts, RedisStore, Stream};
+use ticket_host::fallback::{Branches, Merge, Parts};
+use ticket_host::store::{Connector, Options, RedisStore, Stream};
 use ticket_host::{Settings, Tickets, merge};
-use ticket_tests::stand_in::{Faults, Snapshot, StandIn};
+use ticket_tests::fake_redis::{FakeRedis, Faults, Snapshot};
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use tokio::time::{Instant, sleep};
 
@@ -101,7 +102,7 @@ impl tracing_subscriber::fmt::time::FormatTime for Elapsed {
 
 /// The way of a host to the server.
 #[derive(Debug)]
-struct Way(StandIn);
+struct Way(FakeRedis);
 
 #[async_trait]
 impl Connector for Way {
@@ -121,19 +122,19 @@ pub(super) struct Host {
     pub(super) may_crash: bool,
     agents: Vec<JoinHandle<()>>,
     rng: Rng,
-    ground: Ground,
+    backend: TestBackend,
 }
 
 /// What all hosts share.
 #[derive(Clone)]
-struct Ground {
-    server: StandIn,
+struct TestBackend {
+    server: FakeRedis,
     merge: Merge,
     weakness: Option<Weakness>,
     journal: Journal,
 }
 
-impl Ground {
+impl TestBackend {
     async fn open(&self, clock: &StepClock) -> Tickets {
         let clock: Arc<dyn Clock> = Arc::new(clock.clone());
         loop {
@@ -158,12 +159,12 @@ impl Ground {
 }
 
 impl Host {
-    async fn open(index: usize, mut rng: Rng, ground: &Ground) -> Self {
+    async fn open(index: usize, mut rng: Rng, backend: &TestBackend) -> Self {
         let clock = StepClock::new();
-        let tickets = ground.open(&clock).await;
+        let tickets = backend.open(&clock).await;
         let branches = vec![tickets.fallback().expect("fallback").branches().clone()];
         let (may_crash, agents) = (rng.u32(0..3) == 0, Vec::new());
-        Self { index, life: 0, tickets, branches, clock, may_crash, agents, rng, ground: ground.clone() }
+        Self { index, life: 0, tickets, branches, clock, may_crash, agents, rng, backend: backend.clone() }
     }
 
     /// Two agents, each with tickets that the other has not: one calm, one that is closed and rolled back.
@@ -174,7 +175,7 @@ impl Host {
                 tickets: self.tickets.clone(),
                 ids: vec![format!("t{first}"), format!("t{}", first + TICKETS / 2)],
                 rng: self.rng.fork(),
-                journal: self.ground.journal.clone(),
+                journal: self.backend.journal.clone(),
             };
             self.agents.push(spawn_local(agent.talk(operations)));
         }
@@ -187,7 +188,7 @@ impl Host {
             let _ = agent.await;
         }
         self.life += 1;
-        self.tickets = self.ground.open(&self.clock).await;
+        self.tickets = self.backend.open(&self.clock).await;
         self.branches.push(self.tickets.fallback().expect("fallback").branches().clone());
         self.talk(10);
     }
@@ -199,7 +200,7 @@ impl Host {
 
     async fn is_home(&self) -> bool {
         let status = self.tickets.fallback().expect("fallback").status().await.expect("status");
-        status.store_serves && status.unsaved == 0
+        status.primary_is_up && status.pending == 0
     }
 }
 
@@ -213,17 +214,17 @@ pub(super) fn run(seed: u64, weakness: Option<Weakness>) -> Result<Report, Strin
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("runtime");
     let merge = MERGE.with(Merge::clone);
     let merge = weakness.map_or(Arc::clone(&merge), |weakness| weakness.merge(merge));
-    LocalSet::new().block_on(&runtime, play(Rng::with_seed(seed), merge, weakness))
+    LocalSet::new().block_on(&runtime, run_scenario(Rng::with_seed(seed), merge, weakness))
 }
 
-async fn play(mut rng: Rng, merge: Merge, weakness: Option<Weakness>) -> Result<Report, String> {
+async fn run_scenario(mut rng: Rng, merge: Merge, weakness: Option<Weakness>) -> Result<Report, String> {
     BEGAN.set(Some(Instant::now()));
-    let server = StandIn::new(BASE_MS, rng.u64(..));
+    let server = FakeRedis::new(BASE_MS, rng.u64(..));
     server.set_password(Some(PASSWORD));
-    let ground = Ground { server: server.clone(), merge, weakness, journal: Journal::default() };
+    let backend = TestBackend { server: server.clone(), merge, weakness, journal: Journal::default() };
     let mut hosts = Vec::new();
     for index in 0..rng.usize(1..=4) {
-        hosts.push(Host::open(index, rng.fork(), &ground).await);
+        hosts.push(Host::open(index, rng.fork(), &backend).await);
     }
     for number in 0..TICKETS {
         hosts[0].tickets.create(Some(&format!("t{number}")), &[]).await.map_err(|error| format!("{error:?}"))?;
@@ -231,7 +232,7 @@ async fn play(mut rng: Rng, merge: Merge, weakness: Option<Weakness>) -> Result<
     for host in &mut hosts {
         host.talk(20);
     }
-    let journal = ground.journal.clone();
+    let journal = backend.journal.clone();
     let nemesis =
         Nemesis { server: server.clone(), hosts, rng: rng.fork(), journal: journal.clone(), old: Snapshot::default() };
     let mut hosts = Nemesis { old: server.dump(), ..nemesis }.rage(rng.u32(3..14)).await;
@@ -246,7 +247,7 @@ async fn play(mut rng: Rng, merge: Merge, weakness: Option<Weakness>) -> Result<
 }
 
 /// Ends all faults, and waits until everything is home, also after the last call that was on its way.
-async fn make_peace(server: &StandIn, hosts: &[Host]) -> Result<(), String> {
+async fn make_peace(server: &FakeRedis, hosts: &[Host]) -> Result<(), String> {
     server.set_faults(Faults::default());
     server.clear_modes();
     server.thaw();
@@ -268,7 +269,7 @@ async fn make_peace(server: &StandIn, hosts: &[Host]) -> Result<(), String> {
     Ok(())
 }
 
-async fn report(server: &StandIn, hosts: &[Host], journal: &Journal) -> Report {
+async fn report(server: &FakeRedis, hosts: &[Host], journal: &Journal) -> Report {
     let (mut happened, calls, served_here) = journal.sums();
     for (kind, count) in server.counts() {
         *happened.entry(kind).or_default() += count;

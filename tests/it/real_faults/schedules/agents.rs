@@ -11,7 +11,7 @@ use ticket_host::{Change, Error, Tickets};
 use tokio::task::JoinSet;
 
 use super::Told;
-use super::faults::Ground;
+use super::faults::TestBackend;
 
 /// Tickets that both hosts work on.
 const TICKETS: usize = 5;
@@ -26,7 +26,7 @@ pub(super) enum Kind {
 
 /// The agents at work.
 pub(super) struct Agents {
-    pub(super) ground: Arc<Ground>,
+    pub(super) backend: Arc<TestBackend>,
     hosts: [Tickets; 2],
     shared: Arc<Shared>,
     ids: Arc<[String]>,
@@ -35,7 +35,7 @@ pub(super) struct Agents {
 
 /// What came of their work.
 pub(super) struct Done {
-    pub(super) ground: Arc<Ground>,
+    pub(super) backend: Arc<TestBackend>,
     pub(super) hosts: [Tickets; 2],
     pub(super) operations: u64,
     pub(super) acknowledged: Told,
@@ -54,7 +54,7 @@ struct Shared {
 impl Agents {
     /// Two hosts that know the tickets `PREFIX-N`, and their agents at work, who rest up to so long now and then.
     pub(super) async fn begin(
-        ground: Arc<Ground>,
+        backend: Arc<TestBackend>,
         hosts: [Tickets; 2],
         prefix: &str,
         rest: Duration,
@@ -75,7 +75,7 @@ impl Agents {
                 working.spawn(work(tickets, ids, Arc::clone(&shared), name, rest, rng.fork()));
             }
         }
-        Self { ground, hosts, shared, ids, working }
+        Self { backend, hosts, shared, ids, working }
     }
 
     pub(super) fn operations(&self) -> u64 {
@@ -92,12 +92,12 @@ impl Agents {
 
     /// Lets the agents finish what they are at.
     pub(super) async fn end(self) -> Done {
-        let Self { ground, hosts, shared, ids, working } = self;
+        let Self { backend, hosts, shared, ids, working } = self;
         shared.ended.store(true, Ordering::Relaxed);
         working.join_all().await;
         let acknowledged = std::mem::take(&mut *shared.acknowledged.lock().unwrap_or_else(PoisonError::into_inner));
         let refused = std::mem::take(&mut *shared.refused.lock().unwrap_or_else(PoisonError::into_inner));
-        Done { ground, hosts, operations: shared.operations.load(Ordering::Relaxed), acknowledged, refused, ids }
+        Done { backend, hosts, operations: shared.operations.load(Ordering::Relaxed), acknowledged, refused, ids }
     }
 }
 

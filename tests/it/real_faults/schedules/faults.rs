@@ -10,12 +10,12 @@ use ticket_tests::{Proxy, RedisServer};
 use super::super::scene;
 
 /// What fails.
-pub(super) struct Ground {
+pub(super) struct TestBackend {
     pub(super) server: RedisServer,
     pub(super) proxies: [Proxy; 2],
 }
 
-impl Ground {
+impl TestBackend {
     /// A server that keeps what it has acknowledged, a wire to it for each of two hosts, and the hosts.
     pub(super) async fn begin(ttl_ms: u64) -> (Arc<Self>, [Tickets; 2]) {
         let server = tokio::task::block_in_place(RedisServer::start_durable);
@@ -76,10 +76,10 @@ impl Fault {
     }
 
     /// Lets it happen. A server that an earlier fault killed or stopped takes no more settings.
-    pub(super) async fn begin(self, ground: &Ground) {
-        let server = &ground.server;
+    pub(super) async fn begin(self, backend: &TestBackend) {
+        let server = &backend.server;
         match self {
-            Self::Wire(host, mode) => blocking(|| ground.proxies[host].set(mode)),
+            Self::Wire(host, mode) => blocking(|| backend.proxies[host].set(mode)),
             Self::Killed => blocking(|| server.kill()),
             Self::KilledAndEmpty => blocking(|| server.restart()),
             Self::Stopped => blocking(|| server.pause()),
@@ -94,12 +94,12 @@ impl Fault {
 }
 
 /// Ends every fault; in any order, for the world has none.
-pub(super) async fn mend(ground: &Ground, rng: &mut Rng) {
+pub(super) async fn mend(backend: &TestBackend, rng: &mut Rng) {
     let wires_first = rng.bool();
     if wires_first {
-        wires(ground);
+        wires(backend);
     }
-    let server = &ground.server;
+    let server = &backend.server;
     blocking(|| server.resume());
     if server.serves() {
         server.promote().await;
@@ -112,12 +112,12 @@ pub(super) async fn mend(ground: &Ground, rng: &mut Rng) {
         blocking(|| server.restart_keeping());
     }
     if !wires_first {
-        wires(ground);
+        wires(backend);
     }
 }
 
-fn wires(ground: &Ground) {
-    for proxy in &ground.proxies {
+fn wires(backend: &TestBackend) {
+    for proxy in &backend.proxies {
         blocking(|| proxy.set(Mode::Pass));
     }
 }

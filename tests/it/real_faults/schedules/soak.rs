@@ -10,7 +10,7 @@ use ticket_tests::resident::resident_bytes;
 use ticket_tests::seed::{rng, seed};
 
 use super::agents::Agents;
-use super::faults::{self, Fault, Ground};
+use super::faults::{self, Fault, TestBackend};
 use super::{Tally, verdict};
 
 /// How long tickets live: they grow, and are looked at and closed in the end.
@@ -45,18 +45,18 @@ async fn a_soak_in_random_faults_loses_nothing_and_grows_nothing() {
     let (long, every) = times();
     println!("TICKET_SEED={} a fault every {every:?} for {:?}", seed(), long.unwrap_or_default());
     let mut rng = rng("soak");
-    let (ground, hosts) = Ground::begin(TTL_MS).await;
+    let (backend, hosts) = TestBackend::begin(TTL_MS).await;
     let (begun, mut total, mut looks) = (Instant::now(), Tally::default(), Vec::new());
     for shift in 0.. {
         let prefix = format!("s{shift}");
-        let agents = Agents::begin(Arc::clone(&ground), hosts.clone(), &prefix, REST_MAX, &mut rng).await;
+        let agents = Agents::begin(Arc::clone(&backend), hosts.clone(), &prefix, REST_MAX, &mut rng).await;
         for _ in 0..SHIFT_FAULTS {
             let next = Instant::now() + every;
             let fault = Fault::any(&mut rng);
             *total.faults.entry(fault.name()).or_default() += 1;
-            fault.begin(&ground).await;
+            fault.begin(&backend).await;
             tokio::time::sleep(every.mul_f64(0.8 * rng.f64())).await;
-            faults::mend(&ground, &mut rng).await;
+            faults::mend(&backend, &mut rng).await;
             tokio::time::sleep(next.saturating_duration_since(Instant::now())).await;
         }
         let done = agents.end().await;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use ticket_host::store::Branch;
+use ticket_host::fallback::Branch;
 
 use super::super::scene::{home, plain};
 use super::super::two_hosts::counted;
@@ -12,7 +12,7 @@ use super::agents::{Done, Kind};
 
 /// Waits until everything is home and looks at it from everywhere.
 pub(super) async fn check(schedule: &str, done: Done) -> Tally {
-    let Done { ground, hosts, operations, acknowledged, refused, ids } = done;
+    let Done { backend, hosts, operations, acknowledged, refused, ids } = done;
     let mut branches = Vec::new();
     for host in &hosts {
         home(host).await;
@@ -20,7 +20,7 @@ pub(super) async fn check(schedule: &str, done: Done) -> Tally {
     for host in &hosts {
         branches.extend(host.fallback().unwrap().branches().list().await.unwrap());
     }
-    let elsewhere = plain(&ground.server).await;
+    let elsewhere = plain(&backend.server).await;
     let mut tally = Tally { operations, refused, ..Tally::default() };
     for branch in &branches {
         *tally.branches.entry(branch.why.clone()).or_default() += 1;

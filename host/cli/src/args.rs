@@ -1,0 +1,355 @@
+//! What may be typed: commands, options and their help.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use ticket_host::store::Namespace;
+
+use super::{help, time};
+
+/// Keeps the tickets of agents: what one has learnt, what the user said, what it decided last.
+///
+/// A ticket is one conversation. Every change keeps it alive for 30 minutes more; it can be brought back to
+/// a snapshot; and it is stored alike in Redis, in a SQLite file and in memory.
+#[derive(Parser)]
+#[command(name = "ticket", version, verbatim_doc_comment, arg_required_else_help = true, subcommand_required = true)]
+#[command(after_help = help::MAIN, after_long_help = help::MAIN_LONG)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of all commands, before or after the command.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Options of all commands")]
+pub(crate) struct Common {
+    /// Where the tickets are: redis://…, rediss://…, sqlite:PATH or memory:
+    ///
+    /// Unless given, a SQLite file in the state folder of this user. Other users of this machine can see
+    /// a password that is typed here; put a URL with a password into TICKET_STORE.
+    #[arg(long, global = true, verbatim_doc_comment, value_name = "URL", env = "TICKET_STORE", hide_env_values = true)]
+    pub(crate) store: Option<String>,
+
+    /// How long a ticket lives after every change, for example 1800, 90s, 30m, 1h30m or 7d [default: 30m]
+    ///
+    /// From 1 second to 366 days. Reading does not prolong a life.
+    #[arg(long, global = true, value_name = "TIME", value_parser = time::ttl_ms)]
+    pub(crate) ttl: Option<u64>,
+
+    /// Keeps these tickets apart from others in the same store
+    ///
+    /// The key of a ticket is then NAME:ticket:ID.
+    #[arg(long, global = true, value_name = "NAME", value_parser = Namespace::parse)]
+    pub(crate) namespace: Option<Namespace>,
+
+    /// What stands in for a Redis that is away: memory:, sqlite:PATH or none
+    ///
+    /// Unless given, a SQLite file in the state folder of this user, one for each server, database, user and
+    /// namespace: what one command writes while Redis is away, the next one finds, and the first that reaches
+    /// Redis brings it there. With memory: what is not in Redis when the command ends is lost, which it says.
+    /// With none a Redis that is away is an error (exit code 75).
+    #[arg(long, global = true, verbatim_doc_comment, value_name = "WHERE", value_parser = fallback_arg)]
+    pub(crate) fallback: Option<FallbackArg>,
+
+    /// How results are shown [default: table on a terminal, json elsewhere]
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+}
+
+/// What stands in for a Redis that is away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum FallbackArg {
+    Memory,
+    File(PathBuf),
+    None,
+}
+
+fn fallback_arg(text: &str) -> Result<FallbackArg, String> {
+    match text.split_once(':') {
+        Some(("memory", "")) => Ok(FallbackArg::Memory),
+        Some(("sqlite", path)) if !path.is_empty() && path != ":memory:" => Ok(FallbackArg::File(path.into())),
+        None if text == "none" => Ok(FallbackArg::None),
+        _ => Err("it is memory:, sqlite:PATH or none".into()),
+    }
+}
+
+/// How results are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// One line of JSON, for programs.
+    Json,
+    /// Tables, for people.
+    Table,
+}
+
+/// The revision that a change insists on.
+#[derive(clap::Args)]
+pub(crate) struct At {
+    /// Do it only if this is still the revision of the ticket, else exit with 4
+    #[arg(long, value_name = "REVISION")]
+    pub(crate) at: Option<String>,
+}
+
+/// A stored field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum Field {
+    Facts,
+    History,
+    LastDecision,
+    CreatedAt,
+    UpdatedAt,
+    Version,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Makes a new ticket
+    #[command(after_help = help::NEW)]
+    New {
+        /// Its id, 1 to 128 of A-Z a-z 0-9 . _ - [default: a fresh UUID]
+        #[arg(long)]
+        id: Option<String>,
+        /// What is known from the start: a JSON object, `-` for stdin
+        #[arg(long, value_name = "JSON")]
+        facts: Option<String>,
+        /// Print the id alone
+        #[arg(short, long)]
+        quiet: bool,
+    },
+
+    /// Shows a ticket, or one of its fields as it is stored
+    #[command(after_help = help::SHOW, after_long_help = help::SHOW_LONG)]
+    Show {
+        /// The ticket
+        id: String,
+        /// Print this field alone, as it is stored
+        #[arg(long, value_name = "NAME")]
+        field: Option<Field>,
+    },
+
+    /// Lists the ids of all tickets
+    #[command(after_help = help::LIST)]
+    List,
+
+    /// Adds what the user said to the history
+    #[command(after_help = help::SAY, override_usage = "ticket say [OPTIONS] <ID> <TEXT | --json <JSON>>")]
+    Say {
+        /// The ticket
+        id: String,
+        /// What the user said, `-` for stdin (without its last line break)
+        #[arg(required_unless_present = "json", conflicts_with = "json", allow_negative_numbers = true)]
+        text: Option<String>,
+        /// The message as JSON, a string or an object, `-` for stdin; an object with a string `id` is stored once
+        #[arg(long, value_name = "JSON")]
+        json: Option<String>,
+        #[command(flatten)]
+        at: At,
+    },
+
+    /// Merges what the agent learnt into the facts
+    #[command(after_help = help::LEARN)]
+    Learn {
+        /// The ticket
+        id: String,
+        /// A JSON object, applied as a merge patch (RFC 7396): null removes a key; `-` for stdin
+        json: String,
+        #[command(flatten)]
+        at: At,
+    },
+
+    /// Replaces the last decision
+    #[command(after_help = help::DECIDE)]
+    Decide {
+        /// The ticket
+        id: String,
+        /// Any JSON, `-` for stdin
+        #[arg(allow_negative_numbers = true)]
+        json: String,
+        #[command(flatten)]
+        at: At,
+    },
+
+    /// Makes several changes at once: all of them or none
+    #[command(after_help = help::APPLY)]
+    Apply {
+        /// The ticket
+        id: String,
+        /// Changes as a JSON array or as JSON lines, `-` for stdin
+        file: PathBuf,
+        #[command(flatten)]
+        at: At,
+    },
+
+    /// Keeps a ticket alive without changing it
+    #[command(after_help = help::TOUCH)]
+    Touch {
+        /// The ticket
+        id: String,
+    },
+
+    /// Deletes a ticket
+    #[command(after_help = help::CLOSE)]
+    Close {
+        /// The ticket
+        id: String,
+        #[command(flatten)]
+        at: At,
+    },
+
+    /// Prints the whole ticket as one line to keep, for rollback and restore
+    #[command(after_help = help::SNAPSHOT)]
+    Snapshot {
+        /// The ticket
+        id: String,
+    },
+
+    /// Makes a ticket what it was at a snapshot
+    #[command(after_help = help::ROLLBACK)]
+    Rollback {
+        /// The ticket
+        id: String,
+        /// The snapshot, `-` for stdin
+        file: PathBuf,
+        #[command(flatten)]
+        at: At,
+    },
+
+    /// Makes the ticket of a snapshot again after it is gone
+    #[command(after_help = help::RESTORE)]
+    Restore {
+        /// The snapshot, `-` for stdin
+        file: PathBuf,
+    },
+
+    /// Plays chat transcripts through the engine, one ticket per conversation
+    #[command(after_help = help::REPLAY, after_long_help = help::REPLAY_LONG)]
+    Replay {
+        /// Transcripts as JSON lines, `-` for stdin
+        file: PathBuf,
+        /// Close tickets of the same ids first
+        #[arg(long)]
+        replace: bool,
+        /// How long to wait in the end for a store that is away, for example 10s or 2m
+        #[arg(long, value_name = "TIME", value_parser = time::wait, default_value = "10s")]
+        wait: Duration,
+    },
+
+    /// Shows states that found no place in their tickets after an outage, and puts them back
+    #[command(after_help = help::BRANCHES, subcommand_required = true, arg_required_else_help = true)]
+    Branches {
+        #[command(subcommand)]
+        command: BranchCommand,
+    },
+
+    /// Looks at the store as its operator would: what it is, how fast, what is wrong
+    #[command(after_help = help::DOCTOR)]
+    Doctor,
+
+    /// Checks that a store keeps its promises, and plays scenarios on it
+    ///
+    /// Every promise of a store and of the engine over it is checked, and random scenarios are compared with memory.
+    /// All of it happens under names of its own (conform-…), which are removed; tickets that are there stay as they are.
+    #[command(verbatim_doc_comment, after_help = help::CONFORM)]
+    Conform {
+        /// Check these promises alone, for example P7,E3
+        #[arg(long, value_name = "NUMBERS", value_delimiter = ',', conflicts_with = "scenario")]
+        only: Vec<String>,
+        /// How many random scenarios to compare
+        #[arg(long, value_name = "COUNT", default_value_t = 100, conflicts_with = "scenario")]
+        random: u32,
+        /// Compare the scenarios of this seed [default: a fresh one, which is printed]
+        #[arg(long, value_name = "NUMBER", conflicts_with = "scenario")]
+        seed: Option<u64>,
+        /// Play this scenario and print its transcript, nothing else; `-` for stdin
+        #[arg(long, value_name = "FILE")]
+        scenario: Option<PathBuf>,
+    },
+
+    /// Prints a script that completes the commands in a shell
+    #[command(after_help = help::COMPLETIONS)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+impl Command {
+    /// The one ticket that it is about, as it was typed.
+    pub(crate) fn ticket(&self) -> Option<&str> {
+        match self {
+            Self::New { id, .. } => id.as_deref(),
+            Self::Show { id, .. }
+            | Self::Say { id, .. }
+            | Self::Learn { id, .. }
+            | Self::Decide { id, .. }
+            | Self::Apply { id, .. }
+            | Self::Touch { id }
+            | Self::Close { id, .. }
+            | Self::Snapshot { id }
+            | Self::Rollback { id, .. } => Some(id),
+            Self::List
+            | Self::Restore { .. }
+            | Self::Replay { .. }
+            | Self::Branches { .. }
+            | Self::Doctor
+            | Self::Conform { .. }
+            | Self::Completions { .. } => None,
+        }
+    }
+}
+
+/// What to do with branches.
+#[derive(Subcommand)]
+pub(crate) enum BranchCommand {
+    /// Lists all branches, the oldest first
+    List,
+    /// Shows one
+    Show {
+        /// Its number
+        number: u64,
+    },
+    /// Merges one into its ticket, or makes the ticket again where it is gone, and drops the branch
+    Apply {
+        /// Its number
+        number: u64,
+    },
+    /// Drops one
+    Drop {
+        /// Its number
+        number: u64,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn options_of_all_commands_stand_before_or_after_the_command() {
+        let before = ["ticket", "--ttl", "90s", "--format", "json", "say", "id", "text"];
+        let after = ["ticket", "say", "id", "text", "--ttl", "90s", "--format", "json"];
+        for typed in [before, after] {
+            let args = Args::try_parse_from(typed).map_err(|error| error.to_string()).expect("accepted");
+            assert_eq!((args.common.ttl, args.common.format), (Some(90_000), Some(Format::Json)));
+        }
+    }
+
+    #[test]
+    fn numbers_below_zero_and_dashes_are_texts() {
+        for typed in [["decide", "id", "-1.5"], ["say", "id", "-7"], ["say", "id", "-"]] {
+            assert!(Args::try_parse_from(["ticket"].iter().chain(&typed)).is_ok(), "{typed:?}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! What each command does with the tickets of a store.
+
+use clap::CommandFactory;
+use serde::Serialize;
+use ticket_host::{Change, ServedBy, Ticket, Tickets};
+
+use super::args::{Args, Command, Common, Field, Format};
+use super::exit::Failure;
+use super::output::Output;
+use super::session::Session;
+use super::{branches, conform, doctor, exit, input, replay};
+
+/// What is printed of a ticket that was closed.
+#[derive(Serialize)]
+struct Closed<'a> {
+    id: &'a str,
+    closed: bool,
+}
+
+/// Does what a command says and shows what came of it.
+pub(crate) async fn run(command: Command, common: Common, output: &Output) -> Result<(), Failure> {
+    match command {
+        Command::Branches { command } => branches::run(command, common, output).await,
+        Command::Conform { scenario: Some(file), .. } => {
+            conform::run_scenario(common, &input::file(&file)?, output).await
+        }
+        Command::Conform { only, random, seed, scenario: None } => {
+            conform::run(common, conform::Wanted { only, random, seed }, output).await
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "ticket", &mut script);
+            output.script(&script)
+        }
+        command => {
+            let wait = if let Command::Replay { wait, .. } = &command { Some(*wait) } else { None };
+            let session = Session::open(common, command.ticket()).await?;
+            let done = on_tickets(command, &session.tickets, output).await;
+            session.shutdown(wait, done).await
+        }
+    }
+}
+
+/// Does what a command says with the tickets of a store.
+async fn on_tickets(command: Command, tickets: &Tickets, output: &Output) -> Result<(), Failure> {
+    let ticket = match command {
+        Command::New { id, facts, quiet } => {
+            let changes = match facts {
+                Some(json) => vec![Change::Learn(input::typed(json)?)],
+                None => vec![],
+            };
+            let ticket = tickets.create(id.as_deref(), &changes).await?;
+            if quiet {
+                return output.ids(&[ticket.id]);
+            }
+            ticket
+        }
+        Command::Show { id, field } => {
+            let ticket = tickets.get(&id).await?;
+            if let Some(field) = field {
+                return output.json_text(&stored(&ticket, field));
+            }
+            ticket
+        }
+        Command::Say { id, text, json, at } => {
+            let change = match (text, json) {
+                (_, Some(json)) => Change::Say(input::typed(json)?),
+                (text, None) => Change::say(&input::said(text.unwrap_or_default())?),
+            };
+            tickets.apply(&id, &[change], at.at.as_deref()).await?
+        }
+        Command::Learn { id, json, at } => {
+            tickets.apply(&id, &[Change::Learn(input::typed(json)?)], at.at.as_deref()).await?
+        }
+        Command::Decide { id, json, at } => {
+            tickets.apply(&id, &[Change::Decide(input::typed(json)?)], at.at.as_deref()).await?
+        }
+        Command::Apply { id, file, at } => {
+            tickets.apply(&id, &input::changes(&input::file(&file)?)?, at.at.as_deref()).await?
+        }
+        Command::Touch { id } => tickets.touch(&id).await?,
+        Command::Rollback { id, file, at } => tickets.rollback(&id, &input::file(&file)?, at.at.as_deref()).await?,
+        Command::Restore { file } => tickets.restore(&input::file(&file)?).await?,
+        Command::Snapshot { id } => return output.json_text(&tickets.snapshot(&id).await?),
+        Command::List => return list(tickets, output).await,
+        Command::Close { id, at } => return close(tickets, output, &id, at.at.as_deref()).await,
+        Command::Replay { file, replace, .. } => {
+            return replay::run(tickets, input::open(&file)?, replace, output).await;
+        }
+        Command::Doctor => return doctor::run(tickets, output).await,
+        // Done without tickets.
+        Command::Branches { .. } | Command::Conform { .. } | Command::Completions { .. } => return Ok(()),
+    };
+    output.ticket(&ticket)
+}
+
+async fn close(tickets: &Tickets, output: &Output, id: &str, at: Option<&str>) -> Result<(), Failure> {
+    tickets.close(id, at).await?;
+    match output.format() {
+        Format::Json => output.json(&Closed { id, closed: true }),
+        Format::Table => {
+            output.remark(&format!("ticket `{id}` is closed"));
+            Ok(())
+        }
+    }
+}
+
+async fn list(tickets: &Tickets, output: &Output) -> Result<(), Failure> {
+    let mut ids = Vec::new();
+    let (mut cursor, mut partial) = (None, false);
+    loop {
+        let page = tickets.list(cursor.as_deref()).await?;
+        partial |= page.served_by == ServedBy::Fallback;
+        ids.extend(page.ids);
+        cursor = page.cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    if partial {
+        exit::tell("warning: these are the tickets that are known here; the store may have more");
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    match output.format() {
+        Format::Json => output.json(&ids),
+        Format::Table if ids.is_empty() => {
+            output.remark(&format!("no tickets in {}", tickets.store()));
+            Ok(())
+        }
+        Format::Table => output.ids(&ids),
+    }
+}
+
+fn stored(ticket: &Ticket, field: Field) -> String {
+    match field {
+        Field::Facts => ticket.facts.clone(),
+        Field::History => ticket.history.clone(),
+        Field::LastDecision => ticket.last_decision.clone(),
+        Field::CreatedAt => ticket.created_at.to_string(),
+        Field::UpdatedAt => ticket.updated_at.to_string(),
+        Field::Version => ticket.version.to_string(),
+    }
+}

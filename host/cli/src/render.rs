@@ -1,0 +1,159 @@
+//! Tables for people: a ticket, transcripts that were replayed, a store's health.
+
+use std::collections::BTreeMap;
+
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle, presets};
+use serde_json::value::RawValue;
+use ticket_host::Ticket;
+use ticket_host::store::clock::{Clock, SystemClock};
+
+use super::escape::{beginning, printable};
+use super::time::{length, utc};
+
+/// Characters that are shown of one message, fact or decision; more is for `--field`.
+const TEXT_CHARS_MAX: usize = 400;
+/// Messages and facts that are shown of one ticket.
+const ENTRIES_MAX: usize = 50;
+
+/// A line under the header, and no other.
+const HEADED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
+/// A table without lines, cut to the width of the terminal.
+pub(crate) fn plain() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+}
+
+/// A table with a header, cut to the width of the terminal.
+pub(crate) fn headed(header: &[&str]) -> Table {
+    let mut table = plain();
+    table.load_style(HEADED).set_header(header.iter().copied());
+    table
+}
+
+/// Puts columns of numbers to the right.
+pub(crate) fn align_right(table: &mut Table, columns: &[usize]) {
+    for &column in columns {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}
+
+/// A ticket: what it is, message by message, fact by fact.
+pub(crate) fn ticket(ticket: &Ticket) -> Table {
+    let now_ms = SystemClock.now_ms();
+    let now_s = now_ms / 1_000;
+    let mut table = plain();
+    section(&mut table, "ticket", [(String::new(), ticket.id.clone())]);
+    section(&mut table, "facts", facts(&ticket.facts));
+    section(&mut table, "history", history(&ticket.history));
+    section(&mut table, "decision", [(String::new(), beginning(&ticket.last_decision, TEXT_CHARS_MAX))]);
+    section(&mut table, "created", [(String::new(), past(ticket.created_at, now_s))]);
+    section(&mut table, "updated", [(String::new(), past(ticket.updated_at, now_s))]);
+    section(&mut table, "expires", [(String::new(), deadline(ticket.expires_at_ms, now_ms))]);
+    section(&mut table, "revision", [(String::new(), printable(&ticket.revision))]);
+    table
+}
+
+/// Rows under one label: a name or number each, and a text.
+fn section(table: &mut Table, label: &str, rows: impl IntoIterator<Item = (String, String)>) {
+    let mut label = label;
+    for (name, text) in rows {
+        table.add_row([label.to_owned(), name, text]);
+        label = "";
+    }
+}
+
+fn facts(stored: &str) -> Vec<(String, String)> {
+    let Ok(facts) = serde_json::from_str::<BTreeMap<String, &RawValue>>(stored) else {
+        return vec![(String::new(), beginning(stored, TEXT_CHARS_MAX))];
+    };
+    if facts.is_empty() {
+        return vec![(String::new(), "none yet".into())];
+    }
+    let rest = facts.len().saturating_sub(ENTRIES_MAX);
+    let mut rows: Vec<_> = facts
+        .iter()
+        .take(ENTRIES_MAX)
+        .map(|(name, value)| (beginning(name, TEXT_CHARS_MAX), beginning(value.get(), TEXT_CHARS_MAX)))
+        .collect();
+    if rest > 0 {
+        rows.push(("…".into(), format!("{rest} more, `--field facts` shows them")));
+    }
+    rows
+}
+
+fn history(stored: &str) -> Vec<(String, String)> {
+    let Ok(messages) = serde_json::from_str::<Vec<&RawValue>>(stored) else {
+        return vec![(String::new(), beginning(stored, TEXT_CHARS_MAX))];
+    };
+    if messages.is_empty() {
+        return vec![(String::new(), "nothing was said yet".into())];
+    }
+    let earlier = messages.len().saturating_sub(ENTRIES_MAX);
+    let mut rows = Vec::new();
+    if earlier > 0 {
+        rows.push(("…".into(), format!("{earlier} earlier, `--field history` shows them")));
+    }
+    rows.extend(messages.iter().enumerate().skip(earlier).map(|(place, message)| {
+        // Half a character, which Python may have stored, is no text: then as it stands.
+        let text = serde_json::from_str::<String>(message.get()).unwrap_or_else(|_| message.get().to_owned());
+        ((place + 1).to_string(), beginning(&text, TEXT_CHARS_MAX))
+    }));
+    rows
+}
+
+fn past(unix_s: u64, now_s: u64) -> String {
+    match now_s.checked_sub(unix_s) {
+        _ if unix_s == 0 => "unknown".into(),
+        Some(0) => format!("{}, now", utc(unix_s)),
+        Some(ago) => format!("{}, {} ago", utc(unix_s), length(ago)),
+        None => format!("{}, in {}", utc(unix_s), length(unix_s - now_s)),
+    }
+}
+
+fn deadline(expires_at_ms: u64, now_ms: u64) -> String {
+    let at = utc(expires_at_ms / 1_000);
+    match expires_at_ms.checked_sub(now_ms) {
+        _ if expires_at_ms == 0 => "never: the next change gives it a time to live".into(),
+        Some(left_ms) => format!("{at}, in {}", length(left_ms / 1_000)),
+        None => format!("{at}, just now"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_are_shown_key_by_key_as_they_are_stored() {
+        let rows = facts("{\"b\": 1.0, \"a\\n\": \"x\u{9b}\"}");
+        assert_eq!(rows, [("a\\n".into(), "\"x\\u{9b}\"".into()), ("b".into(), "1.0".to_owned())]);
+    }
+
+    #[test]
+    fn messages_are_numbered_and_one_line_each() {
+        let rows = history(r#"["h\u00e9\n2  forged", {"id":"m"}, "\ud800"]"#);
+        let texts = ["hé\\n2  forged", "{\"id\":\"m\"}", "\"\\ud800\""];
+        assert_eq!(rows, [1, 2, 3].map(|number| (number.to_string(), texts[number - 1].to_owned())));
+    }
+
+    #[test]
+    fn of_a_long_history_the_end_is_shown() {
+        let stored = serde_json::to_string(&(1..=60).map(|number| format!("m{number}")).collect::<Vec<_>>()).unwrap();
+        let rows = history(&stored);
+        assert_eq!(rows.len(), 51);
+        assert!(rows[0].1.starts_with("10 earlier"));
+        assert_eq!(rows[50], ("60".into(), "m60".into()));
+    }
+
+    #[test]
+    fn times_say_how_far_away_they_are() {
+        assert_eq!(past(100, 400), "1970-01-01 00:01:40 UTC, 5 min ago");
+        assert_eq!(past(0, 400), "unknown");
+        assert_eq!(deadline(1_900_999, 102_000), "1970-01-01 00:31:40 UTC, in 29 min 58 s");
+        assert!(deadline(0, 5).starts_with("never"));
+    }
+}

@@ -1,0 +1,164 @@
+//! One run of a command on the tickets of a store: opened with what stands in for it, and left in order.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ticket_host::fallback::{Branches, Fallback, ReplicaStorage, ShutdownReport};
+use ticket_host::store::{self, Key};
+use ticket_host::{Error, Settings, Tickets};
+
+use super::args::{Common, FallbackArg};
+use super::escape::printable;
+use super::exit::{self, Failure};
+use super::state_folder::{self, FallbackFiles};
+
+/// How long one operation of a command waits for a store: a process that was started for it may take longer than
+/// a call of a service, and its store may be far.
+const DEADLINE_MS: u64 = 1_000;
+/// How long a command spends on tickets that earlier ones could not bring to the store.
+const REPAIR_TIME: Duration = Duration::from_secs(1);
+
+/// The tickets of the store that the options name.
+pub(crate) struct Session {
+    pub(crate) tickets: Tickets,
+    place: Option<ReplicaStorage>,
+}
+
+impl Session {
+    /// Opens the store. A ticket that earlier commands could not bring to it is brought there before any other.
+    pub(crate) async fn open(common: Common, first: Option<&str>) -> Result<Self, Failure> {
+        let url = store_url(&common)?;
+        let first = first.and_then(|id| Key::of_ticket(id).ok());
+        let fallback = fallback(&common, &url, first.clone())?;
+        let mut place = fallback.as_ref().map(|fallback| fallback.place.clone());
+        let options = store::Options { namespace: common.namespace, ..store::Options::default() };
+        let mut settings =
+            Settings { image_folder: state_folder::image_folder(), deadline_ms: DEADLINE_MS, ..Settings::default() };
+        if let Some(ttl_ms) = common.ttl {
+            settings.ttl_ms = ttl_ms;
+        }
+        let open = |fallback| Tickets::open_with(&url, &options, fallback, settings.clone());
+        let tickets = match open(fallback.clone()).await {
+            // A file that nobody asked for must not fail what the store can do.
+            Err(error) if common.fallback.is_none() && matches!(place, Some(ReplicaStorage::File(_))) => {
+                let branches = usable(fallback.and_then(|fallback| fallback.branches)).await;
+                let tickets = open(Some(Fallback { branches, first, ..Fallback::default() })).await?;
+                let so = "changes that wait there stay there, and new ones are kept by nothing";
+                exit::tell(&printable(&format!("warning: {error}: {so}")));
+                place = Some(ReplicaStorage::Memory);
+                tickets
+            }
+            tickets => tickets?,
+        };
+        tickets.sync(REPAIR_TIME).await?;
+        Ok(Self { tickets, place })
+    }
+
+    /// Leaves the store after a command is `done`: what is not there yet is brought there within `wait`, else kept or
+    /// named as lost. What came of the command and of this.
+    pub(crate) async fn shutdown(self, wait: Option<Duration>, done: Result<(), Failure>) -> Result<(), Failure> {
+        // An error that says that the store is away needs no warning of the same.
+        let said = matches!(
+            &done,
+            Err(Failure::Ticket(Error::Unavailable(_)) | Failure::Replay { .. } | Failure::Unhealthy(_))
+        );
+        match (done, self.keep(wait, said).await) {
+            (Err(done), Err(left)) => {
+                exit::report(&left);
+                Err(done)
+            }
+            (done, left) => done.and(left),
+        }
+    }
+
+    async fn keep(self, wait: Option<Duration>, said: bool) -> Result<(), Failure> {
+        let Some(fallback) = self.tickets.fallback() else { return Ok(()) };
+        let serves = fallback.status().await?.primary_is_up;
+        let within = wait.unwrap_or(if serves { REPAIR_TIME } else { Duration::ZERO });
+        let ShutdownReport { pending, lost } = fallback.shutdown(within).await?;
+        if !lost.is_empty() {
+            return Err(Failure::Lost { ids: lost });
+        }
+        if said {
+            return Ok(());
+        }
+        let status = fallback.status().await?;
+        let store = self.tickets.store();
+        let waiting = match (pending.len(), &self.place) {
+            (0, _) => "what is known here was shown".to_owned(),
+            (1, Some(ReplicaStorage::File(path))) => format!("1 ticket waits in {} until it is back", path.display()),
+            (count, Some(ReplicaStorage::File(path))) => {
+                format!("{count} tickets wait in {} until it is back", path.display())
+            }
+            (count, _) => format!("{count} tickets wait until it is back"),
+        };
+        if !status.primary_is_up {
+            let why = status.last_error.unwrap_or_default();
+            exit::tell(&printable(&format!("warning: {store} is away ({why}): {waiting}")));
+        } else if !pending.is_empty() {
+            exit::tell(&printable(&format!("warning: {store} has not been told of all yet: {waiting}")));
+        }
+        Ok(())
+    }
+}
+
+/// The branches of the store that the options name, whether it can be reached or not.
+pub(crate) async fn branches(common: &Common) -> Result<Branches, Failure> {
+    let url = store_url(common)?;
+    if !store::is_remote(&url) {
+        return Err(Failure::Input("only a redis store has branches: name one with `--store`".into()));
+    }
+    let files = state_folder::fallback_files(&url, common.namespace.as_ref())?;
+    match branches_file(common, files.as_ref()) {
+        Some(path) => Ok(Branches::in_file(path).await?),
+        None => Err(Failure::Input(
+            "HOME is not set, so that no file keeps branches: name one with `--fallback sqlite:PATH`, and they are \
+             kept beside it"
+                .into(),
+        )),
+    }
+}
+
+/// A file of branches, if it can be used.
+async fn usable(branches: Option<PathBuf>) -> Option<PathBuf> {
+    let path = branches?;
+    Branches::in_file(path.clone()).await.ok().map(|_| path)
+}
+
+/// The store that the options name, else the one of this user.
+pub(crate) fn store_url(common: &Common) -> Result<String, Failure> {
+    // An empty variable is the usual way to unset one for a command.
+    match common.store.clone().filter(|url| !url.is_empty()) {
+        Some(url) => Ok(url),
+        None => state_folder::default_store(),
+    }
+}
+
+/// What stands in for a Redis server; nothing does for other stores, which are never away.
+fn fallback(common: &Common, url: &str, first: Option<Key>) -> Result<Option<Fallback>, Failure> {
+    if !store::is_remote(url) {
+        return Ok(None);
+    }
+    let files = state_folder::fallback_files(url, common.namespace.as_ref())?;
+    let branches = branches_file(common, files.as_ref());
+    let place = match (&common.fallback, files) {
+        (Some(FallbackArg::None), _) => return Ok(None),
+        (Some(FallbackArg::File(path)), _) => ReplicaStorage::File(path.clone()),
+        (None, Some(files)) => ReplicaStorage::File(files.pending),
+        (Some(FallbackArg::Memory), _) | (None, None) => ReplicaStorage::Memory,
+    };
+    Ok(Some(Fallback { place, branches, first, ..Fallback::default() }))
+}
+
+/// Where branches are kept: in this user's folder, else beside the file that was named.
+fn branches_file(common: &Common, files: Option<&FallbackFiles>) -> Option<PathBuf> {
+    match (files, &common.fallback) {
+        (Some(files), _) => Some(files.branches.clone()),
+        (None, Some(FallbackArg::File(path))) => {
+            let mut path = path.clone().into_os_string();
+            path.push(".branches");
+            Some(path.into())
+        }
+        (None, _) => None,
+    }
+}

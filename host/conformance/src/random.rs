@@ -1,0 +1,190 @@
+//! Random scenarios, in which most of what agents, foreign programs and time do to tickets comes up.
+
+use std::collections::BTreeMap;
+
+use fastrand::Rng;
+
+use super::scenario::{At, Header, Limits, Scenario, Snapshot, Step, StoreCall};
+use ticket_host::Change;
+
+/// Steps of one scenario.
+const STEPS: std::ops::Range<u64> = 20..80;
+const IDS: [&str; 4] = ["a", "b", "c", "a b"];
+/// No sum of these is a time to live, to which a store that goes on with its own time cannot be held exactly.
+const PASSES_MS: [u64; 4] = [7 * 60_000, 14 * 60_000, 21 * 60_000, 35 * 60_000];
+/// Small, so that scenarios meet them.
+const LIMITS: Limits =
+    Limits { ttl_ms: 1_800_000, message_bytes_max: 200, ticket_bytes_max: 1_500, history_entries_max: 12 };
+
+/// A store does not go further past its time to live by itself.
+const FOREIGN_AHEAD_MS: u64 = 300;
+/// More than the writes of one step.
+const FOREIGN_STEP_MS: u64 = 5;
+
+const MESSAGES: [&str; 8] = [
+    "\"hello\"",
+    "\"\"",
+    "\"]\\\"[\"",
+    " { \"role\" : \"user\", \"text\": \"\\u00e9 é 🎫\" } ",
+    "{\"id\":\"m1\",\"n\":1.0}",
+    "{ \"n\": 1.0, \"id\": \"m1\" }",
+    "{\"id\":\"m1\"}",
+    "NaN",
+];
+const PATCHES: [&str; 8] = [
+    "{\"a\":1.0}",
+    "{\"a\":null,\"b\":{\"c\":[1,2]}}",
+    "{ \"b\" : { \"c\" : null, \"d\" : 123456789012345678901234567890 } }",
+    "{\"caf\\u00e9\":\"\\u00e9\"}",
+    "{}",
+    "[]",
+    "{\"a\":1,\"a\":2}",
+    "{\"name\":\"Mia\"}",
+];
+const DECISIONS: [&str; 6] = ["{}", "null", "{\"tool\":\"search\",\"n\":-1.50e+3}", "[ 1.0 ]", "{'a':1}", "\"x\""];
+/// What foreign programs leave: the bare old dict, a newer version, and damage.
+const FOREIGN: [&[(&str, &str)]; 6] = [
+    &[
+        ("facts", "{}"),
+        ("history", "[]"),
+        ("last_decision", "{}"),
+        ("updated_at", "1750000000"),
+        ("version", "1"),
+        ("mood", "good"),
+    ],
+    &[("facts", "{\"n\": 1.0}"), ("history", "[\"h\\u00e9\", \"x\"]"), ("last_decision", "{ }")],
+    &[("facts", "{}"), ("history", "[]"), ("last_decision", "{}"), ("created_at", "1749999990")],
+    &[("version", "7"), ("everything", "else")],
+    &[("facts", "{\"a\": NaN}"), ("history", "[]"), ("last_decision", "{}"), ("version", "1")],
+    &[
+        ("facts", "{\"half\": \"\\ud800\"}"),
+        ("history", "[1, 2]"),
+        ("last_decision", "1"),
+        ("created_at", "1749999000"),
+        ("updated_at", "1749999500"),
+        ("version", "1"),
+    ],
+];
+
+/// The scenario of these numbers.
+pub(super) fn scenario(rng: &mut Rng) -> Scenario {
+    let header = Header { about: "what comes up at random".into(), settings: LIMITS };
+    let first = Step::Create { id: Some("a".into()), changes: changes(rng) };
+    let rest: Vec<Step> = (0..rng.u64(STEPS)).flat_map(|number| some(rng, foreign_ttl_ms(number))).collect();
+    Scenario { header, steps: std::iter::once(first).chain(rest).collect() }
+}
+
+/// The time to live that a foreign program gives in the step of this number. It is past all that a store gave before, by
+/// which two states of the same content are told apart.
+fn foreign_ttl_ms(number: u64) -> u64 {
+    LIMITS.ttl_ms + FOREIGN_AHEAD_MS + FOREIGN_STEP_MS * number
+}
+
+/// A step, or a few that only together show something.
+fn some(rng: &mut Rng, foreign_ttl_ms: u64) -> Vec<Step> {
+    match rng.u32(0..16) {
+        0 => rolled_back_over_damage(foreign_ttl_ms),
+        1 => lost_race(rng, foreign_ttl_ms),
+        _ => vec![step(rng, foreign_ttl_ms)],
+    }
+}
+
+/// Nothing of what is damaged stays after a rollback.
+fn rolled_back_over_damage(foreign_ttl_ms: u64) -> Vec<Step> {
+    let id = || IDS[0].to_owned();
+    let put = Step::Put { id: id(), fields: fields(FOREIGN[0]), ttl_ms: foreign_ttl_ms, before: None };
+    let rollback = Step::Rollback { id: id(), snapshot: Snapshot::Number(-1), at: None };
+    vec![Step::Snapshot { id: id() }, put, rollback, Step::Get { id: id() }]
+}
+
+/// Somebody comes between what an operation read and what it writes. It is read just before, so that every host knows
+/// what is there: whether an operation that meets a ticket gone comes to write depends on what its host remembers.
+fn lost_race(rng: &mut Rng, foreign_ttl_ms: u64) -> Vec<Step> {
+    let id = || IDS[0].to_owned();
+    let before = Some(StoreCall::Write);
+    let first = match rng.u32(0..4) {
+        0 => Step::Drop { id: id(), before },
+        _ => {
+            let fields = fields(FOREIGN[rng.usize(..FOREIGN.len())]);
+            Step::Put { id: id(), fields, ttl_ms: foreign_ttl_ms, before }
+        }
+    };
+    let operation = match rng.u32(0..4) {
+        0 => Step::Rollback { id: id(), snapshot: snapshot(rng), at: at(rng) },
+        _ => Step::Apply { id: id(), changes: changes(rng), at: at(rng) },
+    };
+    vec![Step::Get { id: id() }, first, operation, Step::Get { id: id() }]
+}
+
+fn fields(foreign: &[(&str, &str)]) -> BTreeMap<String, String> {
+    foreign.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+}
+
+fn step(rng: &mut Rng, foreign_ttl_ms: u64) -> Step {
+    let id = id(rng);
+    match rng.u32(0..100) {
+        0..12 => Step::Create { id: Some(id), changes: changes(rng) },
+        12..14 => Step::Create { id: None, changes: changes(rng) },
+        14..22 => Step::Get { id },
+        22..46 => Step::Apply { id, changes: changes(rng), at: at(rng) },
+        46..51 => Step::Touch { id },
+        51..60 => Step::Snapshot { id },
+        60..69 => Step::Rollback { id, snapshot: snapshot(rng), at: at(rng) },
+        69..73 => Step::Restore { snapshot: snapshot(rng) },
+        73..77 => Step::Close { id, at: at(rng) },
+        77..79 => Step::List {},
+        79..85 => Step::Pass { ms: PASSES_MS[rng.usize(..PASSES_MS.len())] },
+        85..88 => Step::Date { ms: rng.i64(-100..100) * 1_000 },
+        88..97 => {
+            let fields = fields(FOREIGN[rng.usize(..FOREIGN.len())]);
+            Step::Put { id: stored_id(rng), fields, ttl_ms: foreign_ttl_ms, before: before(rng) }
+        }
+        _ => Step::Drop { id: stored_id(rng), before: before(rng) },
+    }
+}
+
+/// Mostly the first, so that much happens to it.
+fn id(rng: &mut Rng) -> String {
+    let index = if rng.u32(0..4) > 0 { 0 } else { rng.usize(..IDS.len()) };
+    IDS[index].into()
+}
+
+/// One that may stand in a store.
+fn stored_id(rng: &mut Rng) -> String {
+    let index = if rng.bool() { 0 } else { rng.usize(..3) };
+    IDS[index].into()
+}
+
+fn changes(rng: &mut Rng) -> Vec<Change> {
+    let one = |rng: &mut Rng| match rng.u32(0..10) {
+        0..4 => Change::Say(MESSAGES[rng.usize(..MESSAGES.len())].into()),
+        4..8 => Change::Learn(PATCHES[rng.usize(..PATCHES.len())].into()),
+        8 => Change::Decide(format!("\"{}\"", "d".repeat(rng.usize(500..1_600)))),
+        _ => Change::Decide(DECISIONS[rng.usize(..DECISIONS.len())].into()),
+    };
+    (0..rng.usize(0..4)).map(|_| one(rng)).collect()
+}
+
+fn at(rng: &mut Rng) -> Option<At> {
+    match rng.u32(0..8) {
+        0 | 1 => Some(At::Number(-1)),
+        2 => Some(At::Number(-2)),
+        3 => Some(At::Number(rng.i64(1..20))),
+        4 => Some(At::Text(["", "0", "1.2.3.4.5.6", "no revision"][rng.usize(..4)].into())),
+        _ => None,
+    }
+}
+
+fn snapshot(rng: &mut Rng) -> Snapshot {
+    match rng.u32(0..10) {
+        0 => Snapshot::Altered { number: -1, from: "1".into(), to: "2".into() },
+        1 => Snapshot::Text("{}".into()),
+        2..5 => Snapshot::Number(rng.i64(1..8)),
+        _ => Snapshot::Number(-1),
+    }
+}
+
+/// Before a write somebody comes first in [`lost_race`] alone.
+fn before(rng: &mut Rng) -> Option<StoreCall> {
+    (rng.u32(0..4) == 0).then_some(StoreCall::Remove)
+}

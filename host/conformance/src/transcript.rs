@@ -1,0 +1,253 @@
+//! Transcripts: what the engine answered, freed of what differs from run to run.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::scenario::{At, START_MS, Snapshot};
+use ticket_host::{Error, Merged, Side, Ticket};
+
+/// Longest text that a transcript shows itself, in bytes.
+const TEXT_BYTES_MAX: usize = 200;
+const MINUTE_MS: i64 = 60_000;
+
+/// What an operation answered.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Answer {
+    Ticket(Ticket),
+    Snapshot(String),
+    Done,
+    Ids(Vec<String>),
+    Merged(Merged),
+}
+
+/// A transcript as it is written, and the names that it gives to things.
+#[derive(Debug, Default)]
+pub struct Transcript {
+    lines: String,
+    count: usize,
+    /// Ticket and text of each revision, by ordinal.
+    revisions: Vec<(String, String)>,
+    ordinals: HashMap<(String, String), usize>,
+    /// Ordinals of the revisions that were shown of a ticket, in order.
+    shown: HashMap<String, Vec<usize>>,
+    snapshots: Vec<String>,
+    fresh_ids: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    step: usize,
+    op: &'a str,
+    #[serde(flatten)]
+    answer: Shown,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Shown {
+    Ticket { ticket: ShownTicket },
+    Snapshot { snapshot: usize, text: String },
+    Done { done: bool },
+    Ids { ids: Vec<String> },
+    Merged { merged: ShownState, aside: Option<&'static str> },
+    Conflict { error: &'static str, ticket: Option<ShownTicket> },
+    Error { error: &'static str },
+}
+
+#[derive(Serialize)]
+struct ShownTicket {
+    id: String,
+    facts: String,
+    history: String,
+    last_decision: String,
+    created_at: Option<i64>,
+    updated_at: Option<i64>,
+    version: u32,
+    revision: usize,
+    expires: i64,
+}
+
+#[derive(Serialize)]
+struct ShownState {
+    facts: String,
+    history: String,
+    last_decision: String,
+    created_at: u64,
+    updated_at: u64,
+}
+
+impl Transcript {
+    /// The lines so far.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.lines
+    }
+
+    /// How many answers it has.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Notes an id that the host made.
+    pub(super) fn made_id(&mut self, id: &str) {
+        self.fresh_ids.push(id.to_owned());
+    }
+
+    /// The id that a step means.
+    pub(super) fn id(&self, id: &str) -> String {
+        let number = id.strip_prefix("(fresh ").and_then(|rest| rest.strip_suffix(')')).and_then(|n| n.parse().ok());
+        let fresh = number.and_then(|number: usize| self.fresh_ids.get(number.checked_sub(1)?));
+        fresh.cloned().unwrap_or_else(|| id.to_owned())
+    }
+
+    /// The revision that a step on a ticket means.
+    pub(super) fn revision(&self, id: &str, at: &At) -> String {
+        let number = match at {
+            At::Text(text) => return text.clone(),
+            At::Number(number) => *number,
+        };
+        let none = Vec::new();
+        let shown = self.shown.get(id).unwrap_or(&none);
+        let ordinal = match usize::try_from(number) {
+            Ok(ordinal) => Some(ordinal),
+            Err(_) => back(shown, number).copied(),
+        };
+        let revision = ordinal.and_then(|ordinal| self.revisions.get(ordinal.checked_sub(1)?));
+        revision.map_or_else(|| format!("revision {number}"), |(_, text)| text.clone())
+    }
+
+    /// The snapshot that a step means.
+    pub(super) fn snapshot(&self, snapshot: &Snapshot) -> String {
+        match snapshot {
+            Snapshot::Text(text) => text.clone(),
+            Snapshot::Number(number) => self.snapshot_of(*number),
+            Snapshot::Altered { number, from, to } => self.snapshot_of(*number).replacen(from, to, 1),
+        }
+    }
+
+    fn snapshot_of(&self, number: i64) -> String {
+        let snapshot = match usize::try_from(number) {
+            Ok(ordinal) => ordinal.checked_sub(1).and_then(|index| self.snapshots.get(index)),
+            Err(_) => back(&self.snapshots, number),
+        };
+        snapshot.cloned().unwrap_or_else(|| format!("snapshot {number}"))
+    }
+
+    /// Knows every revision again after the store has made other texts of them.
+    pub(super) fn rename(&mut self, renamed: impl Fn(&str) -> String) {
+        for (_, text) in &mut self.revisions {
+            *text = renamed(text);
+        }
+        self.ordinals = self.revisions.iter().cloned().zip(1..).collect();
+    }
+
+    /// Adds an answer. `began_ms` is what a deadline is counted from, by the clock that ends entries.
+    pub(super) fn add(&mut self, step: usize, op: &str, answer: Result<Answer, Error>, began_ms: u64) {
+        let answer = match answer {
+            Ok(Answer::Ticket(ticket)) => Shown::Ticket { ticket: self.ticket(ticket, began_ms) },
+            Ok(Answer::Snapshot(text)) => {
+                self.snapshots.push(text.clone());
+                Shown::Snapshot { snapshot: self.snapshots.len(), text: short(text) }
+            }
+            Ok(Answer::Done) => Shown::Done { done: true },
+            Ok(Answer::Ids(ids)) => {
+                let mut ids: Vec<String> = ids.into_iter().map(|id| self.shown_id(id)).collect();
+                ids.sort_unstable();
+                ids.dedup();
+                Shown::Ids { ids }
+            }
+            Ok(Answer::Merged(Merged { state, branch })) => Shown::Merged {
+                merged: ShownState {
+                    facts: short(state.facts),
+                    history: short(state.history),
+                    last_decision: short(state.last_decision),
+                    created_at: state.created_at,
+                    updated_at: state.updated_at,
+                },
+                aside: branch.map(|side| if side == Side::Ours { "ours" } else { "theirs" }),
+            },
+            Err(Error::Conflict(ticket)) => {
+                let ticket = ticket.map(|ticket| self.ticket(*ticket, began_ms));
+                Shown::Conflict { error: "conflict", ticket }
+            }
+            Err(error) => Shown::Error { error: case(&error) },
+        };
+        // Texts, numbers and lists of them: nothing that has no JSON.
+        let line = serde_json::to_string(&Line { step, op, answer }).unwrap_or_default();
+        self.lines.push_str(&line);
+        self.lines.push('\n');
+        self.count += 1;
+    }
+
+    fn ticket(&mut self, ticket: Ticket, began_ms: u64) -> ShownTicket {
+        let key = (ticket.id.clone(), ticket.revision);
+        let next = self.revisions.len() + 1;
+        let revision = *self.ordinals.entry(key.clone()).or_insert(next);
+        if revision == next {
+            self.revisions.push(key);
+        }
+        self.shown.entry(ticket.id.clone()).or_default().push(revision);
+        let left_ms = signed(ticket.expires_at_ms).saturating_sub(signed(began_ms));
+        ShownTicket {
+            id: self.shown_id(ticket.id),
+            facts: short(ticket.facts),
+            history: short(ticket.history),
+            last_decision: short(ticket.last_decision),
+            created_at: time(ticket.created_at),
+            updated_at: time(ticket.updated_at),
+            version: ticket.version,
+            revision,
+            expires: left_ms.saturating_add(MINUTE_MS / 2).div_euclid(MINUTE_MS),
+        }
+    }
+
+    fn shown_id(&self, id: String) -> String {
+        match self.fresh_ids.iter().position(|fresh| *fresh == id) {
+            Some(index) => format!("(fresh {})", index + 1),
+            None => id,
+        }
+    }
+}
+
+/// The item that a negative number counts back to.
+fn back<T>(items: &[T], number: i64) -> Option<&T> {
+    items.len().checked_sub(usize::try_from(number.unsigned_abs()).ok()?).and_then(|index| items.get(index))
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Seconds since the start.
+fn time(seconds: u64) -> Option<i64> {
+    (seconds != 0).then(|| signed(seconds).saturating_sub(signed(START_MS / 1_000)))
+}
+
+fn short(text: String) -> String {
+    if text.len() <= TEXT_BYTES_MAX {
+        return text;
+    }
+    let digest: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{digest}")
+}
+
+/// The case of an error, as WIT names it.
+fn case(error: &Error) -> &'static str {
+    match error {
+        Error::Invalid(_) => "invalid",
+        Error::TooLarge(_) => "too-large",
+        Error::Exists(_) => "exists",
+        Error::NotFound(_) => "not-found",
+        Error::Conflict(_) => "conflict",
+        Error::Corrupt(_) => "corrupt",
+        Error::UnsupportedVersion(_) => "unsupported-version",
+        Error::Denied(_) => "denied",
+        Error::Unavailable(_) => "unavailable",
+        Error::Uncertain(_) => "uncertain",
+        Error::Internal(_) => "bug",
+    }
+}

@@ -1,0 +1,206 @@
+//! Branches: states of tickets that found no place in their ticket, kept until an operator has looked at them.
+//!
+//! They hold what users said, so they are in a store of their own and never in a log. In memory, or in a file
+//! (mode 0600). Kept for 30 days, and 10,000 at most: beyond, the oldest goes, and the log says so.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use super::resolve::Why;
+use file::FileBranches;
+use ticket_store::Entry;
+use ticket_store::Error;
+use ticket_store::Key;
+
+mod file;
+
+/// How long a branch is kept, in milliseconds: 30 days, in which somebody looks.
+const KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
+/// Most branches that are kept.
+const BRANCHES_MAX: usize = 10_000;
+/// Most bytes that they take: as much as a fallback has for tickets.
+const BRANCH_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// A state of a ticket that is kept aside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Branch {
+    /// Names it in its store.
+    pub number: u64,
+    /// The ticket.
+    pub id: String,
+    /// Why it found no place.
+    pub why: String,
+    /// When, in milliseconds since the epoch.
+    pub at_ms: u64,
+    /// What it was.
+    pub entry: Entry,
+}
+
+/// Where branches are kept. A clone is another handle to the same.
+#[derive(Clone, Debug)]
+pub struct Branches(ReplicaStorage);
+
+#[derive(Clone, Debug)]
+enum ReplicaStorage {
+    Memory(Arc<Mutex<Kept>>),
+    File(FileBranches),
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    branches: VecDeque<Branch>,
+    bytes: usize,
+    last_number: u64,
+}
+
+impl Branches {
+    /// Branches in this process, gone with it.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self(ReplicaStorage::Memory(Arc::default()))
+    }
+
+    /// Branches in a file, which is made (mode 0600) where there is none.
+    ///
+    /// # Errors
+    /// As opening a SQLite store.
+    pub async fn in_file(path: PathBuf) -> Result<Self, Error> {
+        Ok(Self(ReplicaStorage::File(FileBranches::open(path).await?)))
+    }
+
+    /// All branches, the oldest first.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub async fn list(&self) -> Result<Vec<Branch>, Error> {
+        match &self.0 {
+            ReplicaStorage::Memory(kept) => Ok(lock(kept).branches.iter().cloned().collect()),
+            ReplicaStorage::File(file) => file.list().await,
+        }
+    }
+
+    /// The branch of a number.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub async fn get(&self, number: u64) -> Result<Option<Branch>, Error> {
+        match &self.0 {
+            ReplicaStorage::Memory(kept) => {
+                Ok(lock(kept).branches.iter().find(|branch| branch.number == number).cloned())
+            }
+            ReplicaStorage::File(file) => file.get(number).await,
+        }
+    }
+
+    /// Ids of the tickets whose branches end with this process.
+    pub(super) fn lost_with_process(&self) -> Vec<String> {
+        match &self.0 {
+            ReplicaStorage::Memory(kept) => lock(kept).branches.iter().map(|branch| branch.id.clone()).collect(),
+            ReplicaStorage::File(_) => Vec::new(),
+        }
+    }
+
+    /// How many there are.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub async fn count(&self) -> Result<u64, Error> {
+        match &self.0 {
+            ReplicaStorage::Memory(kept) => Ok(lock(kept).branches.len() as u64),
+            ReplicaStorage::File(file) => file.count().await,
+        }
+    }
+
+    /// Drops the branch of a number; whether it was there.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub async fn drop_branch(&self, number: u64) -> Result<bool, Error> {
+        match &self.0 {
+            ReplicaStorage::Memory(kept) => {
+                let mut kept = lock(kept);
+                let before = kept.branches.len();
+                kept.branches.retain(|branch| branch.number != number);
+                Ok(kept.branches.len() < before)
+            }
+            ReplicaStorage::File(file) => file.drop_branch(number).await,
+        }
+    }
+
+    /// Keeps a state aside.
+    pub(super) async fn add(&self, key: &Key, why: Why, entry: Entry, now_ms: u64) -> Result<(), Error> {
+        let id = key.ticket_id().to_owned();
+        let branch = Branch { number: 0, id, why: why.text().into(), at_ms: now_ms, entry };
+        let dropped = match &self.0 {
+            ReplicaStorage::Memory(kept) => lock(kept).add(branch),
+            ReplicaStorage::File(file) => file.add(branch).await?,
+        };
+        if dropped > 0 {
+            tracing::warn!(dropped, "branches that nobody looked at are dropped");
+        }
+        Ok(())
+    }
+}
+
+fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Kept {
+    /// How many were dropped for it.
+    fn add(&mut self, branch: Branch) -> usize {
+        self.last_number += 1;
+        let now_ms = branch.at_ms;
+        self.bytes += branch.entry.bytes();
+        self.branches.push_back(Branch { number: self.last_number, ..branch });
+        let before = self.branches.len();
+        while let Some(oldest) = self.branches.front()
+            && (self.branches.len() > BRANCHES_MAX
+                || self.bytes > BRANCH_BYTES_MAX
+                || oldest.at_ms.saturating_add(KEPT_MS) < now_ms)
+        {
+            self.bytes -= oldest.entry.bytes();
+            self.branches.pop_front();
+        }
+        before - self.branches.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> Key {
+        Key::parse("ticket:a").expect("key")
+    }
+
+    async fn lives(branches: Branches) {
+        for at_ms in 1..=3 {
+            let entry = Entry::new(vec![("facts".into(), at_ms.to_string())], at_ms);
+            branches.add(&key(), Why::GoneElsewhere, entry, at_ms).await.expect("kept");
+        }
+        let all = branches.list().await.expect("list");
+        assert_eq!(
+            all.iter().map(|branch| (branch.number, branch.at_ms)).collect::<Vec<_>>(),
+            [(1, 1), (2, 2), (3, 3)]
+        );
+        assert_eq!(branches.get(2).await.expect("get").as_ref(), all.get(1));
+        assert!(branches.drop_branch(2).await.expect("dropped"));
+        assert!(!branches.drop_branch(2).await.expect("gone"));
+        assert_eq!(branches.count().await.expect("count"), 2);
+        let entry = Entry::new(vec![("facts".into(), "late".into())], 1);
+        branches.add(&key(), Why::ClosedHere, entry, KEPT_MS + 3).await.expect("kept");
+        let left: Vec<u64> = branches.list().await.expect("list").iter().map(|branch| branch.number).collect();
+        assert_eq!(left, [3, 4], "30 days later the first has gone");
+    }
+
+    #[tokio::test]
+    async fn branches_are_kept_for_a_time_in_memory_and_in_a_file() {
+        lives(Branches::in_memory()).await;
+        let folder = tempfile::tempdir().expect("folder");
+        lives(Branches::in_file(folder.path().join("branches.db")).await.expect("file")).await;
+    }
+}

@@ -1,0 +1,152 @@
+//! The breaker: whether calls go to the primary. Pure: time and outcomes come in as arguments.
+//!
+//! | state | event | next |
+//! |---|---|---|
+//! | closed | a call is done, or fails by its data alone | closed |
+//! | closed | the link is refused or lost | open |
+//! | closed | the third failure in a row | open |
+//! | closed | half of at least ten calls within two seconds failed | open |
+//! | closed | an outcome of a link before this one | closed |
+//! | open | any outcome of a call | open |
+//! | open | a new link has qualified | closed |
+
+use std::collections::VecDeque;
+
+use ticket_store::Cause;
+
+/// Failures in a row that open it: one is a hiccup, two a coincidence.
+const FAILURES_MAX: u32 = 3;
+/// How far back calls count that fail now and then, in milliseconds.
+const WINDOW_MS: u64 = 2_000;
+/// So many calls at least tell whether half of them fail.
+const WINDOW_CALLS_MIN: usize = 10;
+/// Most calls that are remembered: beyond, the window is full of evidence.
+const WINDOW_CALLS_MAX: usize = 1_000;
+
+/// Whether calls go to the primary.
+#[derive(Debug)]
+pub(super) struct Breaker {
+    open: bool,
+    /// Counts the links that qualified, so that a late outcome of an old one is known.
+    link: u64,
+    failures_in_a_row: u32,
+    /// When calls of the window ended, and whether they failed.
+    window: VecDeque<(u64, bool)>,
+    failed: usize,
+}
+
+impl Breaker {
+    /// Open: nothing has qualified yet.
+    pub(super) fn new() -> Self {
+        Self { open: true, link: 0, failures_in_a_row: 0, window: VecDeque::new(), failed: 0 }
+    }
+
+    /// The link that calls may use; none while it is open.
+    pub(super) fn link(&self) -> Option<u64> {
+        (!self.open).then_some(self.link)
+    }
+
+    /// A new link has qualified.
+    pub(super) fn close(&mut self) {
+        *self = Self { open: false, link: self.link + 1, ..Self::new() };
+    }
+
+    /// Notes how a call over a link ended, `failure` being none for one that was done; whether this opens it.
+    pub(super) fn note(&mut self, link: u64, failure: Option<Cause>, now_ms: u64) -> bool {
+        if self.open || link != self.link {
+            return false;
+        }
+        let failed = match failure {
+            None | Some(Cause::Data) => false,
+            Some(Cause::Link) => {
+                self.open = true;
+                return true;
+            }
+            Some(Cause::Time | Cause::Refused) => true,
+        };
+        self.failures_in_a_row = if failed { self.failures_in_a_row + 1 } else { 0 };
+        self.remember(failed, now_ms);
+        let half_failed = self.window.len() >= WINDOW_CALLS_MIN && 2 * self.failed >= self.window.len();
+        self.open = self.failures_in_a_row >= FAILURES_MAX || half_failed;
+        self.open
+    }
+
+    fn remember(&mut self, failed: bool, now_ms: u64) {
+        self.window.push_back((now_ms, failed));
+        self.failed += usize::from(failed);
+        while let Some(&(at_ms, failed)) = self.window.front()
+            && (at_ms.saturating_add(WINDOW_MS) < now_ms || self.window.len() > WINDOW_CALLS_MAX)
+        {
+            self.window.pop_front();
+            self.failed -= usize::from(failed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn closed() -> Breaker {
+        let mut breaker = Breaker::new();
+        breaker.close();
+        breaker
+    }
+
+    #[test]
+    fn it_begins_open_and_closes_for_one_link_after_the_other() {
+        let mut breaker = Breaker::new();
+        assert_eq!(breaker.link(), None);
+        breaker.close();
+        assert_eq!(breaker.link(), Some(1));
+        assert!(breaker.note(1, Some(Cause::Link), 0));
+        assert_eq!(breaker.link(), None);
+        breaker.close();
+        assert_eq!(breaker.link(), Some(2));
+        assert!(!breaker.note(1, Some(Cause::Link), 0), "a late outcome of the link before");
+        assert_eq!(breaker.link(), Some(2));
+    }
+
+    #[test]
+    fn three_failures_in_a_row_open_it_and_a_success_between_them_counts_anew() {
+        let mut breaker = closed();
+        for failure in [Some(Cause::Time), Some(Cause::Refused), None, Some(Cause::Time), Some(Cause::Time)] {
+            assert!(!breaker.note(1, failure, 0));
+        }
+        assert!(breaker.note(1, Some(Cause::Refused), 0));
+        assert!(!breaker.note(1, Some(Cause::Refused), 0), "it is open already");
+    }
+
+    #[test]
+    fn half_of_ten_calls_within_two_seconds_open_it() {
+        let mut breaker = closed();
+        for call in 0..9 {
+            let failure = (call % 2 == 1).then_some(Cause::Time);
+            assert!(!breaker.note(1, failure, call * 10));
+        }
+        assert!(breaker.note(1, Some(Cause::Time), 100));
+
+        let mut slow = closed();
+        for call in 0..100 {
+            let failure = (call % 2 == 1).then_some(Cause::Time);
+            assert!(!slow.note(1, failure, call * 250), "never ten within two seconds");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_one_entry_says_nothing_about_the_primary() {
+        let mut breaker = closed();
+        assert!((0..100).all(|call| !breaker.note(1, Some(Cause::Data), call)));
+    }
+
+    #[test]
+    fn the_window_is_bounded_and_forgets() {
+        let mut breaker = closed();
+        for call in 0..5_000 {
+            breaker.note(1, None, call % 3);
+        }
+        assert!(breaker.window.len() <= WINDOW_CALLS_MAX);
+        breaker.note(1, None, 10_000);
+        assert_eq!(breaker.window.len(), 1);
+    }
+}

@@ -1,0 +1,108 @@
+//! What callers' changes and the primary's answers make of a record.
+
+use super::*;
+use ticket_store::Fields;
+
+const NOW_MS: u64 = 1_000_000;
+
+fn entry(text: &str, expires_at_ms: u64) -> Entry {
+    let fields: Fields = vec![("facts".into(), text.into()), ("created_at".into(), "7".into())];
+    Entry::new(fields, expires_at_ms)
+}
+
+fn saved() -> Record {
+    Record::saved(Some(entry("a", NOW_MS + 500)), None, NOW_MS)
+}
+
+fn at(record: &Record) -> Condition {
+    Condition::At(record.local.as_ref().expect("an entry").revision.clone())
+}
+
+fn changed(known: Option<Record>, change: &Change<'_>, when: &Condition, sent: bool) -> (Record, Outcome) {
+    let (record, outcome) = Record::change(known, change, when, sent, NOW_MS).expect("known");
+    (record.expect("a record"), outcome)
+}
+
+#[test]
+fn what_is_not_known_can_be_created_and_nothing_else() {
+    let new = entry("n", NOW_MS + 900);
+    let present = Record::change(None, &Change::Write(&new), &Condition::Present, false, NOW_MS);
+    assert_eq!(present, None);
+    let (record, outcome) = changed(None, &Change::Write(&new), &Condition::Absent, false);
+    assert!(matches!(outcome, Outcome::Written { .. }));
+    let pending = record.pending.expect("unsaved");
+    assert_eq!((pending.base, pending.sent, pending.since_ms), (None, None, NOW_MS));
+}
+
+#[test]
+fn changes_go_on_from_what_the_primary_had_and_the_first_one_sent_stays_to_be_settled() {
+    let (one, two) = (entry("one", NOW_MS + 900), entry("two", NOW_MS + 901));
+    let (record, _) = changed(Some(saved()), &Change::Write(&one), &at(&saved()), true);
+    let when = at(&record);
+    let (record, _) = changed(Some(record), &Change::Write(&two), &when, false);
+    let pending = record.pending.clone().expect("unsaved");
+    assert_eq!(pending.base, saved().local);
+    assert_eq!(pending.sent, Some(Sent::Write(one)));
+    assert_eq!(record.local, Some(two));
+    let heard = Record::heard(Some(record.clone()), None, NOW_MS);
+    assert_eq!(heard, record, "the reconciliation asks for itself");
+}
+
+#[test]
+fn a_condition_is_held_against_what_this_host_knows() {
+    let new = entry("n", NOW_MS + 900);
+    let stale = Condition::At(entry("other", 1).revision);
+    for when in [stale, Condition::Absent] {
+        let (record, outcome) = changed(Some(saved()), &Change::Write(&new), &when, false);
+        assert_eq!(outcome, Outcome::Refused(saved().local));
+        assert_eq!(record, saved());
+    }
+    let gone = Record::saved(None, None, NOW_MS);
+    let (record, outcome) = changed(Some(gone.clone()), &Change::Touch(NOW_MS + 9), &Condition::Present, false);
+    assert_eq!((record, outcome), (gone, Outcome::Refused(None)));
+}
+
+#[test]
+fn a_close_remembers_the_life_it_ended_and_a_touch_is_not_settled() {
+    let (touched, _) = changed(Some(saved()), &Change::Touch(NOW_MS + 800), &Condition::Present, true);
+    assert_eq!(touched.local, Some(entry("a", NOW_MS + 800)));
+    assert_eq!(touched.pending.as_ref().expect("unsaved").sent, None);
+    let (closed, outcome) = changed(Some(touched), &Change::Remove, &Condition::Present, true);
+    let pending = closed.pending.clone().expect("unsaved");
+    assert_eq!((outcome, closed.local), (Outcome::Removed, None));
+    assert_eq!((pending.closed_life.as_deref(), pending.sent), (Some("7"), Some(Sent::Removal)));
+}
+
+#[test]
+fn an_expired_copy_is_gone_and_after_a_while_says_nothing() {
+    let record = saved();
+    assert!(record.alive(NOW_MS + 500).is_some());
+    assert!(record.alive(NOW_MS + 501).is_none());
+    assert!(!record.is_stale(NOW_MS + 501));
+    assert!(record.is_stale(NOW_MS + 501 + ABSENCE_KEPT_MS));
+}
+
+#[test]
+fn a_record_goes_into_a_file_and_back() {
+    let (record, _) = changed(Some(saved()), &Change::Write(&entry("n", 5)), &at(&saved()), true);
+    let text = serde_json::to_string(&record).expect("text");
+    assert_eq!(serde_json::from_str::<Record>(&text).expect("record"), record);
+}
+
+#[test]
+fn a_copy_without_a_deadline_is_kept_for_as_long_as_there_is_room() {
+    let healed = Record::saved(Some(entry("a", 0)), None, NOW_MS);
+    assert_eq!(healed.gone_until_ms, u64::MAX);
+    assert!(healed.alive(u64::MAX).is_some() && !healed.is_stale(u64::MAX));
+}
+
+#[test]
+fn what_somebody_has_seen_made_is_made_although_its_own_answer_was_lost() {
+    let new = entry("new", NOW_MS + 900);
+    let seen = Record::saved(Some(new.clone()), None, NOW_MS);
+    let (record, outcome) = changed(Some(seen.clone()), &Change::Write(&new), &at(&saved()), true);
+    assert_eq!(record, seen, "nothing is left to be settled");
+    assert_eq!(outcome, Outcome::Written { revision: new.revision.clone(), expires_at_ms: NOW_MS + 900 });
+    let (_, outcome) = changed(Some(seen), &Change::Write(&new), &at(&saved()), false);
+    assert_eq!(outcome, Outcome::Refused(Some(new)), "what was not sent is another's");
+}

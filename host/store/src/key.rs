@@ -1,0 +1,200 @@
+//! Keys and namespaces: parsed once, trusted after.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::error::Error;
+
+/// Longest ticket id, in characters; room for two UUIDs and a name between them.
+const ID_CHARS_MAX: usize = 128;
+/// Longest namespace, in characters.
+const NAMESPACE_CHARS_MAX: usize = 64;
+/// What every key begins with.
+const PREFIX: &str = "ticket:";
+
+/// A key that may be stored: `ticket:` and a ticket id.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(Box<str>);
+
+impl Key {
+    /// Parses `ticket:ID`, where the id is 1 to 128 of `A-Z a-z 0-9 . _ -` and begins with a letter or digit.
+    ///
+    /// # Errors
+    /// `Invalid` for everything else.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        match text.strip_prefix(PREFIX) {
+            Some(id) if is_name(id, ID_CHARS_MAX) => Ok(Self(text.into())),
+            _ => Err(Error::invalid(format!(
+                "key {} is not `ticket:` and 1 to {ID_CHARS_MAX} of A-Z a-z 0-9 . _ - that begin with a letter or digit",
+                excerpt(text)
+            ))),
+        }
+    }
+
+    /// The key of a ticket id.
+    ///
+    /// # Errors
+    /// As [`Key::parse`].
+    pub fn of_ticket(id: &str) -> Result<Self, Error> {
+        Self::parse(&format!("{PREFIX}{id}"))
+    }
+
+    /// The whole key.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The ticket's id.
+    #[must_use]
+    pub fn ticket_id(&self) -> &str {
+        self.0.strip_prefix(PREFIX).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A name that keeps the tickets of one application apart from others in the same store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namespace(Box<str>);
+
+impl Namespace {
+    /// Parses 1 to 64 of `A-Z a-z 0-9 . _ -` that begin with a letter or digit.
+    ///
+    /// # Errors
+    /// `Invalid` for everything else.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        if is_name(text, NAMESPACE_CHARS_MAX) {
+            return Ok(Self(text.into()));
+        }
+        Err(Error::invalid(format!(
+            "namespace {} is not 1 to {NAMESPACE_CHARS_MAX} of A-Z a-z 0-9 . _ - that begin with a letter or digit",
+            excerpt(text)
+        )))
+    }
+}
+
+impl Namespace {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// How keys are named in a store that others use too: `NAMESPACE:ticket:ID`, or `ticket:ID` without one.
+#[derive(Clone, Debug, Default)]
+pub struct KeyNames {
+    prefix: String,
+}
+
+impl KeyNames {
+    /// The names of a namespace; none for plain names.
+    #[must_use]
+    pub fn new(namespace: Option<&Namespace>) -> Self {
+        Self { prefix: namespace.map(|name| format!("{}:", name.0)).unwrap_or_default() }
+    }
+
+    /// The name in the store.
+    pub fn stored<'key>(&self, key: &'key Key) -> Cow<'key, str> {
+        if self.prefix.is_empty() { Cow::Borrowed(&key.0) } else { Cow::Owned(format!("{}{}", self.prefix, key.0)) }
+    }
+
+    /// The key of a name in the store, none for names that are not ours or no ticket's.
+    pub fn key(&self, stored: &str) -> Option<Key> {
+        Key::parse(stored.strip_prefix(self.prefix.as_str())?).ok()
+    }
+
+    /// What every name of ours begins with.
+    pub fn stored_prefix(&self) -> String {
+        format!("{}{PREFIX}", self.prefix)
+    }
+}
+
+fn is_name(text: &str, chars_max: usize) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() <= chars_max
+        && bytes.first().is_some_and(u8::is_ascii_alphanumeric)
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte))
+}
+
+/// The beginning of an untrusted text, quoted and escaped, for an error.
+pub fn excerpt(text: &str) -> String {
+    const CHARS_SHOWN: usize = 48;
+    format!("`{}`", printable(text, CHARS_SHOWN))
+}
+
+/// The beginning of an untrusted text without control characters, so that it may reach a terminal or a log.
+pub fn printable(text: &str, chars_max: usize) -> String {
+    let head: String = text.chars().take(chars_max).collect();
+    let more = if head.len() < text.len() { format!("… ({} bytes)", text.len()) } else { String::new() };
+    let mut shown = String::with_capacity(head.len());
+    for char in head.chars() {
+        match char {
+            '\'' | '"' => shown.push(char),
+            _ => shown.extend(char.escape_debug()),
+        }
+    }
+    shown + &more
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_ticket_ids_are_accepted_and_all_else_is_not() {
+        for good in ["ticket:a", "ticket:9", "ticket:A.b_c-d", &format!("ticket:{}", "x".repeat(128))] {
+            let key = Key::parse(good).expect(good);
+            assert_eq!(key.as_str(), good);
+            assert_eq!(Key::of_ticket(key.ticket_id()).expect(good), key);
+        }
+        let long = format!("ticket:{}", "x".repeat(129));
+        for bad in [
+            "",
+            "ticket:",
+            "Ticket:a",
+            "ticket:.a",
+            "ticket:a b",
+            "ticket:{a}",
+            "ticket:a*",
+            "ticket:a:b",
+            "ticket:ä",
+            "ticket:a\r\n",
+            "ticket:a\0",
+            &long,
+        ] {
+            assert!(Key::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_shows_the_beginning_of_a_huge_key_and_no_control_characters() {
+        let error = Key::parse(&"\u{1b}[2J".repeat(3_000_000)).expect_err("not a key").to_string();
+        assert!(error.len() < 400, "{}", error.len());
+        assert!(!error.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn names_in_the_store_go_there_and_back_and_never_into_another_namespace() {
+        let key = Key::parse("ticket:a").expect("key");
+        let plain = KeyNames::default();
+        let named = KeyNames::new(Some(&Namespace::parse("shop").expect("namespace")));
+        assert_eq!(plain.stored(&key), "ticket:a");
+        assert_eq!(named.stored(&key), "shop:ticket:a");
+        assert_eq!(named.key("shop:ticket:a"), Some(key.clone()));
+        assert_eq!(named.key("ticket:a"), None);
+        assert_eq!(plain.key("shop:ticket:a"), None);
+        assert!(Namespace::parse("a:b").is_err());
+    }
+}

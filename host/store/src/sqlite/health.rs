@@ -1,0 +1,65 @@
+//! What an operator should know about a SQLite file.
+
+use std::os::unix::fs::PermissionsExt;
+use std::time::Instant;
+
+use super::{Worker, error};
+use crate::error::Error;
+use crate::health::{Finding, Health, Severity};
+use crate::key::printable;
+
+/// Longest report of damage that is shown, in characters.
+const REPORT_CHARS_MAX: usize = 200;
+/// What others than the owner may do with the file.
+const MODE_OF_OTHERS: u32 = 0o077;
+
+pub(super) fn look(worker: &Worker, what: &str) -> Result<Health, Error> {
+    let sql = |e| error::of(what, e);
+    let connection = &worker.connection;
+    let text = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, String>(0));
+    let journal = text("PRAGMA journal_mode").map_err(sql)?;
+    let integrity = text("PRAGMA quick_check(1)").unwrap_or_else(|error| error.to_string());
+    let entries: i64 = connection.query_row("SELECT count(*) FROM entry", [], |row| row.get(0)).map_err(sql)?;
+    let started = Instant::now();
+    worker.begin(what)?.commit().map_err(sql)?;
+    let latency_us = started.elapsed().as_micros();
+    let metadata = std::fs::metadata(&worker.path);
+    let size = metadata.as_ref().map_or_else(|_| "unknown".to_owned(), |metadata| metadata.len().to_string());
+
+    let mut findings = Vec::new();
+    if integrity != "ok" {
+        let report = printable(&integrity, REPORT_CHARS_MAX);
+        findings.push(Finding {
+            severity: Severity::Problem,
+            text: format!("the file is damaged ({report}): tickets may be lost; restore it from a backup"),
+        });
+    }
+    if journal != "wal" {
+        findings.push(Finding {
+            severity: Severity::Warning,
+            text: format!(
+                "the journal mode is {journal}, not wal, as on a network file system: processes block one another; \
+                 move the file to a local disk"
+            ),
+        });
+    }
+    match metadata.map(|metadata| metadata.permissions().mode() & 0o777) {
+        Ok(mode) if mode & MODE_OF_OTHERS != 0 => findings.push(Finding {
+            severity: Severity::Warning,
+            text: format!("mode {mode:03o} lets other users at the tickets; run `chmod 600` on the file"),
+        }),
+        Ok(_) | Err(_) => {}
+    }
+    Ok(Health {
+        facts: vec![
+            ("server", format!("SQLite {}", rusqlite::version())),
+            ("path", worker.path.display().to_string()),
+            ("file_bytes", size),
+            ("entries", entries.to_string()),
+            ("journal_mode", journal),
+            ("integrity", printable(&integrity, REPORT_CHARS_MAX)),
+            ("latency_us", latency_us.to_string()),
+        ],
+        findings,
+    })
+}

@@ -1,0 +1,191 @@
+//! Entries as rows: what each operation of a store does inside one transaction.
+
+use std::collections::BTreeMap;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Result as SqlResult, Transaction, TransactionBehavior, params};
+
+use crate::entry::{Condition, Entry, Fields, Revision};
+use crate::error::Error;
+use crate::key::excerpt;
+
+/// What is under a name.
+pub(super) struct Rows {
+    /// As stored; negative ones are no deadlines.
+    expires_at_ms: i64,
+    /// Names and values; no value for one that is not text.
+    fields: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+}
+
+impl Rows {
+    /// The rows of a name, none where it has no entry.
+    pub(super) fn load(connection: &Connection, name: &str) -> SqlResult<Option<Self>> {
+        // One statement, so that entry and fields are of one moment.
+        let mut statement = connection.prepare_cached(
+            "SELECT entry.expires_at_ms, field.name, field.value FROM entry LEFT JOIN field ON field.key = entry.key
+             WHERE entry.key = ?1",
+        )?;
+        let mut rows = statement.query([name])?;
+        let mut found: Option<Self> = None;
+        while let Some(row) = rows.next()? {
+            let expires_at_ms = row.get(0)?;
+            let loaded = found.get_or_insert_with(|| Self { expires_at_ms, fields: BTreeMap::new() });
+            if let ValueRef::Text(name) = row.get_ref(1)? {
+                let value = match row.get_ref(2)? {
+                    ValueRef::Text(text) => Some(text.to_vec()),
+                    ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Blob(_) => None,
+                };
+                loaded.fields.insert(name.to_vec(), value);
+            }
+        }
+        Ok(found)
+    }
+
+    /// When the entry ends; 0 for never.
+    pub(super) fn expires_at_ms(&self) -> u64 {
+        u64::try_from(self.expires_at_ms).unwrap_or(0)
+    }
+
+    /// The state with another deadline, or its own.
+    pub(super) fn revision(&self, expires_at_ms: u64) -> Revision {
+        Revision::of_bytes(expires_at_ms, |name| {
+            self.fields.get(name.as_bytes()).and_then(Option::as_deref).unwrap_or_default()
+        })
+    }
+
+    /// Whether this is what the condition asks for; `Corrupt` where the question has no answer.
+    pub(super) fn meet(&self, when: &Condition, name: &str) -> Result<bool, Error> {
+        match when {
+            Condition::Present => Ok(true),
+            Condition::Absent => self.check(name).map(|()| false),
+            Condition::At(revision) => {
+                self.check(name)?;
+                Ok(self.revision(self.expires_at_ms()) == *revision)
+            }
+        }
+    }
+
+    /// The entry; `Corrupt`, naming key and field, where it is none of texts.
+    pub(super) fn entry(&self, name: &str) -> Result<Entry, Error> {
+        self.check(name)?;
+        let text = |bytes: &[u8], of: &[u8]| {
+            String::from_utf8(bytes.to_vec()).map_err(|error| {
+                let field = excerpt(&String::from_utf8_lossy(of));
+                Error::corrupt(format!("field {field} of {name} is not UTF-8 text")).caused_by(error.utf8_error())
+            })
+        };
+        let mut fields = Fields::with_capacity(self.fields.len());
+        for (field, value) in &self.fields {
+            fields.push((text(field, field)?, text(value.as_deref().unwrap_or_default(), field)?));
+        }
+        Ok(Entry::new(fields, self.expires_at_ms()))
+    }
+
+    /// Refuses rows that only a foreign hand can have left: no field, a value that is no text, no deadline.
+    fn check(&self, name: &str) -> Result<(), Error> {
+        if self.expires_at_ms < 0 {
+            return Err(Error::corrupt(format!("{name} has the deadline {}", self.expires_at_ms)));
+        }
+        if self.fields.is_empty() {
+            return Err(Error::corrupt(format!("{name} has no field")));
+        }
+        match self.fields.iter().find(|(_, value)| value.is_none()) {
+            Some((field, _)) => {
+                let field = excerpt(&String::from_utf8_lossy(field));
+                Err(Error::corrupt(format!("field {field} of {name} is not text")))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Makes `fields` the whole entry. `there` is what stands there, so that only what differs is written.
+pub(super) fn replace(
+    connection: &Connection,
+    name: &str,
+    fields: &Fields,
+    expires_at_ms: u64,
+    there: Option<Rows>,
+) -> SqlResult<()> {
+    set_deadline(connection, name, expires_at_ms)?;
+    // Rows without an entry are nobody's; they must not become part of this one.
+    let mut surplus = match there {
+        Some(rows) => rows.fields,
+        None => {
+            connection.prepare_cached("DELETE FROM field WHERE key = ?1")?.execute([name])?;
+            BTreeMap::new()
+        }
+    };
+    let mut put = connection.prepare_cached("INSERT OR REPLACE INTO field (key, name, value) VALUES (?1, ?2, ?3)")?;
+    for (field, text) in fields {
+        if surplus.remove(field.as_bytes()).flatten().as_deref() != Some(text.as_bytes()) {
+            put.execute(params![name, field, text])?;
+        }
+    }
+    let mut delete = connection.prepare_cached("DELETE FROM field WHERE key = ?1 AND name = CAST(?2 AS TEXT)")?;
+    for field in surplus.keys() {
+        delete.execute(params![name, field])?;
+    }
+    Ok(())
+}
+
+pub(super) fn set_deadline(connection: &Connection, name: &str, expires_at_ms: u64) -> SqlResult<()> {
+    let mut put = connection.prepare_cached(
+        "INSERT INTO entry (key, expires_at_ms) VALUES (?1, ?2)
+         ON CONFLICT (key) DO UPDATE SET expires_at_ms = excluded.expires_at_ms",
+    )?;
+    put.execute(params![name, i64::try_from(expires_at_ms).unwrap_or(i64::MAX)])?;
+    Ok(())
+}
+
+/// Deletes an entry. Its name is given as bytes, for a foreign one need not be UTF-8.
+pub(super) fn delete(connection: &Connection, name: &[u8]) -> SqlResult<()> {
+    connection.prepare_cached("DELETE FROM field WHERE key = CAST(?1 AS TEXT)")?.execute([name])?;
+    connection.prepare_cached("DELETE FROM entry WHERE key = CAST(?1 AS TEXT)")?.execute([name])?;
+    Ok(())
+}
+
+/// Deletes up to `count_max` entries that ended before `now_ms`; takes no lock where there is none.
+pub(super) fn delete_expired(connection: &Connection, now_ms: u64, count_max: u32) -> SqlResult<()> {
+    let names = expired(connection, now_ms, count_max)?;
+    if names.is_empty() {
+        return Ok(());
+    }
+    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+    // Again under the lock: another process may have brought one back to life.
+    for name in expired(&transaction, now_ms, count_max)? {
+        delete(&transaction, &name)?;
+    }
+    transaction.commit()
+}
+
+fn expired(connection: &Connection, now_ms: u64, count_max: u32) -> SqlResult<Vec<Vec<u8>>> {
+    let mut statement =
+        connection.prepare_cached("SELECT key FROM entry WHERE expires_at_ms > 0 AND expires_at_ms < ?1 LIMIT ?2")?;
+    let now_ms = i64::try_from(now_ms).unwrap_or(i64::MAX);
+    let names = statement.query_map(params![now_ms, count_max], |row| Ok(row.get_ref(0)?.as_bytes()?.to_vec()))?;
+    names.collect()
+}
+
+/// Gives `keep` the names after `from` that begin with `prefix` and have not ended, until it answers no.
+pub(super) fn names(
+    connection: &Connection,
+    from: &str,
+    prefix: &str,
+    now_ms: u64,
+    mut keep: impl FnMut(&str) -> bool,
+) -> SqlResult<()> {
+    let mut statement = connection.prepare_cached(
+        "SELECT key FROM entry WHERE key > ?1 AND (expires_at_ms <= 0 OR expires_at_ms >= ?2) ORDER BY key",
+    )?;
+    let mut rows = statement.query(params![from, i64::try_from(now_ms).unwrap_or(i64::MAX)])?;
+    while let Some(row) = rows.next()? {
+        if let ValueRef::Text(name) = row.get_ref(0)?
+            && let Ok(name) = std::str::from_utf8(name)
+            && !(name.starts_with(prefix) && keep(name))
+        {
+            break;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,160 @@
+//! The engine component, run by Wasmtime: one method for each operation of `tickets.wit`.
+
+mod bindings;
+mod host_ctx;
+mod image;
+mod key_value;
+mod pool;
+mod wire;
+
+use std::sync::Arc;
+
+use self::pool::{Answer, Pool};
+use crate::error::Error;
+use crate::ticket::{Change, IdPage, Merged, State, Ticket};
+use crate::tickets::Settings;
+use ticket_store::{self as store, SharedStore};
+
+/// Most bytes of one ticket that an operator may allow: a merge holds some twelve copies of one, and an
+/// instance may have 64 MiB.
+const TICKET_BYTES_MAX: u32 = 4 * 1024 * 1024;
+/// Most bytes that one call takes in: a snapshot of the largest ticket, twice.
+const INPUT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// The engine over one store.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pool: Pool,
+}
+
+impl Engine {
+    /// Loads the embedded component; compiles it once in a process.
+    pub(crate) fn load(store: SharedStore, settings: Settings) -> Result<Self, Error> {
+        if !(store::TTL_MS_MIN..=store::TTL_MS_MAX).contains(&settings.ttl_ms) {
+            let (ttl_ms, min, max) = (settings.ttl_ms, store::TTL_MS_MIN, store::TTL_MS_MAX);
+            return Err(Error::Invalid(format!("ttl of {ttl_ms} ms is not between {min} ms and {max} ms")));
+        }
+        if settings.ticket_bytes_max > TICKET_BYTES_MAX {
+            let bytes = settings.ticket_bytes_max;
+            return Err(Error::Invalid(format!("ticket limit of {bytes} bytes is over {TICKET_BYTES_MAX}")));
+        }
+        let image = image::load(settings.image_folder.as_deref(), settings.fresh_instances).map_err(bug)?;
+        let pool = Pool::new(&image, store, Arc::new(settings)).map_err(bug)?;
+        Ok(Self { pool })
+    }
+
+    pub(crate) async fn create(&self, id: Option<&str>, changes: &[Change]) -> Result<Ticket, Error> {
+        bounded(changes.iter().map(Change::text).chain(id))?;
+        let mut instance = self.pool.borrow().await?;
+        let (tickets, store) = instance.parts();
+        let answer = tickets.call_create(store, id, &wire::changes(changes)).await;
+        self.settle_ticket(instance, answer)
+    }
+
+    pub(crate) async fn get(&self, id: &str) -> Result<Ticket, Error> {
+        bounded([id])?;
+        let mut instance = self.pool.borrow().await?;
+        let (tickets, store) = instance.parts();
+        let answer = tickets.call_get(store, id).await;
+        self.settle_ticket(instance, answer)
+    }
+
+    pub(crate) async fn apply(&self, id: &str, changes: &[Change], at: Option<&str>) -> Result<Ticket, Error> {
+        bounded(changes.iter().map(Change::text).chain([id]).chain(at))?;
+        let mut instance = self.pool.borrow().await?;
+        let (tickets, store) = instance.parts();
+        let answer = tickets.call_apply(store, id, &wire::changes(changes), at).await;
+        self.settle_ticket(instance, answer)
+    }
+
+    pub(crate) async fn touch(&self, id: &str) -> Result<Ticket, Error> {
+        bounded([id])?;
+        let mut instance = self.pool.borrow().await?;
+        let (tickets, store) = instance.parts();
+        let answer = tickets.call_touch(store, id).await;
+        self.settle_ticket(instance, answer)
+    }
+
+    pub(crate) async fn snapshot(&self, id: &str) -> Result<String, Error> {
+        bounded([id])?;
+        let mut instance = self.pool.borrow().await?;
+        let (tickets, store) = instance.parts();
+        let answer = tickets.call_snapshot(store, id).await;
+        self.settle(instance, answer)
+    }
+
+    pub(crate) async fn rollback(&self, id: &str, snapshot: &str, at: Option<&str>) -> Result<Ticket, Error> {
+        bounded([id, snapshot].into_iter().chain(at))?;
+        let mut instance = self.pool.borrow().await?;
+        let (tickets, store) = instance.parts();
+        let answer = tickets.call_rollback(store, id, snapshot, at).await;
+        self.settle_ticket(instance, answer)
+    }
+
+    pub(crate) async fn restore(&self, snapshot: &str) -> Result<Ticket, Error> {
+        bounded([snapshot])?;
+        let mut instance = self.pool.borrow().await?;
+        let (tickets, store) = instance.parts();
+        let answer = tickets.call_restore(store, snapshot).await;
+        self.settle_ticket(instance, answer)
+    }
+
+    pub(crate) async fn close(&self, id: &str, at: Option<&str>) -> Result<(), Error> {
+        bounded([id].into_iter().chain(at))?;
+        let mut instance = self.pool.borrow().await?;
+        let (tickets, store) = instance.parts();
+        let answer = tickets.call_close(store, id, at).await;
+        self.settle(instance, answer)
+    }
+
+    pub(crate) async fn list(&self, cursor: Option<&str>) -> Result<IdPage, Error> {
+        bounded(cursor)?;
+        let mut instance = self.pool.borrow().await?;
+        let (tickets, store) = instance.parts();
+        let answer = tickets.call_list_ids(store, cursor).await;
+        let served_by = instance.served_by();
+        self.settle(instance, answer).map(|page| wire::page(page, served_by))
+    }
+
+    pub(crate) async fn merge(&self, base: &State, ours: &State, theirs: &State) -> Result<Merged, Error> {
+        bounded([base, ours, theirs].into_iter().flat_map(State::texts))?;
+        let mut instance = self.pool.borrow().await?;
+        let (tickets, store) = instance.parts();
+        let answer = tickets.call_merge(store, base.into(), ours.into(), theirs.into()).await;
+        self.settle(instance, answer).map(Into::into)
+    }
+
+    fn settle_ticket(&self, instance: pool::Borrowed, answer: Answer<wire::Wired>) -> Result<Ticket, Error> {
+        let served_by = instance.served_by();
+        self.settle(instance, answer).map(|ticket| wire::ticket(ticket, served_by))
+    }
+
+    /// Gives an instance back after an answer; one that trapped is thrown away.
+    fn settle<T>(&self, instance: pool::Borrowed, answer: Answer<T>) -> Result<T, Error> {
+        match answer {
+            Ok(answer) => {
+                self.pool.give_back(instance);
+                answer.map_err(Into::into)
+            }
+            Err(trap) => {
+                tracing::error!(error = %format_args!("{trap:#}"), "the engine trapped; its instance is replaced");
+                Err(bug(trap))
+            }
+        }
+    }
+}
+
+/// Refuses more than an instance has the memory to take in, before it takes in anything.
+fn bounded<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<(), Error> {
+    let bytes: usize = texts.into_iter().map(str::len).sum();
+    if bytes > INPUT_BYTES_MAX {
+        return Err(Error::TooLarge(format!(
+            "a call with {bytes} bytes of text is over the limit of {INPUT_BYTES_MAX}"
+        )));
+    }
+    Ok(())
+}
+
+pub(crate) fn bug(error: wasmtime::Error) -> Error {
+    Error::Internal(error.into())
+}

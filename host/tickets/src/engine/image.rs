@@ -1,0 +1,182 @@
+//! The component as machine code: compiled once in a process, and kept between processes where allowed.
+//!
+//! An image is native code, so it is read only from a folder that nobody else can write, and only with the
+//! digest that was put at its end; anything else is compiled anew.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::hash::{Hash, Hasher};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
+use wasmtime::component::Component;
+use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig};
+
+use super::host_ctx::{MEMORY_BYTES_MAX, TABLE_ELEMENTS_MAX};
+
+/// The engine as `guest/builder` made it.
+const COMPONENT: &[u8] = include_bytes!("../../engine.wasm");
+const DIGEST_BYTES: usize = 32;
+/// Most calls that are in the engine at once, for each core; further callers wait in line. A call spends nearly all of
+/// its time in the store: so many keep a core busy where a store takes a millisecond and the engine 8 µs.
+const INSTANCES_PER_CORE: usize = 128;
+/// Most instances that are made anew at once: each slot takes 4 GiB of addresses, of which there are 128 TiB.
+const SLOTS_MAX: u16 = 1_024;
+/// Most core instances that the component is made of: the engine, and what the component model puts around it.
+const CORE_INSTANCES_MAX: u32 = 4;
+/// Bytes of an instance that are kept for the next: what a usual call writes to, many times over.
+const RESIDENT_BYTES: usize = 4 * 1024 * 1024;
+
+/// A component that is ready to run.
+#[derive(Clone)]
+pub(super) struct Image {
+    pub(super) engine: Engine,
+    pub(super) component: Component,
+    /// Places for instances that are made anew: the slots that they take are those of the whole process.
+    slots: Option<Arc<Semaphore>>,
+}
+
+impl Image {
+    /// One place for each instance that may be there at once: for one store, or for all where they are made anew.
+    pub(super) fn places(&self) -> Arc<Semaphore> {
+        self.slots.clone().unwrap_or_else(|| Arc::new(Semaphore::new(usize::from(instances_max()))))
+    }
+}
+
+fn instances_max() -> u16 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    u16::try_from(cores * INSTANCES_PER_CORE).unwrap_or(u16::MAX)
+}
+
+/// The image of this process, for instances that are made anew for every call or for such as are kept; `folder` is
+/// where it may be kept for the next one.
+pub(super) fn load(folder: Option<&Path>, fresh: bool) -> wasmtime::Result<Image> {
+    static LOADED: Mutex<[Option<Image>; 2]> = Mutex::new([const { None }; 2]);
+    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    let loaded = &mut loaded[usize::from(fresh)];
+    if let Some(image) = loaded {
+        return Ok(image.clone());
+    }
+    let mut config = config();
+    let slots_max = fresh.then(|| instances_max().min(SLOTS_MAX));
+    if let Some(count) = slots_max {
+        config.allocation_strategy(slots(count.into()));
+    }
+    let engine = Engine::new(&config)?;
+    let file = folder.and_then(|folder| match own_folder(folder) {
+        Ok(()) => Some(folder.join(file_name(&engine))),
+        Err(error) => {
+            tracing::warn!(folder = %folder.display(), %error, "compiled images are not kept");
+            None
+        }
+    });
+    let component = match file.as_deref().and_then(|file| read(&engine, file)) {
+        Some(component) => component,
+        None => compile(&engine, file.as_deref())?,
+    };
+    let slots = slots_max.map(|count| Arc::new(Semaphore::new(count.into())));
+    Ok(loaded.insert(Image { engine, component, slots }).clone())
+}
+
+/// Memory that instances take and give back ready for the next: its pages stay, and only those are wiped that were
+/// written to. An instance that the system makes and takes apart costs four times as much.
+fn slots(count: u32) -> PoolingAllocationConfig {
+    let mut slots = PoolingAllocationConfig::new();
+    slots
+        .total_component_instances(count)
+        .total_core_instances(count * CORE_INSTANCES_MAX)
+        .max_core_instances_per_component(CORE_INSTANCES_MAX)
+        .total_memories(count)
+        .max_memories_per_component(1)
+        .max_memory_size(MEMORY_BYTES_MAX)
+        .linear_memory_keep_resident(RESIDENT_BYTES)
+        .total_tables(count * CORE_INSTANCES_MAX)
+        .table_elements(TABLE_ELEMENTS_MAX)
+        .table_keep_resident(RESIDENT_BYTES)
+        .total_stacks(count)
+        .pagemap_scan(Enabled::Auto);
+    slots
+}
+
+/// What a ticket engine needs of Wasmtime, and nothing that it does not.
+fn config() -> Config {
+    let mut config = Config::new();
+    config
+        .concurrency_support(false)
+        .wasm_memory64(false)
+        .wasm_multi_memory(false)
+        .wasm_relaxed_simd(false)
+        .cranelift_nan_canonicalization(true);
+    config
+}
+
+fn compile(engine: &Engine, file: Option<&Path>) -> wasmtime::Result<Component> {
+    let component = Component::from_binary(engine, COMPONENT)?;
+    if let Some(file) = file
+        && let Err(error) = component.serialize().map_err(io::Error::other).and_then(|image| keep(file, &image))
+    {
+        tracing::warn!(file = %file.display(), %error, "the compiled image cannot be kept");
+    }
+    Ok(component)
+}
+
+/// Makes the folder, for this user alone, or checks that it is so.
+fn own_folder(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    own(&fs::symlink_metadata(folder)?, "the folder is not of mode 0700 and owned by this user")
+}
+
+/// Opens a file that this user alone may write, and follows no link to it: it is checked as it is open, so that
+/// nobody can put another in its place in between.
+fn own_file(file: &Path) -> io::Result<fs::File> {
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(file)?;
+    own(&file.metadata()?, "the file is not of mode 0600 and owned by this user")?;
+    Ok(file)
+}
+
+fn own(metadata: &fs::Metadata, otherwise: &'static str) -> io::Result<()> {
+    // SAFETY: geteuid has no preconditions and cannot fail.
+    #[expect(unsafe_code, reason = "the standard library does not tell the user id")]
+    let user = unsafe { libc::geteuid() };
+    if metadata.uid() != user || metadata.mode() & 0o077 != 0 {
+        return Err(io::Error::other(otherwise));
+    }
+    Ok(())
+}
+
+/// A name that differs with the component, the version of Wasmtime, its settings and the machine.
+fn file_name(engine: &Engine) -> PathBuf {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    let component = Sha256::digest(COMPONENT);
+    let component = u64::from_be_bytes(std::array::from_fn(|index| component[index]));
+    format!("engine-{component:016x}-{:016x}.image", hasher.finish()).into()
+}
+
+/// The component of an undamaged image, if there is one.
+fn read(engine: &Engine, file: &Path) -> Option<Component> {
+    let mut bytes = Vec::new();
+    own_file(file).and_then(|mut file| file.read_to_end(&mut bytes)).ok()?;
+    let (image, digest) = bytes.split_at_checked(bytes.len().checked_sub(DIGEST_BYTES)?)?;
+    if Sha256::digest(image).as_slice() != digest {
+        return None;
+    }
+    // SAFETY: the bytes are an image that this program wrote: the folder is closed to all other users, and
+    // the digest shows that it was written to its end. Wasmtime checks its own version and settings.
+    #[expect(unsafe_code, reason = "an image is native code, which Wasmtime cannot verify")]
+    unsafe { Component::deserialize(engine, image) }.ok()
+}
+
+/// Writes an image so that a reader sees all of it or nothing.
+fn keep(file: &Path, image: &[u8]) -> io::Result<()> {
+    let unfinished = file.with_extension(format!("{}.unfinished", std::process::id()));
+    let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+    out.write_all(image)?;
+    out.write_all(&Sha256::digest(image))?;
+    drop(out);
+    fs::rename(&unfinished, file)
+}

@@ -1,0 +1,109 @@
+//! The texts and records that cross into and out of the engine, converted once each way.
+
+use super::bindings::agent::tickets::key_value as kv;
+use super::bindings::exports::agent::tickets::tickets as wit;
+use crate::error::Error;
+use crate::ticket::{Change, IdPage, Merged, ServedBy, Side, State, Ticket};
+use ticket_store as store;
+
+/// A ticket as the engine gives it.
+pub(super) type Wired = wit::Ticket;
+
+/// Changes as the engine takes them; the texts are borrowed.
+pub(super) fn changes(changes: &[Change]) -> Vec<wit::Change<'_>> {
+    changes.iter().map(Into::into).collect()
+}
+
+impl<'a> From<&'a Change> for wit::Change<'a> {
+    fn from(change: &'a Change) -> Self {
+        match change {
+            Change::Say(text) => Self::Say(text),
+            Change::Learn(text) => Self::Learn(text),
+            Change::Decide(text) => Self::Decide(text),
+        }
+    }
+}
+
+impl From<store::Error> for kv::Error {
+    fn from(error: store::Error) -> Self {
+        let text = error.chain();
+        match error.kind() {
+            store::Kind::Invalid => Self::Invalid(text),
+            store::Kind::TooLarge(bytes_max) => Self::TooLarge(bytes_max),
+            store::Kind::Denied => Self::Denied(text),
+            store::Kind::Unavailable => Self::Unavailable(text),
+            store::Kind::Uncertain => Self::Uncertain(text),
+            store::Kind::Corrupt => Self::Corrupt(text),
+        }
+    }
+}
+
+/// A ticket of the engine, and who served it.
+pub(super) fn ticket(ticket: wit::Ticket, served_by: ServedBy) -> Ticket {
+    Ticket {
+        id: ticket.id,
+        facts: ticket.facts,
+        history: ticket.history,
+        last_decision: ticket.last_decision,
+        created_at: ticket.created_at,
+        updated_at: ticket.updated_at,
+        version: ticket.version,
+        revision: ticket.revision,
+        expires_at_ms: ticket.expires_at_ms,
+        served_by,
+    }
+}
+
+/// A page of the engine, and who served it.
+pub(super) fn page(page: wit::IdPage, served_by: ServedBy) -> IdPage {
+    IdPage { ids: page.ids, cursor: page.cursor, served_by }
+}
+
+impl<'a> From<&'a State> for wit::StateParam<'a> {
+    fn from(state: &'a State) -> Self {
+        Self {
+            facts: &state.facts,
+            history: &state.history,
+            last_decision: &state.last_decision,
+            created_at: state.created_at,
+            updated_at: state.updated_at,
+        }
+    }
+}
+
+impl From<wit::Merged> for Merged {
+    fn from(merged: wit::Merged) -> Self {
+        let state = merged.state;
+        let branch = merged.aside.map(|side| match side {
+            wit::Side::Ours => Side::Ours,
+            wit::Side::Theirs => Side::Theirs,
+        });
+        let state = State {
+            facts: state.facts,
+            history: state.history,
+            last_decision: state.last_decision,
+            created_at: state.created_at,
+            updated_at: state.updated_at,
+        };
+        Self { state, branch }
+    }
+}
+
+impl From<wit::Error> for Error {
+    fn from(error: wit::Error) -> Self {
+        match error {
+            wit::Error::Invalid(text) => Self::Invalid(text),
+            wit::Error::TooLarge(text) => Self::TooLarge(text),
+            wit::Error::Exists(text) => Self::Exists(text),
+            wit::Error::NotFound(text) => Self::NotFound(text),
+            wit::Error::Conflict(current) => {
+                Self::Conflict(current.map(|current| Box::new(ticket(current, ServedBy::Store))))
+            }
+            wit::Error::Corrupt(text) => Self::Corrupt(text),
+            wit::Error::UnsupportedVersion(text) => Self::UnsupportedVersion(text),
+            wit::Error::Denied(text) => Self::Denied(text),
+            wit::Error::Unavailable(text) => Self::Unavailable(text),
+            wit::Error::Uncertain(text) => Self::Uncertain(text),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What callers give and get: tickets, changes and states, with JSON as text.
+
+pub use ticket_fallback::{Merged, Side, State};
+pub use ticket_store::operation::ServedBy;
+
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// One ticket, as it stood at `revision`. Serializes to the documented ticket object, its JSON raw.
+///
+/// Tickets are equal by what they are, whoever served them.
+#[derive(Clone, Debug, Eq)]
+pub struct Ticket {
+    /// Its id.
+    pub id: String,
+    /// What the agent has learnt: a JSON object, as stored.
+    pub facts: String,
+    /// What the user said: a JSON array, as stored.
+    pub history: String,
+    /// What the agent decided last: JSON, as stored.
+    pub last_decision: String,
+    /// Unix seconds; 0 where an old record did not say.
+    pub created_at: u64,
+    /// Unix seconds of the last change.
+    pub updated_at: u64,
+    /// Schema version.
+    pub version: u32,
+    /// Opaque text that names this state; give it as `at`.
+    pub revision: String,
+    /// Milliseconds since the Unix epoch after which the ticket is gone; 0 for no deadline.
+    pub expires_at_ms: u64,
+    /// Who answered: the store, or the fallback while it is away. For operators; not in the ticket object.
+    pub served_by: ServedBy,
+}
+
+impl PartialEq for Ticket {
+    fn eq(&self, other: &Self) -> bool {
+        let Self {
+            id, facts, history, last_decision, created_at, updated_at, version, revision, expires_at_ms, ..
+        } = self;
+        *id == other.id
+            && *facts == other.facts
+            && *history == other.history
+            && *last_decision == other.last_decision
+            && (*created_at, *updated_at, *version) == (other.created_at, other.updated_at, other.version)
+            && (revision, *expires_at_ms) == (&other.revision, other.expires_at_ms)
+    }
+}
+
+impl Ticket {
+    /// How many messages the history holds.
+    #[must_use]
+    pub fn message_count(&self) -> usize {
+        serde_json::from_str::<Vec<&RawValue>>(&self.history).map_or(0, |messages| messages.len())
+    }
+}
+
+impl Serialize for Ticket {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw = |text: &str| RawValue::from_string(text.to_owned()).map_err(serde::ser::Error::custom);
+        let mut object = serializer.serialize_struct("Ticket", 9)?;
+        object.serialize_field("id", &self.id)?;
+        object.serialize_field("facts", &raw(&self.facts)?)?;
+        object.serialize_field("history", &raw(&self.history)?)?;
+        object.serialize_field("last_decision", &raw(&self.last_decision)?)?;
+        object.serialize_field("created_at", &self.created_at)?;
+        object.serialize_field("updated_at", &self.updated_at)?;
+        object.serialize_field("version", &self.version)?;
+        object.serialize_field("revision", &self.revision)?;
+        object.serialize_field("expires_at_ms", &self.expires_at_ms)?;
+        object.end()
+    }
+}
+
+/// One change to a ticket; each holds JSON text, which the engine checks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Appends a message: a JSON string or object. An object with a string `id` is stored once.
+    Say(String),
+    /// Merges facts: a JSON object, applied as a merge patch (RFC 7396).
+    Learn(String),
+    /// Replaces the last decision: any JSON.
+    Decide(String),
+}
+
+impl Change {
+    /// The JSON text of any change.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::Say(text) | Self::Learn(text) | Self::Decide(text) => text,
+        }
+    }
+
+    /// Appends a plain text as a message.
+    #[must_use]
+    pub fn say(text: &str) -> Self {
+        Self::Say(serde_json::Value::from(text).to_string())
+    }
+
+    /// Merges facts.
+    #[must_use]
+    pub fn learn(patch: &serde_json::Value) -> Self {
+        Self::Learn(patch.to_string())
+    }
+
+    /// Replaces the last decision.
+    #[must_use]
+    pub fn decide(decision: &serde_json::Value) -> Self {
+        Self::Decide(decision.to_string())
+    }
+}
+
+/// One page of ticket ids.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdPage {
+    /// Ids in no promised order; may be empty, may repeat an id.
+    pub ids: Vec<String>,
+    /// Where the next page begins; none after the last.
+    pub cursor: Option<String>,
+    /// Who answered: a page of the fallback has the tickets that this host knows, and perhaps not all.
+    pub served_by: ServedBy,
+}

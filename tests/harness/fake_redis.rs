@@ -1,0 +1,297 @@
+//! A Redis server that is none: in this process, over streams in memory, by tokio's clock and a seed.
+//!
+//! It knows the host's scripts by their texts and does what they do. Everything that it does follows from the
+//! calls, the seed and the order in which tokio runs the tasks: on a current-thread runtime with a paused clock
+//! that is the same each time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::io::DuplexStream;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+
+use connection::Connection;
+use data::Item;
+use server::Server;
+
+mod commands;
+mod connection;
+mod data;
+mod faults;
+mod modes;
+mod resp;
+mod run;
+mod scripts;
+mod server;
+
+pub use data::Snapshot;
+pub use faults::{Fault, Faults};
+pub use modes::Mode;
+pub use scripts::{Kind, Script};
+
+/// What a connection holds on its way to the client; what the client sends is always taken in.
+const STREAM_BYTES: usize = 1 << 20;
+
+/// The simulated server. A clone is another handle to the same one.
+#[derive(Clone, Debug)]
+pub struct FakeRedis(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    server: Mutex<Server>,
+    thaw: Notify,
+}
+
+impl FakeRedis {
+    /// A server without data that is up; its clock shows `now_ms` now. The same seed draws the same faults.
+    #[must_use]
+    pub fn new(now_ms: u64, seed: u64) -> Self {
+        Self(Arc::new(Shared { server: Mutex::new(Server::new(now_ms, seed)), thaw: Notify::new() }))
+    }
+
+    /// Connects, as to a port.
+    ///
+    /// # Errors
+    /// `ConnectionRefused` where the server is down, or by chance.
+    pub async fn connect(&self) -> io::Result<DuplexStream> {
+        let mut fate = {
+            let mut server = self.server();
+            server.attempts.push(Instant::now());
+            server.dice.connect()
+        };
+        if let Some(fault) = fate.fault {
+            self.server().count(fault.name());
+        }
+        if fate.is(Fault::StallConnect) {
+            sleep(fate.stall()).await;
+        } else {
+            tokio::task::yield_now().await;
+        }
+        let mut server = self.server();
+        if !server.is_up || fate.is(Fault::Refuse) {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
+        let (theirs, ours) = tokio::io::duplex(STREAM_BYTES);
+        server.connections_made += 1;
+        let number = server.connections_made;
+        let serving = tokio::spawn(Connection::new(self.clone(), number, ours).serve());
+        server.connections.insert(number, serving.abort_handle());
+        Ok(theirs)
+    }
+
+    /// When somebody tried to connect, whatever came of it.
+    #[must_use]
+    pub fn attempts(&self) -> Vec<Instant> {
+        self.server().attempts.clone()
+    }
+
+    /// How many connections the server has open, by its own view.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.server().connections.len()
+    }
+
+    fn server(&self) -> MutexGuard<'_, Server> {
+        self.0.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn thawed(&self) {
+        loop {
+            // Before the look, so that a thaw in between is not missed.
+            let thaw = self.0.thaw.notified();
+            if !self.server().is_frozen {
+                return;
+            }
+            thaw.await;
+        }
+    }
+}
+
+/// Its clock.
+impl FakeRedis {
+    /// Milliseconds since the epoch by this server.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.server().now_ms()
+    }
+
+    /// Sets the clock forward or back.
+    pub fn step_clock(&self, delta_ms: i64) {
+        self.server().step_clock(delta_ms);
+    }
+}
+
+/// Its life.
+impl FakeRedis {
+    /// Ends the server as a crash does: connections end, connects are refused. The data stays until a start.
+    pub fn kill(&self) {
+        let mut server = self.server();
+        server.is_up = false;
+        server.is_frozen = false;
+        cut(&mut server);
+        drop(server);
+        self.0.thaw.notify_waiters();
+    }
+
+    /// Starts it again, if it is down, with its data, without scripts, under new names. Modes stay as they are.
+    pub fn start(&self) {
+        let mut server = self.server();
+        if !server.is_up {
+            server.is_up = true;
+            server.scripts.clear();
+            server.take_new_names();
+        }
+    }
+
+    /// Kills it and starts it with what a snapshot has.
+    pub fn restart_stale(&self, snapshot: Snapshot) {
+        self.kill();
+        self.load(snapshot);
+        self.start();
+    }
+
+    /// Kills it and starts it without data.
+    pub fn restart_empty(&self) {
+        self.restart_stale(Snapshot::default());
+    }
+
+    /// Has another server answer to the address, with what had reached it of the data.
+    pub fn failover(&self, snapshot: Snapshot) {
+        // To its clients that is the same.
+        self.restart_stale(snapshot);
+    }
+
+    /// Ends all connections and stays up.
+    pub fn cut_connections(&self) {
+        cut(&mut self.server());
+    }
+
+    /// Stops it, as SIGSTOP does: connects succeed, and what comes is taken in and not executed.
+    pub fn freeze(&self) {
+        self.server().is_frozen = true;
+    }
+
+    /// Lets it go on: it executes all that has come, also on connections whose clients have gone.
+    pub fn thaw(&self) {
+        self.server().is_frozen = false;
+        self.0.thaw.notify_waiters();
+    }
+
+    /// Sets or clears a mode.
+    pub fn set_mode(&self, mode: Mode, on: bool) {
+        let mut server = self.server();
+        if on {
+            server.modes.insert(mode)
+        } else {
+            server.modes.remove(&mode)
+        };
+    }
+
+    /// Clears all modes.
+    pub fn clear_modes(&self) {
+        self.server().modes = BTreeSet::new();
+    }
+
+    /// Changes the password of the default user, and ends all connections.
+    pub fn set_password(&self, password: Option<&str>) {
+        let mut server = self.server();
+        server.password = password.map(str::to_owned);
+        cut(&mut server);
+    }
+
+    /// The name of this start of the server.
+    #[must_use]
+    pub fn run_id(&self) -> String {
+        self.server().run_id.clone()
+    }
+
+    /// The name of its data's history.
+    #[must_use]
+    pub fn replid(&self) -> String {
+        self.server().replid.clone()
+    }
+}
+
+fn cut(server: &mut Server) {
+    for (_, connection) in std::mem::take(&mut server.connections) {
+        connection.abort();
+    }
+}
+
+/// What befalls its clients.
+impl FakeRedis {
+    /// From now on these faults are drawn.
+    pub fn set_faults(&self, faults: Faults) {
+        self.server().dice.faults = faults;
+    }
+
+    /// The next run of a script (EVAL or EVALSHA) meets this fault; of several calls, the next runs in order.
+    pub fn fault_next_script(&self, fault: Fault) {
+        self.server().planned.push_back(fault);
+    }
+
+    /// How often each kind of fault happened, by [`Fault::name`], and `zombie`: a command that was executed when
+    /// its client had gone.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<&'static str, u64> {
+        self.server().counts.clone()
+    }
+}
+
+/// Its data, of which a test may do what a foreign client does.
+impl FakeRedis {
+    /// The fields and the deadline (0 for none) of a hash; text that is no UTF-8 is shown as well as it can be.
+    #[must_use]
+    pub fn entry(&self, key: &str) -> Option<(BTreeMap<String, String>, u64)> {
+        let mut server = self.server();
+        let item = server.current().keys.get(key.as_bytes())?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let fields = item.as_hash()?.pairs().into_iter().map(|(name, value)| (text(name), text(value)));
+        Some((fields.collect(), item.deadline_ms()))
+    }
+
+    /// All keys, in order.
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        let text = |key: &Vec<u8>| String::from_utf8_lossy(key).into_owned();
+        self.server().current().keys.keys().map(text).collect()
+    }
+
+    /// Makes these fields and this deadline (0 for none) all there is under the key.
+    pub fn put(&self, key: &str, fields: &[(&str, &str)], deadline_ms: u64) {
+        self.server().data.keys.insert(key.into(), Item::hash(fields, deadline_ms));
+    }
+
+    /// Puts a string where a hash should be.
+    pub fn plant_string(&self, key: &str) {
+        self.server().data.keys.insert(key.into(), Item::string(b"x"));
+    }
+
+    /// Removes a key; whether it was there.
+    pub fn delete(&self, key: &str) -> bool {
+        self.server().current().del(key.as_bytes())
+    }
+
+    /// Has the key's time be over now; whether it was there.
+    pub fn expire_now(&self, key: &str) -> bool {
+        self.delete(key)
+    }
+
+    /// Removes all keys.
+    pub fn flush(&self) {
+        self.load(Snapshot::default());
+    }
+
+    /// All data as it is now.
+    #[must_use]
+    pub fn dump(&self) -> Snapshot {
+        self.server().current().clone()
+    }
+
+    /// Makes a snapshot all there is.
+    pub fn load(&self, snapshot: Snapshot) {
+        self.server().data = snapshot;
+    }
+}

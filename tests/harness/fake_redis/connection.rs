@@ -1,0 +1,170 @@
+//! One connection of the stand-in: takes in what comes, executes it in order, and replies or does worse.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tokio::time::sleep;
+
+use super::FakeRedis;
+use super::commands::Session;
+use super::faults::{Fate, Fault};
+use super::resp::{Parsed, Reply, Request, take};
+
+/// As much as one read takes.
+const READ_BYTES: usize = 16_384;
+/// Most pieces of a dripping reply.
+const DRIPS_MAX: usize = 24;
+const NO_REPLY: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
+
+/// The server's end of a connection.
+pub(super) struct Connection {
+    fake_redis: FakeRedis,
+    number: u64,
+    session: Session,
+    came: mpsc::UnboundedReceiver<Vec<u8>>,
+    client_is_gone: Arc<AtomicBool>,
+    writer: WriteHalf<DuplexStream>,
+    /// Whether the server has ended its side.
+    is_mute: bool,
+    _reader: Reader,
+}
+
+/// The task that takes in what comes, whatever the server does: so does a kernel.
+struct Reader(AbortHandle);
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The connection has ended.
+struct Ended;
+
+impl Connection {
+    pub(super) fn new(fake_redis: FakeRedis, number: u64, stream: DuplexStream) -> Self {
+        let (reader, writer) = tokio::io::split(stream);
+        let (send, came) = mpsc::unbounded_channel();
+        let client_is_gone = Arc::new(AtomicBool::new(false));
+        let taking = tokio::spawn(take_in(reader, send, Arc::clone(&client_is_gone)));
+        Self {
+            fake_redis,
+            number,
+            session: Session::default(),
+            came,
+            client_is_gone,
+            writer,
+            is_mute: false,
+            _reader: Reader(taking.abort_handle()),
+        }
+    }
+
+    pub(super) async fn serve(mut self) {
+        drop(self.serve_all().await);
+        self.fake_redis.server().connections.remove(&self.number);
+    }
+
+    async fn serve_all(&mut self) -> Result<(), Ended> {
+        let mut bytes = Vec::new();
+        loop {
+            let authenticated = self.session.is_logged_in || self.fake_redis.server().password.is_none();
+            match take(&mut bytes, authenticated) {
+                Parsed::Request(request) => self.one(&request).await?,
+                Parsed::Incomplete => bytes.extend(self.came.recv().await.ok_or(Ended)?),
+                Parsed::Wrong(words) => {
+                    self.fake_redis.thawed().await;
+                    self.write(&Reply::Error(words).encode()).await;
+                    return Err(Ended);
+                }
+            }
+        }
+    }
+
+    async fn one(&mut self, request: &Request) -> Result<(), Ended> {
+        self.fake_redis.thawed().await;
+        let Some(name) = request.first() else { return Ok(()) };
+        let mut fate = self.fake_redis.server().draw(name);
+        match fate.fault {
+            Some(Fault::Reset) => return Err(Ended),
+            Some(Fault::StallBefore) => {
+                sleep(fate.stall()).await;
+                self.fake_redis.thawed().await;
+            }
+            Some(Fault::Noscript) => self.fake_redis.server().scripts.clear(),
+            Some(Fault::Garbage) if fate.rng.bool() => return self.end_with(NO_REPLY).await,
+            _ => {}
+        }
+        let reply = self.execute(request, &fate)?;
+        match fate.fault {
+            Some(Fault::CutAfter) => return Err(Ended),
+            Some(Fault::HalfClose) => {
+                self.is_mute = true;
+                drop(self.writer.shutdown().await);
+            }
+            Some(Fault::Garbage) => return self.end_with(NO_REPLY).await,
+            Some(Fault::Truncate) => return self.end_with(&reply[..fate.rng.usize(1..reply.len())]).await,
+            Some(Fault::StallAfter) => sleep(fate.stall()).await,
+            _ => {}
+        }
+        self.fake_redis.thawed().await;
+        if fate.is(Fault::Drip) {
+            self.drip(&reply, &mut fate).await;
+        } else {
+            self.write(&reply).await;
+        }
+        Ok(())
+    }
+
+    fn execute(&mut self, request: &Request, fate: &Fate) -> Result<Vec<u8>, Ended> {
+        let mut server = self.fake_redis.server();
+        // Of a server that has been killed while this task was running on another thread.
+        if !server.connections.contains_key(&self.number) {
+            return Err(Ended);
+        }
+        if self.client_is_gone.load(Ordering::Relaxed) {
+            server.count("zombie");
+        }
+        Ok(server.execute(&mut self.session, request, fate.fault).encode())
+    }
+
+    async fn end_with(&mut self, last: &[u8]) -> Result<(), Ended> {
+        self.write(last).await;
+        Err(Ended)
+    }
+
+    async fn drip(&mut self, reply: &[u8], fate: &mut Fate) {
+        let mut rest = reply;
+        for _ in 0..DRIPS_MAX {
+            let (piece, more) = rest.split_at(fate.rng.usize(1..=7).min(rest.len()));
+            self.write(piece).await;
+            rest = more;
+            if rest.is_empty() {
+                return;
+            }
+            sleep(Duration::from_millis(fate.rng.u64(0..=3))).await;
+            self.fake_redis.thawed().await;
+        }
+        self.write(rest).await;
+    }
+
+    /// That the client has gone stops nothing: what it has sent is still executed.
+    async fn write(&mut self, bytes: &[u8]) {
+        if !self.is_mute {
+            drop(self.writer.write_all(bytes).await);
+        }
+    }
+}
+
+async fn take_in(mut reader: ReadHalf<DuplexStream>, send: mpsc::UnboundedSender<Vec<u8>>, gone: Arc<AtomicBool>) {
+    let mut buffer = vec![0; READ_BYTES];
+    while let Ok(count @ 1..) = reader.read(&mut buffer).await {
+        if send.send(buffer[..count].to_vec()).is_err() {
+            return;
+        }
+    }
+    gone.store(true, Ordering::Relaxed);
+}
