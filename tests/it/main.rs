@@ -3,6 +3,7 @@
 mod command;
 mod conform;
 mod crash;
+mod documents;
 mod equivalence;
 mod fake_redis;
 mod fallback;

@@ -150,13 +150,19 @@ fn nothing_is_unfinished_switched_off_or_of_one_machine() {
 fn the_top_level_holds_what_it_should() {
     let wanted = [
         "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
         "Cargo.lock",
         "Cargo.toml",
         "LICENSE-APACHE",
         "LICENSE-MIT",
         "README.md",
+        "SECURITY.md",
+        "deny.toml",
+        "docs",
         "guest",
         "host",
+        "rust-toolchain.toml",
         "tests",
         "wit",
     ];

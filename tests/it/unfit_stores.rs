@@ -77,10 +77,10 @@ async fn a_user_without_a_needed_command_is_told_which() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_user_that_the_readme_recommends_suffices() {
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+async fn the_recommended_redis_user_suffices() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operating.md")).unwrap();
     let rule =
-        readme.lines().find_map(|line| line.strip_prefix("ACL SETUSER tickets ")).expect("the rule in the README");
+        page.lines().find_map(|line| line.strip_prefix("ACL SETUSER tickets ")).expect("the rule in docs/operating.md");
     let rule = rule.replace("PASSWORD", "pw");
     let server = RedisServer::start(&["--user", "tickets"].into_iter().chain(rule.split(' ')).collect::<Vec<_>>());
     let tickets = Tickets::open(&server.url_of("tickets", "pw")).await.unwrap();
