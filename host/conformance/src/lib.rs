@@ -28,6 +28,7 @@
 
 mod backend;
 mod backends;
+mod engine_promises;
 mod error_kind;
 mod fixture;
 mod interposed;
@@ -45,6 +46,7 @@ mod transcript;
 
 pub use backend::{BoxError, Damage, RawClient, TestBackend};
 pub use backends::{InFile, InProcess, OnServer, Open, OpenLater, backend, memory};
+pub use engine_promises::ENGINE_PROMISES;
 pub use error_kind::ErrorKind;
 pub use fixture::{FOREIGN_TTL_MS, Fixture};
 pub use interposed::{ExternalWrites, Interposed, Refusing};

@@ -3,10 +3,8 @@
 use std::fmt;
 use std::pin::Pin;
 
+use super::engine_promises::ENGINE_PROMISES;
 use super::fixture::Fixture;
-
-/// Where the promises stand, as rows of tables.
-const CONTRACTS: [&str; 2] = [include_str!("../../store/src/lib.rs"), include_str!("promises/engine.rs")];
 
 /// A check of a promise over an empty store; it panics where the promise is broken.
 pub type Check = fn(Fixture) -> Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -51,15 +49,9 @@ impl Promise {
     }
 }
 
-/// The promises as the contracts have them, number and sentence, in their order.
+/// All promises, number and sentence: those of a store ([`ticket_store::PROMISES`]), then those of the engine over it.
 pub fn sentences() -> impl Iterator<Item = (&'static str, &'static str)> {
-    CONTRACTS.iter().flat_map(|text| text.lines()).filter_map(|line| {
-        let mut cells = line.strip_prefix("//! | ")?.split(" | ");
-        let number = cells.next()?;
-        let (letter, digits) = number.split_at_checked(1)?;
-        let numbered = (letter == "P" || letter == "E") && digits.parse::<u32>().is_ok();
-        numbered.then(|| Some((number, cells.next()?.trim_end_matches(" |"))))?
-    })
+    ticket_store::PROMISES.iter().chain(ENGINE_PROMISES).copied()
 }
 
 /// Makes `promises()` of the checks in a module.

@@ -2,29 +2,6 @@
 //!
 //! The trait is `key-value.wit` seen from the host, and its promises are numbered. The test of promise
 //! P7 is called `p07_…` and runs on every store. There are no default methods: every store does everything.
-//!
-//! | promise | what every store keeps |
-//! |---|---|
-//! | P1 | What was written is what is read: same names, same texts, byte for byte, empty ones included. |
-//! | P2 | A write leaves exactly the given fields, whatever was there before. |
-//! | P3 | A read after an applied change sees that change or a later one, from every handle and process. |
-//! | P4 | Of any number of writers with `Absent`, exactly one is applied. |
-//! | P5 | `At(r)` is applied only if `r` is the state there; of any number of writers at one revision, exactly one is applied. |
-//! | P6 | `Present` is applied to whatever is there, also to what `read` calls corrupt, and never where nothing is. |
-//! | P7 | A change that is not applied changes nothing and brings the entry that is there, or none. |
-//! | P8 | Every applied write and touch of one TTL, up to a thousand a second, gives a revision that this life of the entry never had before. |
-//! | P9 | Revision and deadline of an outcome are those that the next read shows. |
-//! | P10 | A write or touch sets the deadline to its TTL from now, up to a two-thousandth of the TTL less, or 250 ms more where writes follow quickly; the last writer's TTL counts. |
-//! | P11 | After its deadline an entry is absent to `read`, to conditions and to `touch`; up to it, it is there. |
-//! | P12 | Reading and listing change nothing, deadlines included. |
-//! | P13 | Touch moves the deadline, keeps the fields, and does nothing where nothing is. |
-//! | P14 | Remove leaves nothing; the key can be created again. |
-//! | P15 | Scanning page by page names every key that was there all along; a foreign or garbled cursor is `Invalid` or harmless. |
-//! | P16 | A page names keys of this store's namespace only; stores of two namespaces never see each other's entries. |
-//! | P17 | A TTL outside 1 s to 366 days, and more bytes than the limit, are refused before anything is written. |
-//! | P18 | What cannot be read as text fields is `Corrupt`, names the key, and stays as it is. |
-//! | P19 | An error of kind `Unavailable`, `Denied`, `Invalid` or `TooLarge` means that nothing was written. |
-//! | P20 | A caller that goes away in the middle of a call leaves the change made wholly or not at all. |
 
 use std::fmt;
 use std::sync::Arc;
@@ -43,6 +20,7 @@ mod open;
 pub mod operation;
 mod options;
 mod primary;
+mod promises;
 mod recently_used;
 mod redis;
 mod sqlite;
@@ -56,6 +34,7 @@ pub use memory::MemoryStore;
 pub use open::{is_remote, open};
 pub use options::Options;
 pub use primary::{Answer, Cause, DatasetId, Expiry, Failure, HandshakeError, Primary};
+pub use promises::PROMISES;
 pub use recently_used::RecentlyUsed;
 pub use redis::{Connector, RedisStore, Stream};
 pub use sqlite::{SqliteStore, database};
@@ -70,6 +49,8 @@ pub type SharedStore = Arc<dyn Store>;
 pub const ENTRY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A key-value store with deadlines and conditional changes; `Display` names it without secrets.
+///
+#[doc = promises::promises_table!()]
 #[async_trait]
 pub trait Store: fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// Reads an entry.

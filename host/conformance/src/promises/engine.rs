@@ -1,35 +1,4 @@
-//! What the engine promises through every store, from `tickets.wit`.
-//!
-//! | promise | what the ticket engine keeps |
-//! |---|---|
-//! | E1 | `create` makes an empty ticket, dated now, with all changes applied, under the given id or a fresh one. |
-//! | E2 | `create` of an id that is there answers `exists` and changes nothing. |
-//! | E3 | Where there is no ticket, every operation on one answers `not-found` and makes none. |
-//! | E4 | `apply` makes all its changes in their order in one write, or none of them. |
-//! | E5 | `say` appends, `learn` is a merge patch (RFC 7396), `decide` replaces; what is written is compact. |
-//! | E6 | JSON that an operation does not touch keeps every byte. |
-//! | E7 | A ticket is stored as exactly six fields under one key, with a time to live of at most the TTL and a quarter of a second. |
-//! | E8 | `updated_at` never runs back, and `created_at` never changes. |
-//! | E9 | A message id is stored once: the same message is skipped, another is `invalid`; a rollback frees the id. |
-//! | E10 | With `at`, another revision is a `conflict` that brings the current ticket; the current one is applied. |
-//! | E11 | Without `at`, what others changed meanwhile is kept; when the time is up, `conflict` brings the ticket. |
-//! | E12 | A change to a ticket that ended between read and write answers `not-found` and brings nothing back. |
-//! | E13 | `apply`, `touch`, `rollback` move the deadline to the TTL from now; `get`, `snapshot`, `list` do not. |
-//! | E14 | Every operation answers the ticket as the next `get` shows it. |
-//! | E15 | `rollback` brings back all six fields of the snapshot byte for byte. |
-//! | E16 | `rollback` refuses a snapshot that is damaged, of another ticket or of another life, and changes nothing. |
-//! | E17 | `restore` makes a ticket that is gone again, with a full TTL, and answers `exists` where it is there. |
-//! | E18 | `close` deletes, and the id may be created again. |
-//! | E19 | `list` names every ticket page by page, and nothing that is no ticket id. |
-//! | E20 | A record of version 0 is shown as version 1, and written so by the next change and not before. |
-//! | E21 | A newer version answers `unsupported-version` to every operation and is never overwritten. |
-//! | E22 | Damage answers `corrupt`, naming key and field, and only `rollback` and `close` overwrite it. |
-//! | E23 | `rollback` and `close` replace damage, and nothing of it stays. |
-//! | E24 | A ticket without a deadline is readable, with deadline 0, and the next write or touch gives it one. |
-//! | E25 | Past a limit, given or stored: `too-large` or `invalid`, and nothing is written; the limit is allowed. |
-//! | E26 | JSON that is not strict, or not of the kind asked for, is `invalid`, before anything is written. |
-//! | E27 | `merge` is three-way, puts aside what does not fit, and asks no store. |
-//! | E28 | What the store refuses arrives as it is: `denied`, `unavailable`, `uncertain`, `too-large`, `corrupt`. |
+//! E1 to E28: what the ticket engine guarantees over every store.
 
 use crate::ErrorKind;
 use ticket_host::store::{Fields, Key};
