@@ -41,10 +41,10 @@ pub struct Branch {
 
 /// Where branches are kept. A clone is another handle to the same.
 #[derive(Clone, Debug)]
-pub struct Branches(ReplicaStorage);
+pub struct Branches(Storage);
 
 #[derive(Clone, Debug)]
-enum ReplicaStorage {
+enum Storage {
     Memory(Arc<Mutex<Kept>>),
     File(FileBranches),
 }
@@ -60,7 +60,7 @@ impl Branches {
     /// Branches in this process, gone with it.
     #[must_use]
     pub fn in_memory() -> Self {
-        Self(ReplicaStorage::Memory(Arc::default()))
+        Self(Storage::Memory(Arc::default()))
     }
 
     /// Branches in a file, which is made (mode 0600) where there is none.
@@ -68,7 +68,7 @@ impl Branches {
     /// # Errors
     /// As opening a SQLite store.
     pub async fn in_file(path: PathBuf) -> Result<Self, Error> {
-        Ok(Self(ReplicaStorage::File(FileBranches::open(path).await?)))
+        Ok(Self(Storage::File(FileBranches::open(path).await?)))
     }
 
     /// All branches, the oldest first.
@@ -77,8 +77,8 @@ impl Branches {
     /// Where the file cannot be read.
     pub async fn list(&self) -> Result<Vec<Branch>, Error> {
         match &self.0 {
-            ReplicaStorage::Memory(kept) => Ok(lock(kept).branches.iter().cloned().collect()),
-            ReplicaStorage::File(file) => file.list().await,
+            Storage::Memory(kept) => Ok(lock(kept).branches.iter().cloned().collect()),
+            Storage::File(file) => file.list().await,
         }
     }
 
@@ -88,18 +88,16 @@ impl Branches {
     /// Where the file cannot be read.
     pub async fn get(&self, number: u64) -> Result<Option<Branch>, Error> {
         match &self.0 {
-            ReplicaStorage::Memory(kept) => {
-                Ok(lock(kept).branches.iter().find(|branch| branch.number == number).cloned())
-            }
-            ReplicaStorage::File(file) => file.get(number).await,
+            Storage::Memory(kept) => Ok(lock(kept).branches.iter().find(|branch| branch.number == number).cloned()),
+            Storage::File(file) => file.get(number).await,
         }
     }
 
     /// Ids of the tickets whose branches end with this process.
     pub(super) fn lost_with_process(&self) -> Vec<String> {
         match &self.0 {
-            ReplicaStorage::Memory(kept) => lock(kept).branches.iter().map(|branch| branch.id.clone()).collect(),
-            ReplicaStorage::File(_) => Vec::new(),
+            Storage::Memory(kept) => lock(kept).branches.iter().map(|branch| branch.id.clone()).collect(),
+            Storage::File(_) => Vec::new(),
         }
     }
 
@@ -109,8 +107,8 @@ impl Branches {
     /// Where the file cannot be read.
     pub async fn count(&self) -> Result<u64, Error> {
         match &self.0 {
-            ReplicaStorage::Memory(kept) => Ok(lock(kept).branches.len() as u64),
-            ReplicaStorage::File(file) => file.count().await,
+            Storage::Memory(kept) => Ok(lock(kept).branches.len() as u64),
+            Storage::File(file) => file.count().await,
         }
     }
 
@@ -120,13 +118,13 @@ impl Branches {
     /// Where the file cannot be written.
     pub async fn drop_branch(&self, number: u64) -> Result<bool, Error> {
         match &self.0 {
-            ReplicaStorage::Memory(kept) => {
+            Storage::Memory(kept) => {
                 let mut kept = lock(kept);
                 let before = kept.branches.len();
                 kept.branches.retain(|branch| branch.number != number);
                 Ok(kept.branches.len() < before)
             }
-            ReplicaStorage::File(file) => file.drop_branch(number).await,
+            Storage::File(file) => file.drop_branch(number).await,
         }
     }
 
@@ -135,8 +133,8 @@ impl Branches {
         let id = key.ticket_id().to_owned();
         let branch = Branch { number: 0, id, why: why.text().into(), at_ms: now_ms, entry };
         let dropped = match &self.0 {
-            ReplicaStorage::Memory(kept) => lock(kept).add(branch),
-            ReplicaStorage::File(file) => file.add(branch).await?,
+            Storage::Memory(kept) => lock(kept).add(branch),
+            Storage::File(file) => file.add(branch).await?,
         };
         if dropped > 0 {
             tracing::warn!(dropped, "branches that nobody looked at are dropped");

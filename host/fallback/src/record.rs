@@ -25,6 +25,7 @@ pub(super) struct Record {
     /// What callers are shown; none where the ticket is gone.
     pub(super) local: Option<Entry>,
     /// Where the primary is behind.
+    #[serde(rename = "unsaved")]
     pub(super) pending: Option<Pending>,
     /// The last own change that the primary acknowledged; none where others' changes alone are known.
     pub(super) own: Option<Own>,

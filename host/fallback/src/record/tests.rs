@@ -90,6 +90,29 @@ fn a_record_goes_into_a_file_and_back() {
 }
 
 #[test]
+fn a_record_of_an_existing_file_is_read_and_written_as_it_is() {
+    let written = concat!(
+        r#"{"local":[[["facts","{}"],["created_at","7"]],1000900],"#,
+        r#""unsaved":{"base":[[["facts","b"],["created_at","7"]],1000500],"#,
+        r#""sent":{"Write":[[["facts","s"],["created_at","7"]],1000600]},"#,
+        r#""tried":[[["facts","t"],["created_at","7"]],1000700],"#,
+        r#""closed_life":"6","since_ms":1000000,"lost":false},"#,
+        r#""own":{"at_ms":999000,"made":{"State":"1000500.7..1.0.0"},"is_proof":true},"gone_until_ms":2800900}"#,
+    );
+    let closed = concat!(
+        r#"{"local":null,"unsaved":{"base":null,"sent":"Removal","tried":null,"closed_life":null,"since_ms":1,"#,
+        r#""lost":true},"own":{"at_ms":2,"made":{"End":"7"},"is_proof":false},"gone_until_ms":3}"#,
+    );
+    for text in [written, closed] {
+        let record: Record = serde_json::from_str(text).expect("a record");
+        assert!(record.pending.is_some());
+        assert_eq!(serde_json::to_string(&record).expect("text"), text);
+    }
+    let without_tried = closed.replace(r#""tried":null,"#, "");
+    assert_eq!(serde_json::from_str::<Record>(&without_tried).expect("a record").pending.map(|p| p.tried), Some(None));
+}
+
+#[test]
 fn a_copy_without_a_deadline_is_kept_for_as_long_as_there_is_room() {
     let healed = Record::saved(Some(entry("a", 0)), None, NOW_MS);
     assert_eq!(healed.gone_until_ms, u64::MAX);

@@ -22,13 +22,13 @@ const SCHEMA: Schema = Schema {
     application_id: 0x746b_6662,
     version: 2,
     sql: "
-    CREATE TABLE record (key TEXT PRIMARY KEY, stamp INTEGER NOT NULL, pending_since_ms INTEGER, own_at_ms INTEGER,
+    CREATE TABLE record (key TEXT PRIMARY KEY, stamp INTEGER NOT NULL, unsaved_since_ms INTEGER, own_at_ms INTEGER,
         alive_until_ms INTEGER, gone_until_ms INTEGER NOT NULL, used INTEGER NOT NULL, bytes INTEGER NOT NULL,
         text TEXT NOT NULL) STRICT;
-    CREATE INDEX record_pending ON record (pending_since_ms, key, alive_until_ms, bytes)
-        WHERE pending_since_ms IS NOT NULL;
-    CREATE INDEX record_saved ON record (used, key, bytes) WHERE pending_since_ms IS NULL;
-    CREATE INDEX record_gone ON record (gone_until_ms) WHERE pending_since_ms IS NULL;
+    CREATE INDEX record_unsaved ON record (unsaved_since_ms, key, alive_until_ms, bytes)
+        WHERE unsaved_since_ms IS NOT NULL;
+    CREATE INDEX record_saved ON record (used, key, bytes) WHERE unsaved_since_ms IS NULL;
+    CREATE INDEX record_gone ON record (gone_until_ms) WHERE unsaved_since_ms IS NULL;
     CREATE INDEX record_own ON record (own_at_ms) WHERE own_at_ms IS NOT NULL;
     CREATE INDEX record_alive ON record (key, alive_until_ms) WHERE alive_until_ms IS NOT NULL;
     CREATE TABLE note (name TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -242,7 +242,7 @@ fn keep_order(transaction: &Transaction<'_>, known: Option<&Known>, record: &mut
 fn put(transaction: &Transaction<'_>, key: &Key, record: &Record, now_ms: u64) -> SqlResult<()> {
     let text = serde_json::to_string(record).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     let sql = "INSERT OR REPLACE INTO record
-               (key, stamp, pending_since_ms, own_at_ms, alive_until_ms, gone_until_ms, used, bytes, text)
+               (key, stamp, unsaved_since_ms, own_at_ms, alive_until_ms, gone_until_ms, used, bytes, text)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     transaction.prepare_cached(sql)?.execute(params![
         key.as_str(),
@@ -277,7 +277,7 @@ fn drop_old(transaction: &Transaction<'_>, now_ms: u64, bytes_max: usize) -> Sql
     let pending_bytes = bytes(transaction, true)?;
     while bytes(transaction, false)?.saturating_add(pending_bytes) > bytes_max {
         let sql = "DELETE FROM record WHERE key IN
-                   (SELECT key FROM record WHERE pending_since_ms IS NULL ORDER BY used LIMIT 64)";
+                   (SELECT key FROM record WHERE unsaved_since_ms IS NULL ORDER BY used LIMIT 64)";
         if transaction.execute(sql, [])? == 0 {
             break;
         }
