@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use fastrand::Rng;
 use ticket_host::clock::{Clock, ManualClock};
 use ticket_host::store::{
-    Answer, Cause, Condition, Content, DatasetId, Entry, Error, Expiry, Failure, Fields, HandshakeError, Health, Key,
-    Kind, Page, Primary, Revision,
+    Answer, Cause, Condition, DatasetId, Entry, Error, Expiry, Failure, Fields, HandshakeError, Health, Key, Kind,
+    Page, Primary, Revision, WriteRequest,
 };
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -155,15 +155,9 @@ impl Inner {
         if holds { Ok(()) } else { Err(Answer::Refused(there)) }
     }
 
-    fn write(
-        &mut self,
-        key: &Key,
-        fields: &Fields,
-        expires_at_ms: u64,
-        when: &Condition,
-        repeated: bool,
-        now_ms: u64,
-    ) -> Answer {
+    fn write(&mut self, request: WriteRequest<'_>, now_ms: u64) -> Answer {
+        let WriteRequest { key, content, expiry, condition: when, repeated } = request;
+        let (fields, expires_at_ms) = (content.fields, expiry.expires_at_ms);
         let wanted = Entry::from((fields.clone(), expires_at_ms));
         let written = Answer::Written { revision: wanted.revision.clone(), expires_at_ms, now_ms };
         let same = |there: &Entry| {
@@ -262,16 +256,8 @@ impl Primary for Flaky {
         self.call(false, |inner, now_ms| inner.entry(key, now_ms))
     }
 
-    async fn write(
-        &self,
-        key: &Key,
-        content: Content<'_>,
-        expiry: Expiry,
-        when: &Condition,
-        repeated: bool,
-        _until: Instant,
-    ) -> Result<Answer, Failure> {
-        self.call(true, |inner, now_ms| inner.write(key, content.fields, expiry.expires_at_ms, when, repeated, now_ms))
+    async fn write(&self, request: WriteRequest<'_>, _until: Instant) -> Result<Answer, Failure> {
+        self.call(true, |inner, now_ms| inner.write(request, now_ms))
     }
 
     async fn touch(

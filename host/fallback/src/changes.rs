@@ -10,7 +10,7 @@ use super::replica::{Fate, Known};
 use ticket_store::Key;
 use ticket_store::operation;
 use ticket_store::{Answer, Cause, Expiry, Failure};
-use ticket_store::{Condition, Content, Entry, Fields, Outcome, Revision};
+use ticket_store::{Condition, Content, Entry, Fields, Outcome, Revision, WriteRequest};
 use ticket_store::{Error, Kind};
 
 /// Most sendings of one change: each answer that calls for another brings what is there by now.
@@ -178,7 +178,8 @@ impl Inner {
         match wanted {
             Wanted::Write { fields, .. } => {
                 let content = Content { fields, base: copy };
-                self.primary.write(key, content, expiry, when, false, until).await
+                let request = WriteRequest { key, content, expiry, condition: when, repeated: false };
+                self.primary.write(request, until).await
             }
             Wanted::Touch { .. } => {
                 let from = if let Condition::At(revision) = when { Some(revision) } else { None };

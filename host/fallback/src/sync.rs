@@ -9,7 +9,7 @@ use super::resolve::{self, Aside, Concluded, Step};
 use ticket_store::Error;
 use ticket_store::Key;
 use ticket_store::{Answer, Cause, Expiry, Failure};
-use ticket_store::{Condition, Content, Entry};
+use ticket_store::{Condition, Content, Entry, WriteRequest};
 
 /// Most steps for one ticket at a time: it may be changed here and elsewhere all the while.
 const STEPS_MAX: u32 = 16;
@@ -79,7 +79,7 @@ impl Inner {
             Sent::Write(entry) => {
                 let expiry = Expiry::named(entry.expires_at_ms);
                 let content = Content { fields: &entry.fields, base: None };
-                self.primary.write(key, content, expiry, when, repeated, until).await
+                self.primary.write(WriteRequest { key, content, expiry, condition: when, repeated }, until).await
             }
             Sent::Removal => self.primary.remove(key, when, repeated, until).await,
         }

@@ -33,7 +33,7 @@ pub use key::{Key, KeyNames, Namespace, excerpt, printable};
 pub use memory::MemoryStore;
 pub use open::{is_remote, open};
 pub use options::Options;
-pub use primary::{Answer, Cause, DatasetId, Expiry, Failure, HandshakeError, Primary};
+pub use primary::{Answer, Cause, DatasetId, Expiry, Failure, HandshakeError, Primary, WriteRequest};
 pub use promises::PROMISES;
 pub use recently_used::RecentlyUsed;
 pub use redis::{Connector, RedisStore, Stream};

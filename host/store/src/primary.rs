@@ -91,6 +91,22 @@ impl Expiry {
     }
 }
 
+/// One sending of a write.
+#[derive(Clone, Copy, Debug)]
+pub struct WriteRequest<'a> {
+    /// The entry.
+    pub key: &'a Key,
+    /// What becomes the whole entry.
+    pub content: Content<'a>,
+    /// Until when.
+    pub expiry: Expiry,
+    /// What must hold.
+    pub condition: &'a Condition,
+    /// Whether this very write was sent before and its answer was lost: if it was applied then, it is found and
+    /// acknowledged.
+    pub repeated: bool,
+}
+
 /// A store behind a link that can be lost; `Display` names it without secrets.
 #[async_trait]
 pub trait Primary: fmt::Debug + fmt::Display + Send + Sync + 'static {
@@ -115,16 +131,8 @@ pub trait Primary: fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// Reads an entry.
     async fn read(&self, key: &Key, until: Instant) -> Result<Option<Entry>, Failure>;
 
-    /// Makes fields the whole entry up to a deadline, if `when` holds. A `repeated` call finds what it has made.
-    async fn write(
-        &self,
-        key: &Key,
-        content: Content<'_>,
-        expiry: Expiry,
-        when: &Condition,
-        repeated: bool,
-        until: Instant,
-    ) -> Result<Answer, Failure>;
+    /// Makes fields the whole entry up to a deadline, if the condition holds.
+    async fn write(&self, request: WriteRequest<'_>, until: Instant) -> Result<Answer, Failure>;
 
     /// Moves the deadline, if there is an entry, and only from the state `from` where that is given.
     async fn touch(

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use ticket_host::Merged;
 use ticket_host::fallback::Merge;
 use ticket_host::store::{
-    Answer, Condition, Content, DatasetId, Entry, Error, Expiry, Failure, HandshakeError, Health, Key, Kind, Page,
-    Primary, Revision,
+    Answer, Condition, DatasetId, Entry, Error, Expiry, Failure, HandshakeError, Health, Key, Kind, Page, Primary,
+    Revision, WriteRequest,
 };
 use tokio::time::Instant;
 
@@ -106,20 +106,13 @@ impl<P: Primary> Primary for Weak<P> {
         self.inner.read(key, until).await
     }
 
-    async fn write(
-        &self,
-        key: &Key,
-        content: Content<'_>,
-        expiry: Expiry,
-        when: &Condition,
-        repeated: bool,
-        until: Instant,
-    ) -> Result<Answer, Failure> {
-        let answer = self.inner.write(key, content, expiry, when, repeated, until).await;
+    async fn write(&self, request: WriteRequest<'_>, until: Instant) -> Result<Answer, Failure> {
+        let answer = self.inner.write(request, until).await;
         if self.weakness == Some(Weakness::BlindWrite)
             && let Ok(Answer::Refused(Some(_))) = &answer
         {
-            return self.inner.write(key, content, expiry, &Condition::Present, false, until).await;
+            let blind = WriteRequest { condition: &Condition::Present, repeated: false, ..request };
+            return self.inner.write(blind, until).await;
         }
         self.failed(answer)
     }

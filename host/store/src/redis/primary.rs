@@ -8,11 +8,11 @@ use super::call::Loss;
 use super::failure::{self, Verdict, judge};
 use super::scripts::{self, Arguments, Script};
 use super::{RedisStore, health, remove_arguments, touch_arguments, write_arguments};
-use crate::entry::{Condition, Content, Entry, Page, Revision};
+use crate::entry::{Condition, Entry, Page, Revision};
 use crate::error::{Error, Kind};
 use crate::health::Health;
 use crate::key::Key;
-use crate::primary::{Answer, Cause, DatasetId, Expiry, Failure, HandshakeError, Primary};
+use crate::primary::{Answer, Cause, DatasetId, Expiry, Failure, HandshakeError, Primary, WriteRequest};
 
 #[async_trait]
 impl Primary for RedisStore {
@@ -67,17 +67,10 @@ impl Primary for RedisStore {
         }
     }
 
-    async fn write(
-        &self,
-        key: &Key,
-        content: Content<'_>,
-        expiry: Expiry,
-        when: &Condition,
-        repeated: bool,
-        until: Instant,
-    ) -> Result<Answer, Failure> {
+    async fn write(&self, request: WriteRequest<'_>, until: Instant) -> Result<Answer, Failure> {
+        let WriteRequest { key, content, expiry, condition, repeated } = request;
         let name = self.names.stored(key);
-        let arguments = write_arguments(&name, content, expiry, when);
+        let arguments = write_arguments(&name, content, expiry, condition);
         let sending = Sending { verb: "write", script: &scripts::WRITE, loss: Loss::Settle, repeated, until };
         match self.send(sending, &arguments).await? {
             Said::Written { expires_at_ms, now_ms, .. } => {
