@@ -1,7 +1,7 @@
 //! Puts a branch back: merges it into its ticket, or makes the ticket again where that is gone.
 
 use super::branches::Branch;
-use super::record::{life, same_content};
+use super::record::{incarnation, same_content};
 use super::{FallbackStore, merge_base};
 use crate::merge::Merged;
 use ticket_store::Key;
@@ -22,7 +22,7 @@ impl FallbackStore {
             let (fields, when) = match self.read(&key, Freshness::Latest).await? {
                 None => (branch.entry.clone().into_fields(), Condition::Absent),
                 Some(there) if same_content(&there, &branch.entry) => return self.done(&key, number).await,
-                Some(there) if life(&there) != life(&branch.entry) => {
+                Some(there) if incarnation(&there) != incarnation(&branch.entry) => {
                     let text =
                         format!("branch {number} is of an earlier ticket `{}`, not of the one there is", branch.id);
                     return Err(Error::invalid(text));
@@ -34,7 +34,7 @@ impl FallbackStore {
                             "branch {number} or its ticket has a form that cannot merge"
                         )));
                     };
-                    let (base, ours) = merge_base::reunite(&ours, &theirs);
+                    let (base, ours) = merge_base::infer_base(&ours, &theirs);
                     let merged = (self.inner.merge)(base, ours, theirs).await;
                     let Merged { state, branch } = merged.map_err(|error| {
                         Error::invalid(format!("branch {number} cannot be merged into its ticket")).caused_by(error)

@@ -6,9 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::{Instant, timeout_at};
 
-use super::changes::Wanted;
+use super::changes::ChangeRequest;
 use super::record::Record;
-use super::replica::{self, Fate, Known};
+use super::replica::{self, Known, RecordUpdate};
 use super::{FallbackStore, Inner};
 use ticket_store::Key;
 use ticket_store::deadline::check_ttl;
@@ -66,19 +66,19 @@ impl Store for FallbackStore {
     async fn write(&self, key: &Key, fields: Fields, ttl_ms: u64, when: &Condition) -> Result<Outcome, Error> {
         check_ttl(ttl_ms)?;
         check_fields(&fields)?;
-        self.inner.change(key, Wanted::Write { fields: fields.into(), ttl_ms }, when).await
+        self.inner.change(key, ChangeRequest::Write { fields: fields.into(), ttl_ms }, when).await
     }
 
     async fn touch(&self, key: &Key, ttl_ms: u64) -> Result<Outcome, Error> {
         check_ttl(ttl_ms)?;
-        match self.inner.change(key, Wanted::Touch { ttl_ms }, &Condition::Present).await? {
+        match self.inner.change(key, ChangeRequest::Touch { ttl_ms }, &Condition::Present).await? {
             Outcome::Refused(_) => Ok(Outcome::Refused(None)),
             outcome => Ok(outcome),
         }
     }
 
     async fn remove(&self, key: &Key, when: &Condition) -> Result<Outcome, Error> {
-        self.inner.change(key, Wanted::Remove, when).await
+        self.inner.change(key, ChangeRequest::Remove, when).await
     }
 
     async fn scan(&self, cursor: Option<&str>, limit: u32) -> Result<Page, Error> {
@@ -225,7 +225,7 @@ impl Inner {
     pub(super) async fn note_answer(
         &self,
         key: &Key,
-        step: impl FnOnce(Option<&Known>) -> (Fate, ()) + Send + 'static,
+        step: impl FnOnce(Option<&Known>) -> (RecordUpdate, ()) + Send + 'static,
     ) {
         self.note_in_time(self.replica.update(key, self.now_ms(), step)).await;
     }
@@ -245,7 +245,7 @@ impl Inner {
     pub(super) async fn heard(&self, key: &Key, stamp: Option<u64>, shown: Option<Entry>) {
         let now_ms = self.now_ms();
         let heard = move |known: Option<&Known>| {
-            Fate::Put(Record::heard(known.map(|known| known.record.clone()), shown, now_ms))
+            RecordUpdate::Put(Record::heard(known.map(|known| known.record.clone()), shown, now_ms))
         };
         self.note_in_time(self.replica.update_at(key, stamp, now_ms, heard)).await;
     }
@@ -253,8 +253,8 @@ impl Inner {
     /// What is there cannot be read: nothing is known of it.
     pub(super) async fn forget(&self, key: &Key) {
         self.note_answer(key, |known| match known {
-            Some(known) if known.record.pending.is_none() => (Fate::Forget, ()),
-            Some(_) | None => (Fate::Keep, ()),
+            Some(known) if known.record.pending.is_none() => (RecordUpdate::Forget, ()),
+            Some(_) | None => (RecordUpdate::Keep, ()),
         })
         .await;
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::Inner;
-use super::record::{Change, Made, Own, Record, life, same_content};
-use super::replica::{Fate, Known};
+use super::record::{AckedState, Change, LastAck, Record, incarnation, same_content};
+use super::replica::{Known, RecordUpdate};
 use ticket_store::Key;
 use ticket_store::operation;
 use ticket_store::{Answer, Cause, Expiry, Failure};
@@ -20,13 +20,13 @@ const NAMED_MAX: u32 = 4;
 
 /// What a caller wants.
 #[derive(Clone, Debug)]
-pub(super) enum Wanted {
+pub(super) enum ChangeRequest {
     Write { fields: Arc<Fields>, ttl_ms: u64 },
     Touch { ttl_ms: u64 },
     Remove,
 }
 
-impl Wanted {
+impl ChangeRequest {
     /// The deadline of a change of an entry that ended at `previous_ms` before.
     fn expiry(&self, now_ms: u64, previous_ms: u64) -> Expiry {
         match self {
@@ -50,7 +50,7 @@ type Answered = Result<Outcome, Unanswered>;
 /// A change that is being sent, and what is known of its ticket.
 struct Sending<'a> {
     key: &'a Key,
-    wanted: &'a Wanted,
+    request: &'a ChangeRequest,
     when: &'a Condition,
     copy: Option<Entry>,
     stamp: Option<u64>,
@@ -66,16 +66,16 @@ enum Met {
 
 impl Inner {
     /// Makes a change, if `when` holds.
-    pub(super) async fn change(&self, key: &Key, wanted: Wanted, when: &Condition) -> Result<Outcome, Error> {
+    pub(super) async fn change(&self, key: &Key, request: ChangeRequest, when: &Condition) -> Result<Outcome, Error> {
         let _guard = self.writers.lock(key.as_str()).await;
         let now_ms = self.now_ms();
         let known = self.known(key, now_ms).await?;
         if known.as_ref().is_some_and(|known| known.record.pending.is_some()) || self.route().is_none() {
-            return self.change_here(key, wanted, when, None).await;
+            return self.change_here(key, request, when, None).await;
         }
-        match self.send_change(key, &wanted, when, known).await? {
+        match self.send_change(key, &request, when, known).await? {
             Ok(outcome) => Ok(outcome),
-            Err(unanswered) => self.change_here(key, wanted, when, Some(unanswered)).await,
+            Err(unanswered) => self.change_here(key, request, when, Some(unanswered)).await,
         }
     }
 
@@ -83,13 +83,13 @@ impl Inner {
     async fn send_change(
         &self,
         key: &Key,
-        wanted: &Wanted,
+        request: &ChangeRequest,
         when: &Condition,
         known: Option<Known>,
     ) -> Result<Answered, Error> {
         let copy = known.as_ref().and_then(|known| known.record.alive(self.now_ms()).cloned());
         let stamp = known.map(|known| known.stamp);
-        let mut sending = Sending { key, wanted, when, copy, stamp };
+        let mut sending = Sending { key, request, when, copy, stamp };
         if !when.holds(sending.copy.as_ref()) {
             // What does not fit what is known could not be settled, should the answer to the change be lost.
             match self.meet(key, sending.stamp).await? {
@@ -112,7 +112,7 @@ impl Inner {
 
     /// Sends a change once, naming the state that is known where `name` says so; none where it is to be sent again.
     async fn send_named(&self, sending: &mut Sending<'_>, name: bool) -> Result<Option<Answered>, Error> {
-        let Sending { key, wanted, when, copy, stamp } = sending;
+        let Sending { key, request, when, copy, stamp } = sending;
         let Some(route) = self.route() else {
             let failure = Failure { error: self.away(), cause: Cause::Time };
             return Ok(Some(Err(Unanswered::Refused(failure))));
@@ -123,8 +123,8 @@ impl Inner {
             (when, _) => when.clone(),
         };
         let previous_ms = if let Condition::At(revision) = &named { revision.deadline_ms() } else { 0 };
-        let expiry = wanted.expiry(self.now_ms(), previous_ms);
-        let answer = self.send_once(key, wanted, copy.as_ref(), expiry, &named, route.until).await;
+        let expiry = request.expiry(self.now_ms(), previous_ms);
+        let answer = self.send_once(key, request, copy.as_ref(), expiry, &named, route.until).await;
         self.note_call(route, answer.as_ref().err());
         match answer {
             Ok(Answer::Clock(_)) => Ok(None),
@@ -140,10 +140,10 @@ impl Inner {
             Ok(Answer::Written { revision, expires_at_ms, now_ms }) => {
                 // What was not named may be another state of the same lengths.
                 let from = copy.as_ref().filter(|copy| named == Condition::At(copy.revision.clone()));
-                let made = self.made(wanted, from, &revision, expires_at_ms);
+                let made = self.made(request, from, &revision, expires_at_ms);
                 let is_proof =
                     made.as_ref().is_some_and(|made| copy.as_ref().is_none_or(|copy| !same_content(copy, made)));
-                let own = Own { at_ms: now_ms, made: Made::State(revision.clone()), is_proof };
+                let own = LastAck { at_ms: now_ms, acked: AckedState::State(revision.clone()), is_proof };
                 self.acknowledged(key, made, own).await;
                 Ok(Some(Ok(Outcome::Written { revision, expires_at_ms })))
             }
@@ -159,7 +159,9 @@ impl Inner {
                 if again { Ok(None) } else { Err(error) }
             }
             Err(failure) if failure.error.kind() != Kind::Uncertain => Ok(Some(Err(Unanswered::Refused(failure)))),
-            Err(Failure { error, .. }) if named == Condition::Present && !matches!(wanted, Wanted::Touch { .. }) => {
+            Err(Failure { error, .. })
+                if named == Condition::Present && !matches!(request, ChangeRequest::Touch { .. }) =>
+            {
                 Err(error)
             }
             Err(failure) => Ok(Some(Err(Unanswered::Uncertain(failure, expiry)))),
@@ -169,23 +171,23 @@ impl Inner {
     async fn send_once(
         &self,
         key: &Key,
-        wanted: &Wanted,
+        request: &ChangeRequest,
         copy: Option<&Entry>,
         expiry: Expiry,
         when: &Condition,
         until: Instant,
     ) -> Result<Answer, Failure> {
-        match wanted {
-            Wanted::Write { fields, .. } => {
+        match request {
+            ChangeRequest::Write { fields, .. } => {
                 let content = Content { fields, base: copy };
                 let request = WriteRequest { key, content, expiry, condition: when, repeated: false };
                 self.primary.write(request, until).await
             }
-            Wanted::Touch { .. } => {
+            ChangeRequest::Touch { .. } => {
                 let from = if let Condition::At(revision) = when { Some(revision) } else { None };
                 self.primary.touch(key, expiry, from, until).await
             }
-            Wanted::Remove => self.primary.remove(key, when, false, until).await,
+            ChangeRequest::Remove => self.primary.remove(key, when, false, until).await,
         }
     }
 
@@ -211,31 +213,41 @@ impl Inner {
     }
 
     /// The entry that an acknowledged change made, where all of it is known.
-    fn made(&self, wanted: &Wanted, copy: Option<&Entry>, revision: &Revision, expires_at_ms: u64) -> Option<Entry> {
-        let fields = match (wanted, copy) {
-            (Wanted::Write { fields, .. }, _) => Arc::clone(fields),
-            (Wanted::Touch { .. }, Some(copy)) => Arc::clone(&copy.fields),
-            (Wanted::Touch { .. } | Wanted::Remove, _) => return None,
+    fn made(
+        &self,
+        request: &ChangeRequest,
+        copy: Option<&Entry>,
+        revision: &Revision,
+        expires_at_ms: u64,
+    ) -> Option<Entry> {
+        let fields = match (request, copy) {
+            (ChangeRequest::Write { fields, .. }, _) => Arc::clone(fields),
+            (ChangeRequest::Touch { .. }, Some(copy)) => Arc::clone(&copy.fields),
+            (ChangeRequest::Touch { .. } | ChangeRequest::Remove, _) => return None,
         };
         Some(Entry::new(fields, expires_at_ms)).filter(|entry| entry.revision == *revision)
     }
 
-    async fn acknowledged(&self, key: &Key, made: Option<Entry>, own: Own) {
+    async fn acknowledged(&self, key: &Key, made: Option<Entry>, own: LastAck) {
         let now_ms = self.now_ms();
         let Some(entry) = made else { return self.forget(key).await };
         self.note_answer(key, move |known| {
             let known = known.map(|known| known.record.clone());
-            (Fate::Put(Record::acknowledged(known, Some(entry), Some(own), now_ms)), ())
+            (RecordUpdate::Put(Record::acknowledged(known, Some(entry), Some(own), now_ms)), ())
         })
         .await;
     }
 
     async fn removed(&self, key: &Key, copy: Option<&Entry>) {
         let now_ms = self.now_ms();
-        let own = copy.map(|copy| Own { at_ms: now_ms, made: Made::End(life(copy).to_owned()), is_proof: true });
+        let own = copy.map(|copy| LastAck {
+            at_ms: now_ms,
+            acked: AckedState::End(incarnation(copy).to_owned()),
+            is_proof: true,
+        });
         self.note_answer(key, move |known| {
             let known = known.map(|known| known.record.clone());
-            (Fate::Put(Record::acknowledged(known, None, own, now_ms)), ())
+            (RecordUpdate::Put(Record::acknowledged(known, None, own, now_ms)), ())
         })
         .await;
     }
@@ -244,7 +256,7 @@ impl Inner {
     async fn change_here(
         &self,
         key: &Key,
-        wanted: Wanted,
+        request: ChangeRequest,
         when: &Condition,
         unanswered: Option<Unanswered>,
     ) -> Result<Outcome, Error> {
@@ -260,25 +272,25 @@ impl Inner {
             .replica
             .update(key, now_ms, move |known| {
                 if known.is_none() && full {
-                    return (Fate::Keep, None);
+                    return (RecordUpdate::Keep, None);
                 }
                 let previous_ms =
                     known.and_then(|known| known.record.alive(now_ms)).map_or(0, |entry| entry.expires_at_ms);
-                let expiry = sent.unwrap_or_else(|| wanted.expiry(now_ms, previous_ms));
+                let expiry = sent.unwrap_or_else(|| request.expiry(now_ms, previous_ms));
                 let entry;
-                let change = match wanted {
-                    Wanted::Write { fields, .. } => {
+                let change = match request {
+                    ChangeRequest::Write { fields, .. } => {
                         entry = Entry::new(fields, expiry.expires_at_ms);
                         Change::Write(&entry)
                     }
-                    Wanted::Touch { .. } => Change::Touch(expiry.expires_at_ms),
-                    Wanted::Remove => Change::Remove,
+                    ChangeRequest::Touch { .. } => Change::Touch(expiry.expires_at_ms),
+                    ChangeRequest::Remove => Change::Remove,
                 };
                 let known = known.map(|known| known.record.clone());
                 match Record::change(known, &change, &when, sent.is_some(), now_ms) {
-                    Some((Some(record), outcome)) => (Fate::Put(record), Some(outcome)),
-                    Some((None, outcome)) => (Fate::Keep, Some(outcome)),
-                    None => (Fate::Keep, None),
+                    Some((Some(record), outcome)) => (RecordUpdate::Put(record), Some(outcome)),
+                    Some((None, outcome)) => (RecordUpdate::Keep, Some(outcome)),
+                    None => (RecordUpdate::Keep, None),
                 }
             })
             .await;
@@ -319,9 +331,9 @@ mod tests {
 
     #[test]
     fn a_deadline_is_named_for_what_is_kept_and_none_for_a_removal() {
-        let write = Wanted::Write { fields: Arc::default(), ttl_ms: 10_000 };
+        let write = ChangeRequest::Write { fields: Arc::default(), ttl_ms: 10_000 };
         let expiry = write.expiry(1_000, 0);
         assert!((10_995..=11_000).contains(&expiry.expires_at_ms), "{expiry:?}");
-        assert_eq!(Wanted::Remove.expiry(1_000, 0).expires_at_ms, 0);
+        assert_eq!(ChangeRequest::Remove.expiry(1_000, 0).expires_at_ms, 0);
     }
 }

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::Inner;
-use super::record::{Made, Own, same_content};
+use super::record::{AckedState, LastAck, same_content};
 use super::replica::{Lock, NoteName};
 use super::resolve;
 use ticket_store::Entry;
@@ -100,7 +100,7 @@ impl Inner {
         let mut shown = BTreeMap::new();
         let mut survived_ms = None;
         // The newest first, some at a time; what is older than one that survived was there before that, and is.
-        for own in self.replica.own().await.map_err(Stopped::Blind)?.chunks(LOOKS_AT_ONCE) {
+        for own in self.replica.last_acks().await.map_err(Stopped::Blind)?.chunks(LOOKS_AT_ONCE) {
             if own.first().is_some_and(|(_, own)| survived_ms.is_some_and(|survived_ms| own.at_ms < survived_ms)) {
                 break;
             }
@@ -128,8 +128,8 @@ impl Inner {
 
     /// Whether what is there is the very state that the last own change made. The revision alone might be that of
     /// another's state of the same lengths, named for the same millisecond.
-    async fn survived(&self, key: &Key, own: &Own, there: Option<&Entry>) -> Result<bool, Stopped> {
-        let (Some(there), Made::State(revision)) = (there, &own.made) else { return Ok(false) };
+    async fn survived(&self, key: &Key, own: &LastAck, there: Option<&Entry>) -> Result<bool, Stopped> {
+        let (Some(there), AckedState::State(revision)) = (there, &own.acked) else { return Ok(false) };
         let known = self.replica.get(key, self.now_ms()).await.map_err(Stopped::Blind)?;
         let local = known.and_then(|known| known.record.local);
         Ok(there.revision == *revision
@@ -173,16 +173,16 @@ impl Inner {
         for _ in 0..MARKS_MAX {
             let now_ms = self.now_ms();
             let Some(known) = self.replica.get(key, now_ms).await? else { return Ok(false) };
-            let concluded = resolve::after_loss(&known.record, shown.as_ref(), survived_ms, now_ms);
+            let resolved = resolve::after_loss(&known.record, shown.as_ref(), survived_ms, now_ms);
             let revision = |entry: Option<&Entry>| entry.map(|entry| entry.revision.to_string());
             let (ours, theirs) = (revision(known.record.local.as_ref()), revision(shown.as_ref()));
-            tracing::debug!(%key, ours, theirs, survived_ms, lost = concluded.is_some(), "compared after a loss");
-            let Some(concluded) = concluded else { return Ok(false) };
-            if let Some(aside) = concluded.aside {
-                self.keep_aside(key, aside).await?;
+            tracing::debug!(%key, ours, theirs, survived_ms, lost = resolved.is_some(), "compared after a loss");
+            let Some(resolved) = resolved else { return Ok(false) };
+            if let Some(aside) = resolved.conflict_copy {
+                self.keep_conflict_copy(key, aside).await?;
             }
             // Where a caller changed it meanwhile, that was made on what is lost too.
-            if self.replace(key, known.stamp, concluded.record).await? {
+            if self.replace(key, known.stamp, resolved.record).await? {
                 return Ok(true);
             }
         }

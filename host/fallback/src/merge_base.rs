@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::record::{field, life, same_content};
+use super::record::{field, incarnation, same_content};
 use crate::merge::State;
 use ticket_store::{Entry, Fields};
 
@@ -47,11 +47,11 @@ pub(super) fn entry(state: &State, expires_at_ms: u64) -> Entry {
 
 /// Whether `later` can be seen to go on from `sent`, a write of which it is not known whether it was made after
 /// `base`: the messages that it added stand where it put them.
-pub(super) fn goes_on_from(later: &Entry, sent: &Entry, base: Option<&Entry>) -> bool {
+pub(super) fn descends_from(later: &Entry, sent: &Entry, base: Option<&Entry>) -> bool {
     if same_content(later, sent) {
         return true;
     }
-    if life(later) != life(sent) {
+    if incarnation(later) != incarnation(sent) {
         return false;
     }
     let (said, before) = (messages(sent), base.map(messages).unwrap_or_default());
@@ -70,7 +70,7 @@ pub(super) fn with_history(entry: &Entry, other: &Entry) -> Entry {
 }
 
 /// Whether everything in `part` is in `whole` too, so that nothing is lost with it.
-pub(super) fn holds(whole: &Entry, part: &Entry) -> bool {
+pub(super) fn contains(whole: &Entry, part: &Entry) -> bool {
     let facts = |entry| serde_json::from_str::<Value>(field(entry, "facts")).ok();
     let known = match (facts(whole), facts(part)) {
         (Some(Value::Object(whole)), Some(Value::Object(part))) => {
@@ -85,7 +85,7 @@ pub(super) fn holds(whole: &Entry, part: &Entry) -> bool {
 
 /// Whether `whole` can take the place of `part`, an older state, and nothing that was said or learnt goes with it: it
 /// has every message, in whatever order, and a value of every fact.
-pub(super) fn covers(whole: &Entry, part: &Entry) -> bool {
+pub(super) fn supersedes(whole: &Entry, part: &Entry) -> bool {
     let facts = |entry| serde_json::from_str::<BTreeMap<String, &RawValue>>(field(entry, "facts")).ok();
     let known = match (facts(whole), facts(part)) {
         (Some(whole), Some(part)) => part.keys().all(|key| whole.contains_key(key)),
@@ -97,7 +97,7 @@ pub(super) fn covers(whole: &Entry, part: &Entry) -> bool {
 
 /// Whether the messages that `sent` adds to `base` are all in `there` too, wherever: it was made, and somebody has moved
 /// them since.
-pub(super) fn has_added(there: &Entry, sent: &Entry, base: Option<&Entry>) -> bool {
+pub(super) fn contains_additions(there: &Entry, sent: &Entry, base: Option<&Entry>) -> bool {
     let before = base.map(messages).unwrap_or_default();
     let (mut others, mut known) = (Bag::of(&messages(there)), Bag::of(&before));
     for item in &before {
@@ -109,7 +109,7 @@ pub(super) fn has_added(there: &Entry, sent: &Entry, base: Option<&Entry>) -> bo
 
 /// Where two states parted that both came from `base`: what both have put right after it, as by a rollback to the same
 /// snapshot, they share.
-pub(super) fn parting(base: State, ours: &State, theirs: &State) -> State {
+pub(super) fn common_ancestor(base: State, ours: &State, theirs: &State) -> State {
     let (before, mine, others) = (items(&base.history), items(&ours.history), items(&theirs.history));
     let shared = mine.iter().zip(&others).take_while(|(one, other)| same(one, other)).count();
     if shared <= before.len() || !begins_with(&mine, &before) {
@@ -121,7 +121,7 @@ pub(super) fn parting(base: State, ours: &State, theirs: &State) -> State {
 
 /// A base, and ours as it goes on from there, where `tried` is an own write that was not found after it: messages of it
 /// that are in `theirs` now did get there, and came back by another hand. They are past, as what both share.
-pub(super) fn counted_once(base: State, ours: State, theirs: &State, tried: &Entry) -> (State, State) {
+pub(super) fn count_once(base: State, ours: State, theirs: &State, tried: &Entry) -> (State, State) {
     let (before, mine) = (items(&base.history), items(&ours.history));
     if !begins_with(&mine, &before) {
         return (base, ours);
@@ -144,7 +144,7 @@ pub(super) fn counted_once(base: State, ours: State, theirs: &State, tried: &Ent
 
 /// Two states of one life whose common past is not known: a base, and ours as it goes on from there. What both
 /// hold is the past, in whatever order; a message that both have said is one.
-pub(super) fn reunite(ours: &State, theirs: &State) -> (State, State) {
+pub(super) fn infer_base(ours: &State, theirs: &State) -> (State, State) {
     let mut others = Bag::of(&items(&theirs.history));
     let (mut common, mut own): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
     for item in items(&ours.history) {
@@ -276,43 +276,46 @@ mod tests {
         let sent = ticket("{}", r#"["a","b"]"#, "{}", 6);
         let later = ticket("{}", r#"["a", "b", "c"]"#, "{}", 7);
         let without = ticket("{}", r#"["a","c"]"#, "{}", 7);
-        assert!(goes_on_from(&later, &sent, Some(&base)));
-        assert!(!goes_on_from(&without, &sent, Some(&base)));
-        assert!(!goes_on_from(&later, &ticket("{}", r#"["a"]"#, "1", 6), Some(&base)), "nothing to be seen by");
-        assert!(goes_on_from(&later, &ticket("{}", "[]", "{}", 6), None), "created here");
+        assert!(descends_from(&later, &sent, Some(&base)));
+        assert!(!descends_from(&without, &sent, Some(&base)));
+        assert!(!descends_from(&later, &ticket("{}", r#"["a"]"#, "1", 6), Some(&base)), "nothing to be seen by");
+        assert!(descends_from(&later, &ticket("{}", "[]", "{}", 6), None), "created here");
     }
 
     #[test]
     fn a_whole_holds_what_it_has_of_messages_facts_and_decision() {
         let whole = ticket(r#"{"a":1,"b":2}"#, r#"["x","y"]"#, "1", 5);
-        assert!(holds(&whole, &ticket(r#"{"b": 2}"#, r#"["x"]"#, "1", 4)));
-        assert!(!holds(&whole, &ticket(r#"{"b":3}"#, r#"["x"]"#, "1", 4)));
-        assert!(!holds(&whole, &ticket("{}", r#"["y"]"#, "1", 4)));
-        assert!(!holds(&whole, &ticket("{}", r#"["x"]"#, "2", 4)));
+        assert!(contains(&whole, &ticket(r#"{"b": 2}"#, r#"["x"]"#, "1", 4)));
+        assert!(!contains(&whole, &ticket(r#"{"b":3}"#, r#"["x"]"#, "1", 4)));
+        assert!(!contains(&whole, &ticket("{}", r#"["y"]"#, "1", 4)));
+        assert!(!contains(&whole, &ticket("{}", r#"["x"]"#, "2", 4)));
     }
 
     #[test]
     fn what_covers_an_older_state_has_all_its_messages_and_facts() {
         let older = ticket(r#"{"a":1}"#, r#"["x","y"]"#, "1", 5);
-        assert!(covers(&ticket(r#"{"a":2,"b":1}"#, r#"["y","x","z"]"#, "2", 6), &older));
-        assert!(!covers(&ticket(r#"{"b":1}"#, r#"["x","y"]"#, "1", 6), &older), "a fact");
-        assert!(!covers(&ticket(r#"{"a":1}"#, r#"["x","z"]"#, "1", 6), &older), "a message");
+        assert!(supersedes(&ticket(r#"{"a":2,"b":1}"#, r#"["y","x","z"]"#, "2", 6), &older));
+        assert!(!supersedes(&ticket(r#"{"b":1}"#, r#"["x","y"]"#, "1", 6), &older), "a fact");
+        assert!(!supersedes(&ticket(r#"{"a":1}"#, r#"["x","z"]"#, "1", 6), &older), "a message");
     }
 
     #[test]
     fn messages_that_somebody_moved_are_found_and_older_ones_of_the_same_words_are_not() {
         let base = ticket("{}", r#"["yes"]"#, "{}", 5);
         let sent = ticket("{}", r#"["yes","b","yes"]"#, "{}", 6);
-        assert!(has_added(&ticket("{}", r#"["b","x","yes","yes"]"#, "{}", 7), &sent, Some(&base)));
-        assert!(!has_added(&ticket("{}", r#"["b","x","yes"]"#, "{}", 7), &sent, Some(&base)), "it was said before");
-        assert!(!has_added(&base, &base, Some(&base)), "nothing is added");
+        assert!(contains_additions(&ticket("{}", r#"["b","x","yes","yes"]"#, "{}", 7), &sent, Some(&base)));
+        assert!(
+            !contains_additions(&ticket("{}", r#"["b","x","yes"]"#, "{}", 7), &sent, Some(&base)),
+            "it was said before"
+        );
+        assert!(!contains_additions(&base, &base, Some(&base)), "nothing is added");
     }
 
     #[test]
     fn what_two_states_share_is_their_past_whatever_its_order() {
         let ours = state(&ticket("{}", r#"["a","o",1,"x"]"#, "{}", 5)).expect("state");
         let theirs = state(&ticket("{}", r#"["a", 1, "t", "x"]"#, "{}", 5)).expect("state");
-        let (base, ours) = reunite(&ours, &theirs);
+        let (base, ours) = infer_base(&ours, &theirs);
         assert_eq!((base.history.as_str(), ours.history.as_str()), (r#"["a",1,"x"]"#, r#"["a",1,"x","o"]"#));
     }
 }

@@ -28,7 +28,8 @@ pub(super) struct Record {
     #[serde(rename = "unsaved")]
     pub(super) pending: Option<Pending>,
     /// The last own change that the primary acknowledged; none where others' changes alone are known.
-    pub(super) own: Option<Own>,
+    #[serde(rename = "own")]
+    pub(super) last_ack: Option<LastAck>,
     /// When a record of a ticket that is gone says nothing any more, in milliseconds since the epoch.
     pub(super) gone_until_ms: u64,
 }
@@ -39,13 +40,15 @@ pub(super) struct Pending {
     /// What the primary had before; none for nothing.
     pub(super) base: Option<Entry>,
     /// What was sent last and not answered.
-    pub(super) sent: Option<Sent>,
+    #[serde(rename = "sent")]
+    pub(super) in_flight: Option<InFlight>,
     /// What was sent without an answer since the base and not found there later: it may have been made, undone by
     /// another host, and come back by a rollback there.
-    #[serde(default)]
-    pub(super) tried: Option<Box<Entry>>,
+    #[serde(default, rename = "tried")]
+    pub(super) unconfirmed: Option<Box<Entry>>,
     /// When the life began that was closed here since, as its entry says it.
-    pub(super) closed_life: Option<String>,
+    #[serde(rename = "closed_life")]
+    pub(super) closed_incarnation: Option<String>,
     /// When the first of these changes was made, for the order of reconciliation.
     pub(super) since_ms: u64,
     /// The primary had it and lost it: whatever it has now of this life is an older state, or comes from one.
@@ -54,12 +57,12 @@ pub(super) struct Pending {
 
 /// A change that the primary may have made, or may still make.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Sent {
+pub(super) enum InFlight {
     Write(Entry),
     Removal,
 }
 
-impl Sent {
+impl InFlight {
     /// For the log.
     pub(super) fn name(&self) -> &'static str {
         match self {
@@ -71,11 +74,12 @@ impl Sent {
 
 /// An own change that the primary acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Own {
+pub(super) struct LastAck {
     /// The primary's time of it.
     pub(super) at_ms: u64,
     /// What it made.
-    pub(super) made: Made,
+    #[serde(rename = "made")]
+    pub(super) acked: AckedState,
     /// Whether finding it shows that the primary's data set is as new. What was sent again or written back after a
     /// loss may come into an older one too; so may another deadline for the same content, by the hand of a host that
     /// writes that content back and happens to draw it.
@@ -84,7 +88,7 @@ pub(super) struct Own {
 
 /// What an acknowledged change left with the primary.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Made {
+pub(super) enum AckedState {
     /// This state.
     State(Revision),
     /// Nothing of this life of the ticket.
@@ -103,7 +107,7 @@ pub(super) enum Change<'a> {
 }
 
 /// The text that tells one life of a ticket from another.
-pub(super) fn life(entry: &Entry) -> &str {
+pub(super) fn incarnation(entry: &Entry) -> &str {
     field(entry, "created_at")
 }
 
@@ -119,8 +123,8 @@ pub(super) fn same_content(one: &Entry, other: &Entry) -> bool {
 
 impl Record {
     /// What the primary shows.
-    pub(super) fn saved(local: Option<Entry>, own: Option<Own>, now_ms: u64) -> Self {
-        let saved = Self { local, pending: None, own, gone_until_ms: 0 };
+    pub(super) fn saved(local: Option<Entry>, last_ack: Option<LastAck>, now_ms: u64) -> Self {
+        let saved = Self { local, pending: None, last_ack, gone_until_ms: 0 };
         let ends_ms = saved.alive_until_ms().unwrap_or(now_ms);
         Self { gone_until_ms: ends_ms.saturating_add(ABSENCE_KEPT_MS), ..saved }
     }
@@ -143,9 +147,9 @@ impl Record {
     /// Bytes of texts that it holds, for the bound on memory.
     pub(super) fn bytes(&self) -> usize {
         let pending = self.pending.as_ref().map_or(0, |pending| {
-            let sent = if let Some(Sent::Write(sent)) = &pending.sent { sent.bytes() } else { 0 };
+            let sent = if let Some(InFlight::Write(sent)) = &pending.in_flight { sent.bytes() } else { 0 };
             sent + pending.base.as_ref().map_or(0, Entry::bytes)
-                + pending.tried.as_ref().map_or(0, |tried| tried.bytes())
+                + pending.unconfirmed.as_ref().map_or(0, |tried| tried.bytes())
         });
         pending + self.local.as_ref().map_or(0, Entry::bytes)
     }
@@ -154,18 +158,23 @@ impl Record {
     pub(super) fn heard(known: Option<Self>, shown: Option<Entry>, now_ms: u64) -> Self {
         match known {
             Some(record) if record.pending.is_some() => record,
-            Some(record) => Self::saved(shown, record.own, now_ms),
+            Some(record) => Self::saved(shown, record.last_ack, now_ms),
             None => Self::saved(shown, None, now_ms),
         }
     }
 
     /// After an own change that the primary acknowledged.
-    pub(super) fn acknowledged(known: Option<Self>, local: Option<Entry>, own: Option<Own>, now_ms: u64) -> Self {
+    pub(super) fn acknowledged(
+        known: Option<Self>,
+        local: Option<Entry>,
+        last_ack: Option<LastAck>,
+        now_ms: u64,
+    ) -> Self {
         match known {
             // Its caller went by an older look; the reconciliation meets what was made.
             Some(record) if record.pending.is_some() => record,
-            Some(record) => Self::saved(local, own.or(record.own), now_ms),
-            None => Self::saved(local, own, now_ms),
+            Some(record) => Self::saved(local, last_ack.or(record.last_ack), now_ms),
+            None => Self::saved(local, last_ack, now_ms),
         }
     }
 
@@ -217,28 +226,28 @@ impl Record {
         sent: Option<&Change<'_>>,
         now_ms: u64,
     ) -> Self {
-        let (own, pending) = known.map_or((None, None), |record| (record.own, record.pending));
+        let (last_ack, pending) = known.map_or((None, None), |record| (record.last_ack, record.pending));
         let mut pending = pending.unwrap_or_else(|| Pending {
             base: there.clone(),
-            sent: None,
-            tried: None,
-            closed_life: None,
+            in_flight: None,
+            unconfirmed: None,
+            closed_incarnation: None,
             since_ms: now_ms,
             lost: false,
         });
         let sent = match sent {
-            Some(Change::Write(entry)) => Some(Sent::Write((*entry).clone())),
-            Some(Change::Remove) => Some(Sent::Removal),
+            Some(Change::Write(entry)) => Some(InFlight::Write((*entry).clone())),
+            Some(Change::Remove) => Some(InFlight::Removal),
             // A deadline alone needs no settling: the content is the same with it and without.
             Some(Change::Touch(_)) | None => None,
         };
         // What was sent first is settled first.
-        pending.sent = pending.sent.or(sent);
+        pending.in_flight = pending.in_flight.or(sent);
         if let (Some(gone), None) = (&there, &next) {
-            pending.closed_life = Some(life(gone).to_owned());
+            pending.closed_incarnation = Some(incarnation(gone).to_owned());
         }
         let ends_ms = [&next, &there].into_iter().flatten().map(|entry| entry.expires_at_ms).max().unwrap_or(now_ms);
-        Self { local: next, pending: Some(pending), own, gone_until_ms: ends_ms.saturating_add(ABSENCE_KEPT_MS) }
+        Self { local: next, pending: Some(pending), last_ack, gone_until_ms: ends_ms.saturating_add(ABSENCE_KEPT_MS) }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::record::{Own, Record};
+use super::record::{LastAck, Record};
 use ticket_store::Key;
 use ticket_store::{Error, Kind};
 
@@ -24,7 +24,7 @@ pub(super) struct Known {
 
 /// What becomes of a record.
 #[derive(Debug)]
-pub(super) enum Fate {
+pub(super) enum RecordUpdate {
     /// It stays as it is.
     Keep,
     /// It becomes this.
@@ -87,7 +87,7 @@ impl Replica {
         &self,
         key: &Key,
         now_ms: u64,
-        step: impl FnOnce(Option<&Known>) -> (Fate, T) + Send + 'static,
+        step: impl FnOnce(Option<&Known>) -> (RecordUpdate, T) + Send + 'static,
     ) -> Result<T, Error> {
         match self {
             Self::Memory(memory) => Ok(memory.update(key, now_ms, step)),
@@ -102,10 +102,10 @@ impl Replica {
         key: &Key,
         stamp: Option<u64>,
         now_ms: u64,
-        step: impl FnOnce(Option<&Known>) -> Fate + Send + 'static,
+        step: impl FnOnce(Option<&Known>) -> RecordUpdate + Send + 'static,
     ) -> Result<bool, Error> {
         let at_stamp = move |known: Option<&Known>| {
-            if known.map(|known| known.stamp) == stamp { (step(known), true) } else { (Fate::Keep, false) }
+            if known.map(|known| known.stamp) == stamp { (step(known), true) } else { (RecordUpdate::Keep, false) }
         };
         self.update(key, now_ms, at_stamp).await
     }
@@ -135,10 +135,10 @@ impl Replica {
     }
 
     /// Keys whose last own change the primary acknowledged, the newest first.
-    pub(super) async fn own(&self) -> Result<Vec<(Key, Own)>, Error> {
+    pub(super) async fn last_acks(&self) -> Result<Vec<(Key, LastAck)>, Error> {
         match self {
-            Self::Memory(memory) => Ok(memory.own()),
-            Self::File(file) => file.own().await,
+            Self::Memory(memory) => Ok(memory.last_acks()),
+            Self::File(file) => file.last_acks().await,
         }
     }
 

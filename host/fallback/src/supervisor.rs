@@ -11,7 +11,7 @@ use super::Inner;
 use super::pacer::Pacer;
 use super::replica::NoteName;
 use super::status::SyncReport;
-use super::sync::Brought;
+use super::sync::Synced;
 use ticket_store::HandshakeError;
 use ticket_store::Key;
 
@@ -117,7 +117,7 @@ impl Inner {
 
 /// Tickets on their way home.
 struct Homeward {
-    at_work: JoinSet<(Brought, Duration)>,
+    at_work: JoinSet<(Synced, Duration)>,
     /// Most that may be on their way.
     most: usize,
     /// How long the quickest one took for which the store was asked.
@@ -149,7 +149,7 @@ impl Homeward {
 
     async fn take_one(&mut self) {
         match self.at_work.join_next().await {
-            Some(Ok((Brought { home, asked, branches }, took))) => {
+            Some(Ok((Synced { home, asked, branches }, took))) => {
                 if asked {
                     self.quickest = Some(self.quickest.map_or(took, |quickest| quickest.min(took)));
                 }

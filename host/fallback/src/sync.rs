@@ -3,9 +3,9 @@
 use tokio::time::Instant;
 
 use super::Inner;
-use super::record::{Record, Sent};
-use super::replica::{Fate, Known};
-use super::resolve::{self, Aside, Concluded, Step};
+use super::record::{InFlight, Record};
+use super::replica::{Known, RecordUpdate};
+use super::resolve::{self, ConflictCopy, Resolved, Step};
 use ticket_store::Error;
 use ticket_store::Key;
 use ticket_store::{Answer, Cause, Expiry, Failure};
@@ -16,7 +16,7 @@ const STEPS_MAX: u32 = 16;
 
 /// What came of one ticket.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Brought {
+pub(super) struct Synced {
     /// Whether the primary has all of it.
     pub(super) home: bool,
     /// Whether the primary was asked for it.
@@ -25,35 +25,35 @@ pub(super) struct Brought {
     pub(super) branches: u64,
 }
 
-/// A conclusion that a record was changed by.
+/// A resolution that a record was changed by.
 struct Drawn {
     merge_with: Option<Entry>,
 }
 
 impl Inner {
-    pub(super) async fn reconcile(&self, key: &Key) -> Brought {
-        let mut brought = Brought::default();
+    pub(super) async fn reconcile(&self, key: &Key) -> Synced {
+        let mut synced = Synced::default();
         for _ in 0..STEPS_MAX {
-            match self.step(key, &mut brought).await {
-                Ok(true) => return Brought { home: true, ..brought },
+            match self.step(key, &mut synced).await {
+                Ok(true) => return Synced { home: true, ..synced },
                 Ok(false) => {}
                 Err(error) => {
                     self.board.failed(&error.chain());
-                    return brought;
+                    return synced;
                 }
             }
         }
-        brought
+        synced
     }
 
     /// Takes one step; whether it was the last.
-    async fn step(&self, key: &Key, brought: &mut Brought) -> Result<bool, Error> {
+    async fn step(&self, key: &Key, synced: &mut Synced) -> Result<bool, Error> {
         let now_ms = self.now_ms();
         let step = self.replica.update(key, now_ms, move |known| begin(known, now_ms)).await?;
         let Some(Step::Send { change, when, repeated }) = step else { return Ok(true) };
         let Some(link) = self.link() else { return Err(self.away()) };
-        brought.asked = true;
-        let branches = &mut brought.branches;
+        synced.asked = true;
+        let branches = &mut synced.branches;
         let answer = self.send(key, &change, &when, repeated).await;
         self.note(link, answer.as_ref().err());
         tracing::debug!(%key, sent = change.name(), ?when, repeated, answer = %told(&answer), "reconciling");
@@ -65,44 +65,46 @@ impl Inner {
             }
             Err(Failure { error, .. }) => return Err(error),
         };
-        let conclusion =
-            |record: &Record, now_ms| Some(resolve::conclude(record.clone(), answer.clone(), repeated, now_ms));
-        if let Some(Drawn { merge_with: Some(theirs) }) = self.conclude(key, branches, conclusion).await? {
+        let resolution =
+            |record: &Record, now_ms| Some(resolve::resolve(record.clone(), answer.clone(), repeated, now_ms));
+        if let Some(Drawn { merge_with: Some(theirs) }) = self.resolve(key, branches, resolution).await? {
             self.merge(key, theirs, branches).await?;
         }
         Ok(false)
     }
 
-    async fn send(&self, key: &Key, change: &Sent, when: &Condition, repeated: bool) -> Result<Answer, Failure> {
+    async fn send(&self, key: &Key, change: &InFlight, when: &Condition, repeated: bool) -> Result<Answer, Failure> {
         let until = Instant::now() + self.call_time;
         match change {
-            Sent::Write(entry) => {
+            InFlight::Write(entry) => {
                 let expiry = Expiry::named(entry.expires_at_ms);
                 let content = Content { fields: &entry.fields, base: None };
                 self.primary.write(WriteRequest { key, content, expiry, condition: when, repeated }, until).await
             }
-            Sent::Removal => self.primary.remove(key, when, repeated, until).await,
+            InFlight::Removal => self.primary.remove(key, when, repeated, until).await,
         }
     }
 
-    /// Changes a record by a pure conclusion. What it puts aside is kept before the record lets go of it; where
-    /// a caller changed the record in between, the conclusion is drawn anew. None where there is none to draw.
-    async fn conclude(
+    /// Changes a record by a pure resolution. What it puts aside is kept before the record lets go of it; where
+    /// a caller changed the record in between, the resolution is drawn anew. None where there is none to draw.
+    async fn resolve(
         &self,
         key: &Key,
         branches: &mut u64,
-        conclusion: impl Fn(&Record, u64) -> Option<Concluded>,
+        resolution: impl Fn(&Record, u64) -> Option<Resolved>,
     ) -> Result<Option<Drawn>, Error> {
-        let mut kept_aside: Option<Entry> = None;
+        let mut kept: Option<Entry> = None;
         for _ in 0..STEPS_MAX {
             let now_ms = self.now_ms();
             let Some(Known { record, stamp }) = self.replica.get(key, now_ms).await? else { return Ok(None) };
-            let Some(Concluded { record, aside, merge_with }) = conclusion(&record, now_ms) else { return Ok(None) };
+            let Some(Resolved { record, conflict_copy: aside, merge_with }) = resolution(&record, now_ms) else {
+                return Ok(None);
+            };
             if let Some(aside) = aside
-                && kept_aside.as_ref() != Some(&aside.entry)
+                && kept.as_ref() != Some(&aside.entry)
             {
-                kept_aside = Some(aside.entry.clone());
-                self.keep_aside(key, aside).await?;
+                kept = Some(aside.entry.clone());
+                self.keep_conflict_copy(key, aside).await?;
                 *branches += 1;
             }
             if self.replace(key, stamp, record).await? {
@@ -114,7 +116,7 @@ impl Inner {
 
     /// Changes a record that nobody has changed since; whether it did.
     pub(super) async fn replace(&self, key: &Key, stamp: u64, record: Record) -> Result<bool, Error> {
-        self.replica.update_at(key, Some(stamp), self.now_ms(), |_| Fate::Put(record)).await
+        self.replica.update_at(key, Some(stamp), self.now_ms(), |_| RecordUpdate::Put(record)).await
     }
 
     async fn merge(&self, key: &Key, theirs: Entry, branches: &mut u64) -> Result<(), Error> {
@@ -126,7 +128,7 @@ impl Inner {
             };
             let local = record.local;
             let drawn = self
-                .conclude(key, branches, |record, now_ms| {
+                .resolve(key, branches, |record, now_ms| {
                     // Where a caller changed it meanwhile, that is to be merged too.
                     (record.local == local).then(|| resolve::merged(record, theirs.clone(), merged.clone(), now_ms))
                 })
@@ -144,18 +146,18 @@ impl Inner {
             let now_ms = self.now_ms();
             let Some(Known { record, stamp }) = self.replica.get(key, now_ms).await? else { return Ok(()) };
             if let Some(aside) = resolve::damaged(&record, now_ms) {
-                self.keep_aside(key, aside).await?;
+                self.keep_conflict_copy(key, aside).await?;
                 *branches += 1;
             }
-            if self.replica.update_at(key, Some(stamp), now_ms, |_| Fate::Forget).await? {
+            if self.replica.update_at(key, Some(stamp), now_ms, |_| RecordUpdate::Forget).await? {
                 return Ok(());
             }
         }
         Ok(())
     }
 
-    pub(super) async fn keep_aside(&self, key: &Key, aside: Aside) -> Result<(), Error> {
-        let Aside { entry, why } = aside;
+    pub(super) async fn keep_conflict_copy(&self, key: &Key, aside: ConflictCopy) -> Result<(), Error> {
+        let ConflictCopy { entry, why } = aside;
         self.branches.add(key, why, entry, self.now_ms()).await?;
         self.board.branched(key, why.text());
         Ok(())
@@ -175,14 +177,14 @@ fn told(answer: &Result<Answer, Failure>) -> String {
 }
 
 /// Plans the next step, and notes what will be on its way; none where the primary has all of it.
-fn begin(known: Option<&Known>, now_ms: u64) -> (Fate, Option<Step>) {
-    let Some(Known { record, .. }) = known else { return (Fate::Keep, None) };
+fn begin(known: Option<&Known>, now_ms: u64) -> (RecordUpdate, Option<Step>) {
+    let Some(Known { record, .. }) = known else { return (RecordUpdate::Keep, None) };
     match resolve::plan(record, now_ms) {
-        Step::Done if record.pending.is_none() => (Fate::Keep, None),
-        Step::Done => (Fate::Put(resolve::done(record.clone(), now_ms)), None),
+        Step::Done if record.pending.is_none() => (RecordUpdate::Keep, None),
+        Step::Done => (RecordUpdate::Put(resolve::done(record.clone(), now_ms)), None),
         Step::Send { change, when, repeated } => {
             let record = resolve::sending(record.clone(), &change);
-            (Fate::Put(record), Some(Step::Send { change, when, repeated }))
+            (RecordUpdate::Put(record), Some(Step::Send { change, when, repeated }))
         }
     }
 }

@@ -31,7 +31,7 @@ fn what_is_not_known_can_be_created_and_nothing_else() {
     let (record, outcome) = changed(None, &Change::Write(&new), &Condition::Absent, false);
     assert!(matches!(outcome, Outcome::Written { .. }));
     let pending = record.pending.expect("unsaved");
-    assert_eq!((pending.base, pending.sent, pending.since_ms), (None, None, NOW_MS));
+    assert_eq!((pending.base, pending.in_flight, pending.since_ms), (None, None, NOW_MS));
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn changes_go_on_from_what_the_primary_had_and_the_first_one_sent_stays_to_be_se
     let (record, _) = changed(Some(record), &Change::Write(&two), &when, false);
     let pending = record.pending.clone().expect("unsaved");
     assert_eq!(pending.base, saved().local);
-    assert_eq!(pending.sent, Some(Sent::Write(one)));
+    assert_eq!(pending.in_flight, Some(InFlight::Write(one)));
     assert_eq!(record.local, Some(two));
     let heard = Record::heard(Some(record.clone()), None, NOW_MS);
     assert_eq!(heard, record, "the reconciliation asks for itself");
@@ -66,11 +66,11 @@ fn a_condition_is_held_against_what_this_host_knows() {
 fn a_close_remembers_the_life_it_ended_and_a_touch_is_not_settled() {
     let (touched, _) = changed(Some(saved()), &Change::Touch(NOW_MS + 800), &Condition::Present, true);
     assert_eq!(touched.local, Some(entry("a", NOW_MS + 800)));
-    assert_eq!(touched.pending.as_ref().expect("unsaved").sent, None);
+    assert_eq!(touched.pending.as_ref().expect("unsaved").in_flight, None);
     let (closed, outcome) = changed(Some(touched), &Change::Remove, &Condition::Present, true);
     let pending = closed.pending.clone().expect("unsaved");
     assert_eq!((outcome, closed.local), (Outcome::Removed, None));
-    assert_eq!((pending.closed_life.as_deref(), pending.sent), (Some("7"), Some(Sent::Removal)));
+    assert_eq!((pending.closed_incarnation.as_deref(), pending.in_flight), (Some("7"), Some(InFlight::Removal)));
 }
 
 #[test]
@@ -109,7 +109,10 @@ fn a_record_of_an_existing_file_is_read_and_written_as_it_is() {
         assert_eq!(serde_json::to_string(&record).expect("text"), text);
     }
     let without_tried = closed.replace(r#""tried":null,"#, "");
-    assert_eq!(serde_json::from_str::<Record>(&without_tried).expect("a record").pending.map(|p| p.tried), Some(None));
+    assert_eq!(
+        serde_json::from_str::<Record>(&without_tried).expect("a record").pending.map(|p| p.unconfirmed),
+        Some(None)
+    );
 }
 
 #[test]

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rusqlite::{Connection, OptionalExtension, Params, Result as SqlResult, Transaction, params};
 
-use super::{Fate, Known, NoteName};
-use crate::record::{Own, Record};
+use super::{Known, NoteName, RecordUpdate};
+use crate::record::{LastAck, Record};
 use ticket_store::Key;
 use ticket_store::database::{Database, Schema, json, signed};
 use ticket_store::{Error, Kind};
@@ -66,7 +66,7 @@ impl FileReplica {
         &self,
         key: &Key,
         now_ms: u64,
-        step: impl FnOnce(Option<&Known>) -> (Fate, T) + Send + 'static,
+        step: impl FnOnce(Option<&Known>) -> (RecordUpdate, T) + Send + 'static,
     ) -> Result<T, Error> {
         let key = key.clone();
         let tidy = self.changes.fetch_add(1, Ordering::Relaxed).is_multiple_of(CHANGES_BETWEEN_DROPS);
@@ -74,14 +74,14 @@ impl FileReplica {
         self.database
             .change("keep a record", move |transaction| {
                 let known = load(transaction, &key, now_ms)?;
-                let (fate, answer) = step(known.as_ref());
-                match fate {
-                    Fate::Keep => {}
-                    Fate::Put(mut record) => {
+                let (update, answer) = step(known.as_ref());
+                match update {
+                    RecordUpdate::Keep => {}
+                    RecordUpdate::Put(mut record) => {
                         keep_order(transaction, known.as_ref(), &mut record)?;
                         put(transaction, &key, &record, now_ms)?;
                     }
-                    Fate::Forget => forget(transaction, &key)?,
+                    RecordUpdate::Forget => forget(transaction, &key)?,
                 }
                 if tidy {
                     let pending_bytes = drop_old(transaction, now_ms, bytes_max)?;
@@ -107,7 +107,7 @@ impl FileReplica {
             .await
     }
 
-    pub(super) async fn own(&self) -> Result<Vec<(Key, Own)>, Error> {
+    pub(super) async fn last_acks(&self) -> Result<Vec<(Key, LastAck)>, Error> {
         self.database
             .look("list records", |connection| {
                 let sql = "SELECT key, text FROM record WHERE own_at_ms IS NOT NULL ORDER BY own_at_ms DESC";
@@ -116,8 +116,8 @@ impl FileReplica {
                 let mut found = Vec::new();
                 for row in rows {
                     let (key, text) = row?;
-                    if let (Ok(key), Some(Record { own: Some(own), .. })) = (Key::parse(&key), parse(&text)) {
-                        found.push((key, own));
+                    if let (Ok(key), Some(Record { last_ack: Some(last_ack), .. })) = (Key::parse(&key), parse(&text)) {
+                        found.push((key, last_ack));
                     }
                 }
                 Ok(found)
@@ -228,13 +228,13 @@ fn noted(connection: &Connection, name: NoteName) -> SqlResult<Option<String>> {
 
 /// The primary's clock may be set back; the order of own changes must not.
 fn keep_order(transaction: &Transaction<'_>, known: Option<&Known>, record: &mut Record) -> SqlResult<()> {
-    let before = known.and_then(|known| known.record.own.as_ref());
-    if before != record.own.as_ref()
-        && let Some(own) = &mut record.own
+    let before = known.and_then(|known| known.record.last_ack.as_ref());
+    if before != record.last_ack.as_ref()
+        && let Some(last_ack) = &mut record.last_ack
     {
         let latest: Option<i64> =
             transaction.prepare_cached("SELECT max(own_at_ms) FROM record")?.query_row([], |row| row.get(0))?;
-        own.at_ms = own.at_ms.max(u64::try_from(latest.unwrap_or(0)).unwrap_or(0));
+        last_ack.at_ms = last_ack.at_ms.max(u64::try_from(latest.unwrap_or(0)).unwrap_or(0));
     }
     Ok(())
 }
@@ -248,7 +248,7 @@ fn put(transaction: &Transaction<'_>, key: &Key, record: &Record, now_ms: u64) -
         key.as_str(),
         fastrand::i64(..),
         record.pending.as_ref().map(|pending| signed(pending.since_ms)),
-        record.own.as_ref().map(|own| signed(own.at_ms)),
+        record.last_ack.as_ref().map(|last_ack| signed(last_ack.at_ms)),
         record.alive_until_ms().map(signed),
         signed(record.gone_until_ms),
         signed(now_ms),

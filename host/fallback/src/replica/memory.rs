@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Fate, Known, NoteName};
-use crate::record::{Own, Record};
+use super::{Known, NoteName, RecordUpdate};
+use crate::record::{LastAck, Record};
 use ticket_store::Key;
 use ticket_store::RecentlyUsed;
 
@@ -30,7 +30,7 @@ struct Records {
     order: BTreeSet<(u64, Key)>,
     pending_bytes: usize,
     /// The latest time of an own change: the primary's clock may be set back, and their order must not.
-    own_ms: u64,
+    last_ack_ms: u64,
     notes: BTreeMap<NoteName, String>,
 }
 
@@ -47,13 +47,18 @@ impl MemoryReplica {
         self.records().get(key, now_ms).cloned()
     }
 
-    pub(super) fn update<T>(&self, key: &Key, now_ms: u64, step: impl FnOnce(Option<&Known>) -> (Fate, T)) -> T {
+    pub(super) fn update<T>(
+        &self,
+        key: &Key,
+        now_ms: u64,
+        step: impl FnOnce(Option<&Known>) -> (RecordUpdate, T),
+    ) -> T {
         let mut records = self.records();
-        let (fate, answer) = step(records.get(key, now_ms));
-        match fate {
-            Fate::Keep => {}
-            Fate::Forget => records.take(key),
-            Fate::Put(record) => {
+        let (update, answer) = step(records.get(key, now_ms));
+        match update {
+            RecordUpdate::Keep => {}
+            RecordUpdate::Forget => records.take(key),
+            RecordUpdate::Put(record) => {
                 records.put(key, record);
                 records.make_room(self.bytes_max);
                 records.tidy(now_ms);
@@ -76,12 +81,12 @@ impl MemoryReplica {
         self.records().pending.len() as u64
     }
 
-    pub(super) fn own(&self) -> Vec<(Key, Own)> {
+    pub(super) fn last_acks(&self) -> Vec<(Key, LastAck)> {
         let records = self.records();
-        let own = |(key, known): (&Key, &Known)| Some((key.clone(), known.record.own.clone()?));
-        let mut own: Vec<(Key, Own)> = records.all().filter_map(own).collect();
-        own.sort_by_key(|(_, own)| std::cmp::Reverse(own.at_ms));
-        own
+        let last_ack = |(key, known): (&Key, &Known)| Some((key.clone(), known.record.last_ack.clone()?));
+        let mut acks: Vec<(Key, LastAck)> = records.all().filter_map(last_ack).collect();
+        acks.sort_by_key(|(_, last_ack)| std::cmp::Reverse(last_ack.at_ms));
+        acks
     }
 
     /// Looks at all records, for an outage alone: the order by use serves every change, this one a listing.
@@ -137,8 +142,8 @@ impl Records {
         self.saved.get(key)
     }
 
-    fn own(&self, key: &Key) -> Option<&Own> {
-        self.pending.get(key).or_else(|| self.saved.peek(key))?.record.own.as_ref()
+    fn last_ack(&self, key: &Key) -> Option<&LastAck> {
+        self.pending.get(key).or_else(|| self.saved.peek(key))?.record.last_ack.as_ref()
     }
 
     fn take(&mut self, key: &Key) {
@@ -155,10 +160,10 @@ impl Records {
     }
 
     fn put(&mut self, key: &Key, mut record: Record) {
-        let is_known = self.own(key) == record.own.as_ref();
-        if !is_known && let Some(own) = &mut record.own {
-            self.own_ms = self.own_ms.max(own.at_ms);
-            own.at_ms = self.own_ms;
+        let is_known = self.last_ack(key) == record.last_ack.as_ref();
+        if !is_known && let Some(last_ack) = &mut record.last_ack {
+            self.last_ack_ms = self.last_ack_ms.max(last_ack.at_ms);
+            last_ack.at_ms = self.last_ack_ms;
         }
         self.take_pending(key);
         let bytes = bytes(&record);
@@ -217,7 +222,7 @@ mod tests {
     }
 
     fn saved(replica: &MemoryReplica, id: usize, bytes: usize) {
-        replica.update(&key(id), 1, |_| (Fate::Put(Record::saved(Some(entry(bytes)), None, 1)), ()));
+        replica.update(&key(id), 1, |_| (RecordUpdate::Put(Record::saved(Some(entry(bytes)), None, 1)), ()));
     }
 
     fn pending(replica: &MemoryReplica, id: usize, bytes: usize) {
@@ -226,7 +231,7 @@ mod tests {
             let known = known.map(|known| known.record.clone());
             let (record, _) =
                 Record::change(known, &Change::Write(&entry), &Condition::Absent, false, 1).expect("made");
-            (Fate::Put(record.expect("record")), ())
+            (RecordUpdate::Put(record.expect("record")), ())
         });
     }
 
@@ -257,7 +262,7 @@ mod tests {
             saved(&replica, id, 1_000);
         }
         let later = |ms: u64| {
-            replica.update(&key(99), ms, |_| (Fate::Put(Record::saved(Some(entry(0)), None, ms)), ()));
+            replica.update(&key(99), ms, |_| (RecordUpdate::Put(Record::saved(Some(entry(0)), None, ms)), ()));
             replica.records().saved.bytes()
         };
         let bytes: Vec<usize> = (2_000..2_006).map(later).collect();
@@ -286,7 +291,7 @@ mod tests {
         assert!(replica.get(&key(1), 1_000_000).is_some(), "gone, and remembered for a while");
         assert!(replica.get(&key(1), 10_000_000).is_none());
         pending(&replica, 2, 10);
-        replica.update(&key(2), 1, |_| (Fate::Forget, ()));
+        replica.update(&key(2), 1, |_| (RecordUpdate::Forget, ()));
         let records = replica.records();
         assert_eq!((records.saved.bytes(), records.pending_bytes, records.all().count()), (0, 0, 0));
         assert!(records.order.is_empty());
