@@ -26,7 +26,7 @@ const OF_FALLBACK: char = 'f';
 const NOTE_TIME: Duration = Duration::from_millis(10);
 /// Pause between two looks at the health of a primary that is away: with the supervisor's attempts still less than two
 /// connections a second.
-const LOOK_PAUSE: Duration = Duration::from_secs(5);
+const PROBE_PAUSE: Duration = Duration::from_secs(5);
 
 #[async_trait]
 impl Store for FallbackStore {
@@ -47,9 +47,9 @@ impl Store for FallbackStore {
                 return Ok(copy.cloned());
             }
         }
-        let Some(route) = inner.route() else { return inner.read_here(known, now_ms) };
+        let Some(route) = inner.route() else { return inner.read_replica(known, now_ms) };
         let answer = inner.primary.read(key, route.until).await;
-        inner.note_call(route, answer.as_ref().err());
+        inner.report_call(route, answer.as_ref().err());
         match answer {
             Ok(shown) => {
                 inner.heard(key, known.map(|known| known.stamp), shown.clone()).await;
@@ -59,7 +59,7 @@ impl Store for FallbackStore {
                 inner.forget(key).await;
                 Err(error)
             }
-            Err(_) => inner.read_here(known, now_ms),
+            Err(_) => inner.read_replica(known, now_ms),
         }
     }
 
@@ -85,15 +85,15 @@ impl Store for FallbackStore {
         let keys_max = check_limit(limit)?;
         let inner = &self.inner;
         let cursor = Cursor::parse(cursor)?;
-        let Some(route) = inner.route() else { return inner.page_here(&cursor, keys_max).await };
+        let Some(route) = inner.route() else { return inner.page_of_replica(&cursor, keys_max).await };
         // A listing that began on the other side begins anew here; it may repeat keys.
         let from = if let Cursor::Primary(from) = &cursor { Some(from.as_str()) } else { None };
         let answer = inner.primary.scan(from, limit, route.until).await;
-        inner.note_call(route, answer.as_ref().err());
+        inner.report_call(route, answer.as_ref().err());
         match answer {
             Ok(page) => Ok(inner.with_pending(page, from.is_none()).await),
             Err(Failure { error, cause: Cause::Data }) => Err(error),
-            Err(_) => inner.page_here(&cursor, keys_max).await,
+            Err(_) => inner.page_of_replica(&cursor, keys_max).await,
         }
     }
 
@@ -116,7 +116,7 @@ impl Store for FallbackStore {
                 format!("the store is away and its fallback serves ({why}); mend that, and it is back by itself");
             findings.push(Finding { severity: Severity::Problem, text });
         }
-        if status.primary_is_up || self.inner.may_look() {
+        if status.primary_is_up || self.inner.may_probe() {
             match self.inner.primary.health().await {
                 Ok(health) => {
                     facts.splice(0..0, health.facts);
@@ -175,31 +175,31 @@ impl Inner {
     }
 
     /// Notes how a call on its way ended. One that had waited for other things first says nothing by its silence.
-    pub(super) fn note_call(&self, route: Route, failure: Option<&Failure>) {
+    pub(super) fn report_call(&self, route: Route, failure: Option<&Failure>) {
         match failure {
             Some(failure) if failure.cause == Cause::Time && !route.is_fair => {
-                self.board.failed(&failure.error.chain());
+                self.reporter.failed(&failure.error.chain());
             }
             failure => self.note(route.link, failure),
         }
     }
 
     /// Whether a primary that is away may be looked at by a connection for that alone: the supervisor tries it too.
-    fn may_look(&self) -> bool {
-        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        let may = looked.is_none_or(|looked| looked.elapsed() >= LOOK_PAUSE);
+    fn may_probe(&self) -> bool {
+        let mut probed_at = self.probed_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = probed_at.is_none_or(|probed_at| probed_at.elapsed() >= PROBE_PAUSE);
         if may {
-            *looked = Some(Instant::now());
+            *probed_at = Some(Instant::now());
         }
         may
     }
 
     /// What the fallback knows of an entry.
-    fn read_here(&self, known: Option<Known>, now_ms: u64) -> Result<Option<Entry>, Error> {
+    fn read_replica(&self, known: Option<Known>, now_ms: u64) -> Result<Option<Entry>, Error> {
         operation::served_by_fallback();
         match known {
             Some(known) => Ok(known.record.alive(now_ms).cloned()),
-            None => Err(self.away()),
+            None => Err(self.down_error()),
         }
     }
 
@@ -207,7 +207,7 @@ impl Inner {
     pub(super) async fn known(&self, key: &Key, now_ms: u64) -> Result<Option<Known>, Error> {
         match self.replica.get(key, now_ms).await {
             Err(error) if self.link().is_some() => {
-                self.unnoted(&error);
+                self.replica_failed(&error);
                 Ok(None)
             }
             known => known,
@@ -216,28 +216,28 @@ impl Inner {
 
     /// A record could not be kept up to date, as where its disk is full. What the primary has answered holds all the
     /// same; in an outage this host would know an older state.
-    pub(super) fn unnoted(&self, error: &Error) {
+    pub(super) fn replica_failed(&self, error: &Error) {
         tracing::warn!(store = %self.primary, error = %error.chain(), "the fallback cannot keep up");
-        self.board.failed(&error.chain());
+        self.reporter.failed(&error.chain());
     }
 
     /// Changes a record by what the primary has answered.
-    pub(super) async fn note_answer(
+    pub(super) async fn update_replica(
         &self,
         key: &Key,
         step: impl FnOnce(Option<&Known>) -> (RecordUpdate, ()) + Send + 'static,
     ) {
-        self.note_in_time(self.replica.update(key, self.now_ms(), step)).await;
+        self.within_note_time(self.replica.update(key, self.now_ms(), step)).await;
     }
 
     /// Notes something that follows from an answer. It may go on after the time of the call, which it must not take.
-    async fn note_in_time<T>(&self, noting: impl Future<Output = Result<T, Error>>) {
+    async fn within_note_time<T>(&self, noting: impl Future<Output = Result<T, Error>>) {
         let soon = Instant::now() + NOTE_TIME;
         let until = operation::until().map_or(soon, |until| until.max(soon));
         match timeout_at(until, noting).await {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => self.unnoted(&error),
-            Err(_) => self.unnoted(&replica::late(Kind::Unavailable)),
+            Ok(Err(error)) => self.replica_failed(&error),
+            Err(_) => self.replica_failed(&replica::late(Kind::Unavailable)),
         }
     }
 
@@ -247,12 +247,12 @@ impl Inner {
         let heard = move |known: Option<&Known>| {
             RecordUpdate::Put(Record::heard(known.map(|known| known.record.clone()), shown, now_ms))
         };
-        self.note_in_time(self.replica.update_at(key, stamp, now_ms, heard)).await;
+        self.within_note_time(self.replica.update_at(key, stamp, now_ms, heard)).await;
     }
 
     /// What is there cannot be read: nothing is known of it.
     pub(super) async fn forget(&self, key: &Key) {
-        self.note_answer(key, |known| match known {
+        self.update_replica(key, |known| match known {
             Some(known) if known.record.pending.is_none() => (RecordUpdate::Forget, ()),
             Some(_) | None => (RecordUpdate::Keep, ()),
         })
@@ -260,7 +260,7 @@ impl Inner {
     }
 
     /// A page of what the fallback knows.
-    async fn page_here(&self, cursor: &Cursor, keys_max: usize) -> Result<Page, Error> {
+    async fn page_of_replica(&self, cursor: &Cursor, keys_max: usize) -> Result<Page, Error> {
         operation::served_by_fallback();
         let from = if let Cursor::Fallback(from) = cursor { Some(from) } else { None };
         let (keys, more) = self.replica.page(from, keys_max, self.now_ms()).await?;
@@ -272,7 +272,7 @@ impl Inner {
     async fn with_pending(&self, page: Page, first: bool) -> Page {
         let Page { mut keys, cursor } = page;
         let pending = self.replica.pending_alive(self.now_ms()).await.unwrap_or_else(|error| {
-            self.unnoted(&error);
+            self.replica_failed(&error);
             Vec::new()
         });
         for (key, alive) in pending {
@@ -289,7 +289,7 @@ impl Inner {
     pub(super) fn unknown(&self, failure: Option<Failure>) -> Error {
         match failure {
             Some(Failure { error, .. }) if error.kind() == Kind::Uncertain => error,
-            Some(_) | None => self.away(),
+            Some(_) | None => self.down_error(),
         }
     }
 }

@@ -71,11 +71,11 @@ impl Inner {
         let now_ms = self.now_ms();
         let known = self.known(key, now_ms).await?;
         if known.as_ref().is_some_and(|known| known.record.pending.is_some()) || self.route().is_none() {
-            return self.change_here(key, request, when, None).await;
+            return self.change_replica(key, request, when, None).await;
         }
         match self.send_change(key, &request, when, known).await? {
             Ok(outcome) => Ok(outcome),
-            Err(unanswered) => self.change_here(key, request, when, Some(unanswered)).await,
+            Err(unanswered) => self.change_replica(key, request, when, Some(unanswered)).await,
         }
     }
 
@@ -114,7 +114,7 @@ impl Inner {
     async fn send_named(&self, sending: &mut Sending<'_>, name: bool) -> Result<Option<Answered>, Error> {
         let Sending { key, request, when, copy, stamp } = sending;
         let Some(route) = self.route() else {
-            let failure = Failure { error: self.away(), cause: Cause::Time };
+            let failure = Failure { error: self.down_error(), cause: Cause::Time };
             return Ok(Some(Err(Unanswered::Refused(failure))));
         };
         // An unconditional change may land late and hit what it has not seen: what is known is named.
@@ -125,7 +125,7 @@ impl Inner {
         let previous_ms = if let Condition::At(revision) = &named { revision.deadline_ms() } else { 0 };
         let expiry = request.expiry(self.now_ms(), previous_ms);
         let answer = self.send_once(key, request, copy.as_ref(), expiry, &named, route.until).await;
-        self.note_call(route, answer.as_ref().err());
+        self.report_call(route, answer.as_ref().err());
         match answer {
             Ok(Answer::Clock(_)) => Ok(None),
             Ok(Answer::Refused(shown)) => {
@@ -194,10 +194,10 @@ impl Inner {
     /// Asks the primary for a ticket of which this host has no copy, or one that does not fit the change.
     async fn meet(&self, key: &Key, stamp: Option<u64>) -> Result<Met, Error> {
         let Some(route) = self.route() else {
-            return Ok(Met::Nobody(Failure { error: self.away(), cause: Cause::Time }));
+            return Ok(Met::Nobody(Failure { error: self.down_error(), cause: Cause::Time }));
         };
         let answer = self.primary.read(key, route.until).await;
-        self.note_call(route, answer.as_ref().err());
+        self.report_call(route, answer.as_ref().err());
         match answer {
             Ok(shown) => {
                 self.heard(key, stamp, shown.clone()).await;
@@ -231,7 +231,7 @@ impl Inner {
     async fn acknowledged(&self, key: &Key, made: Option<Entry>, own: LastAck) {
         let now_ms = self.now_ms();
         let Some(entry) = made else { return self.forget(key).await };
-        self.note_answer(key, move |known| {
+        self.update_replica(key, move |known| {
             let known = known.map(|known| known.record.clone());
             (RecordUpdate::Put(Record::acknowledged(known, Some(entry), Some(own), now_ms)), ())
         })
@@ -245,7 +245,7 @@ impl Inner {
             acked: AckedState::End(incarnation(copy).to_owned()),
             is_proof: true,
         });
-        self.note_answer(key, move |known| {
+        self.update_replica(key, move |known| {
             let known = known.map(|known| known.record.clone());
             (RecordUpdate::Put(Record::acknowledged(known, None, own, now_ms)), ())
         })
@@ -253,7 +253,7 @@ impl Inner {
     }
 
     /// Makes a change on what this host knows, to be brought home.
-    async fn change_here(
+    async fn change_replica(
         &self,
         key: &Key,
         request: ChangeRequest,
@@ -298,7 +298,7 @@ impl Inner {
             // Whether the primary made it is not known, and here it is not made: "no" would be one word too much.
             (Ok(Some(Outcome::Refused(_))), Some(failure)) if sent.is_some() => Err(failure.error),
             (Err(error), Some(failure)) if sent.is_some() => {
-                self.unnoted(&error);
+                self.replica_failed(&error);
                 Err(failure.error)
             }
             (Ok(Some(outcome)), _) => {
@@ -310,7 +310,7 @@ impl Inner {
             // What is new needs no record to be held against.
             (Ok(None), None) if is_new => Err(self.full()),
             (Ok(None), Some(failure)) if is_new && sent.is_none() => {
-                self.board.failed(&failure.error.chain());
+                self.reporter.failed(&failure.error.chain());
                 Err(self.full())
             }
             (Ok(None), failure) => Err(self.unknown(failure)),

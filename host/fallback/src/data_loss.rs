@@ -25,42 +25,42 @@ const LOOKS_AT_ONCE: usize = 64;
 /// Pause between attempts to get the lock that another process has.
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// Attempts in a row that a broken file may keep the primary away: some two seconds.
-const BLIND_ATTEMPTS_MAX: u32 = 3;
+const UNREADABLE_ATTEMPTS_MAX: u32 = 3;
 /// Most attempts to mark a ticket that callers change all the while.
 const MARKS_MAX: u32 = 16;
 
 /// Why a comparison came to no end.
 enum Stopped {
     /// The primary gave no answer.
-    Unanswered(Error),
+    NoAnswer(Error),
     /// What this host knows cannot be read, or what was lost not be marked, as with a broken or full file.
-    Blind(Error),
+    ReplicaFailed(Error),
 }
 
 impl Inner {
     /// Speaks of the data set of `origin` from now on; where that is another one, what it lost is to be written back.
-    pub(super) async fn adopt(self: &Arc<Self>, origin: DatasetId) -> Result<(), Error> {
-        match self.compare(&origin).await {
+    pub(super) async fn accept_dataset(self: &Arc<Self>, dataset: DatasetId) -> Result<(), Error> {
+        match self.compare(&dataset).await {
             Ok(()) => {
-                self.blind_attempts.store(0, Ordering::Relaxed);
+                self.unreadable_attempts.store(0, Ordering::Relaxed);
                 Ok(())
             }
-            Err(Stopped::Unanswered(error)) => Err(error),
+            Err(Stopped::NoAnswer(error)) => Err(error),
             // It may pass. Where it does not, a primary that is well must not be kept away for it.
-            Err(Stopped::Blind(error)) => {
-                if self.blind_attempts.fetch_add(1, Ordering::Relaxed) < BLIND_ATTEMPTS_MAX {
+            Err(Stopped::ReplicaFailed(error)) => {
+                if self.unreadable_attempts.fetch_add(1, Ordering::Relaxed) < UNREADABLE_ATTEMPTS_MAX {
                     return Err(error);
                 }
-                self.unnoted(&error);
+                self.replica_failed(&error);
                 Ok(())
             }
         }
     }
 
-    async fn compare(self: &Arc<Self>, origin: &DatasetId) -> Result<(), Stopped> {
-        let noted = async || self.replica.note(NoteName::DatasetId).await.map_err(Stopped::Blind);
+    async fn compare(self: &Arc<Self>, dataset: &DatasetId) -> Result<(), Stopped> {
+        let noted = async || self.replica.note(NoteName::DatasetId).await.map_err(Stopped::ReplicaFailed);
         // A server that does not tell may have lost data each time.
-        let is_known = |known: &Option<String>| origin.0.is_some() && *known == origin.0;
+        let is_known = |known: &Option<String>| dataset.0.is_some() && *known == dataset.0;
         if is_known(&noted().await?) {
             return Ok(());
         }
@@ -71,40 +71,40 @@ impl Inner {
             return Ok(());
         }
         if known.is_some() {
-            let lost = self.find_lost().await?;
-            if lost > 0 || origin.0.is_some() {
-                self.board.data_lost(lost);
+            let lost = self.mark_lost_records().await?;
+            if lost > 0 || dataset.0.is_some() {
+                self.reporter.data_lost(lost);
             }
         }
-        let origin = origin.0.clone().unwrap_or_default();
-        self.replica.set_note(NoteName::DatasetId, origin).await.map_err(Stopped::Blind)
+        let dataset = dataset.0.clone().unwrap_or_default();
+        self.replica.set_note(NoteName::DatasetId, dataset).await.map_err(Stopped::ReplicaFailed)
     }
 
     /// The right to mark records, for which another process is waited for as long as one call may take.
     async fn lock(&self) -> Result<Lock, Stopped> {
         let until = Instant::now() + self.call_time;
         loop {
-            match self.replica.lock().map_err(Stopped::Blind)? {
+            match self.replica.lock().map_err(Stopped::ReplicaFailed)? {
                 Some(lock) => return Ok(lock),
                 None if Instant::now() < until => sleep(LOCK_PAUSE).await,
                 None => {
                     let text = format!("another process finds out what {} has lost", self.primary);
-                    return Err(Stopped::Unanswered(Error::new(Kind::Unavailable, text)));
+                    return Err(Stopped::NoAnswer(Error::new(Kind::Unavailable, text)));
                 }
             }
         }
     }
 
     /// Finds what was acknowledged after the newest own change that is still there, and marks it as unsaved.
-    async fn find_lost(self: &Arc<Self>) -> Result<u64, Stopped> {
+    async fn mark_lost_records(self: &Arc<Self>) -> Result<u64, Stopped> {
         let mut shown = BTreeMap::new();
         let mut survived_ms = None;
         // The newest first, some at a time; what is older than one that survived was there before that, and is.
-        for own in self.replica.last_acks().await.map_err(Stopped::Blind)?.chunks(LOOKS_AT_ONCE) {
+        for own in self.replica.last_acks().await.map_err(Stopped::ReplicaFailed)?.chunks(LOOKS_AT_ONCE) {
             if own.first().is_some_and(|(_, own)| survived_ms.is_some_and(|survived_ms| own.at_ms < survived_ms)) {
                 break;
             }
-            let looked = self.look_at(own.iter().map(|(key, _)| key.clone())).await?;
+            let looked = self.read_many(own.iter().map(|(key, _)| key.clone())).await?;
             for (key, own) in own {
                 let there = looked.get(key).cloned().flatten();
                 if own.is_proof && survived_ms.is_none() && self.survived(key, own, there.as_ref()).await? {
@@ -115,9 +115,9 @@ impl Inner {
                 }
             }
         }
-        let pending = self.replica.pending().await.map_err(Stopped::Blind)?;
+        let pending = self.replica.pending().await.map_err(Stopped::ReplicaFailed)?;
         for keys in pending.chunks(LOOKS_AT_ONCE) {
-            shown.extend(self.look_at(keys.iter().filter(|key| !shown.contains_key(*key)).cloned()).await?);
+            shown.extend(self.read_many(keys.iter().filter(|key| !shown.contains_key(*key)).cloned()).await?);
         }
         let mut lost = 0;
         for (key, entry) in shown {
@@ -130,14 +130,14 @@ impl Inner {
     /// another's state of the same lengths, named for the same millisecond.
     async fn survived(&self, key: &Key, own: &LastAck, there: Option<&Entry>) -> Result<bool, Stopped> {
         let (Some(there), AckedState::State(revision)) = (there, &own.acked) else { return Ok(false) };
-        let known = self.replica.get(key, self.now_ms()).await.map_err(Stopped::Blind)?;
+        let known = self.replica.get(key, self.now_ms()).await.map_err(Stopped::ReplicaFailed)?;
         let local = known.and_then(|known| known.record.local);
         Ok(there.revision == *revision
             && local.is_some_and(|local| local.revision == *revision && same_content(&local, there)))
     }
 
     /// What the primary has under some keys, asked at once.
-    async fn look_at(
+    async fn read_many(
         self: &Arc<Self>,
         keys: impl Iterator<Item = Key>,
     ) -> Result<BTreeMap<Key, Option<Entry>>, Stopped> {
@@ -147,7 +147,7 @@ impl Inner {
             looks.spawn(async move { inner.look(&key).await.map(|entry| (key, entry)) });
         }
         let looked: Result<_, Failure> = looks.join_all().await.into_iter().collect();
-        looked.map_err(|failure| Stopped::Unanswered(failure.error))
+        looked.map_err(|failure| Stopped::NoAnswer(failure.error))
     }
 
     /// What the primary has under a key; damage counts as nothing that we could compare.
@@ -162,10 +162,10 @@ impl Inner {
         match self.try_mark_lost(key, shown, survived_ms).await {
             // A record that cannot be read is reported and left; others need not wait for it.
             Err(error) if error.kind() == Kind::Corrupt => {
-                self.unnoted(&error);
+                self.replica_failed(&error);
                 Ok(false)
             }
-            marked => marked.map_err(Stopped::Blind),
+            marked => marked.map_err(Stopped::ReplicaFailed),
         }
     }
 

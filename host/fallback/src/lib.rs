@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout};
 use breaker::Breaker;
 use pacer::Pacer;
 use replica::{FileReplica, MemoryReplica, NoteName, Replica};
-use status::Board;
+use status::Reporter;
 use ticket_store::clock::{Clock, SystemClock};
 use ticket_store::keyed_lock::KeyedLock;
 use ticket_store::{Error, Failure, Key, Kind, Primary};
@@ -126,11 +126,11 @@ pub(crate) struct Inner {
     writers: KeyedLock,
     breaker: Mutex<Breaker>,
     began: Instant,
-    board: Board,
+    reporter: Reporter,
     /// Comparisons with the primary in a row that what this host knows could not be read for.
-    blind_attempts: AtomicU32,
+    unreadable_attempts: AtomicU32,
     /// When somebody looked at the health of a primary that was away.
-    looked: Mutex<Option<Instant>>,
+    probed_at: Mutex<Option<Instant>>,
     /// Wakes the supervisor: the breaker opened, or something is to be brought home.
     wake: Notify,
     /// Counts the supervisor's rounds.
@@ -186,7 +186,7 @@ impl FallbackStore {
         };
         let last = replica.note(NoteName::SyncReport).await?.and_then(|text| SyncReport::from_text(&text));
         let inner = Arc::new(Inner {
-            board: Board::new(primary.to_string(), last),
+            reporter: Reporter::new(primary.to_string(), last),
             primary,
             replica,
             branches,
@@ -198,8 +198,8 @@ impl FallbackStore {
             writers: KeyedLock::default(),
             breaker: Mutex::new(Breaker::new()),
             began: Instant::now(),
-            blind_attempts: AtomicU32::new(0),
-            looked: Mutex::default(),
+            unreadable_attempts: AtomicU32::new(0),
+            probed_at: Mutex::default(),
             wake: Notify::new(),
             rounds: watch::Sender::new(0),
         });
@@ -207,8 +207,8 @@ impl FallbackStore {
         pacer.began(Instant::now());
         match inner.attempt().await {
             Ok(()) => pacer.succeeded(Instant::now()),
-            Err(unfit) if unfit.is_incompatible => return Err(unfit.error),
-            Err(unfit) => inner.board.away(&unfit.error.chain()),
+            Err(error) if error.is_incompatible => return Err(error.error),
+            Err(error) => inner.reporter.down(&error.error.chain()),
         }
         let task = tokio::spawn(supervisor::supervise(Arc::clone(&inner), pacer));
         let supervisor = Arc::new(Supervisor { task, inner: Arc::clone(&inner) });
@@ -221,13 +221,13 @@ impl FallbackStore {
     /// Where the fallback's file cannot be read.
     pub async fn status(&self) -> Result<Status, Error> {
         let pending = self.inner.replica.pending_count().await?;
-        Ok(self.inner.board.status(self.inner.link().is_some(), pending))
+        Ok(self.inner.reporter.status(self.inner.link().is_some(), pending))
     }
 
     /// What happens from now on. A listener that lags behind loses the oldest.
     #[must_use]
     pub fn events(&self) -> broadcast::Receiver<Event> {
-        self.inner.board.events()
+        self.inner.reporter.events()
     }
 
     /// States that found no place in their tickets.
@@ -242,7 +242,7 @@ impl FallbackStore {
     /// Where the fallback's file cannot be read.
     pub async fn shutdown(&self, within: Duration) -> Result<ShutdownReport, Error> {
         let inner = &self.inner;
-        let _ = timeout(within, self.brought_home()).await;
+        let _ = timeout(within, self.synced()).await;
         let pending = inner.replica.pending().await?;
         let pending = pending.iter().map(|key| key.ticket_id().to_owned()).collect();
         Ok(ShutdownReport { pending, lost: inner.lost_with_process() })
@@ -254,13 +254,13 @@ impl FallbackStore {
     /// Where the fallback's file cannot be read.
     pub async fn sync(&self, within: Duration) -> Result<(), Error> {
         if self.inner.link().is_some() && self.inner.replica.pending_count().await? > 0 {
-            let _ = timeout(within, self.brought_home()).await;
+            let _ = timeout(within, self.synced()).await;
         }
         Ok(())
     }
 
     /// Waits until everything is with the store; for ever while it is away.
-    async fn brought_home(&self) {
+    async fn synced(&self) {
         let mut rounds = self.inner.rounds.subscribe();
         self.inner.wake.notify_one();
         while self.inner.replica.pending_count().await.ok() != Some(0) {
@@ -302,7 +302,7 @@ impl Inner {
         if opened {
             self.opened(&failure.error.chain());
         } else {
-            self.board.failed(&failure.error.chain());
+            self.reporter.failed(&failure.error.chain());
         }
     }
 
@@ -317,17 +317,17 @@ impl Inner {
 
     fn opened(&self, error: &str) {
         self.primary.disconnect();
-        self.board.away(error);
+        self.reporter.down(error);
         self.wake.notify_one();
     }
 
     /// The error of a call about a ticket of which nothing is known while the primary is away.
-    fn away(&self) -> Error {
+    fn down_error(&self) -> Error {
         if self.link().is_some() {
             return Error::new(Kind::Unavailable, format!("there was no time left to ask {}", self.primary));
         }
         let text = format!("{} is away, and its fallback does not know this ticket", self.primary);
-        match self.board.last_error() {
+        match self.reporter.last_error() {
             Some(error) => Error::new(Kind::Unavailable, text).caused_by(error),
             None => Error::new(Kind::Unavailable, text),
         }

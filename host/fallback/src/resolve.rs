@@ -117,7 +117,7 @@ pub(super) fn done(record: Record, now_ms: u64) -> Record {
     let local = record.alive(now_ms).cloned();
     let made = match (&local, record.pending.as_ref().and_then(|pending| pending.closed_incarnation.clone())) {
         // Whose state it is cannot be told: by a revision that none has, it is taken for another's.
-        (Some(local), _) => AckedState::State(nowhere(local).revision),
+        (Some(local), _) => AckedState::State(without_deadline(local).revision),
         (None, Some(life)) => AckedState::End(life),
         (None, None) => return Record::saved(local, record.last_ack, now_ms),
     };
@@ -252,7 +252,7 @@ fn elsewhere(
         (_, base) => base,
     };
     // After a loss any state of ours will do: the merge asks what both share, and not where ours came from.
-    let lost = || record.pending.as_ref().filter(|pending| pending.lost).map(|_| nowhere(&local));
+    let lost = || record.pending.as_ref().filter(|pending| pending.lost).map(|_| without_deadline(&local));
     match parted.or_else(lost) {
         Some(base) => {
             let record = with_unconfirmed(go_on(Some(base), closed_incarnation), unfound.filter(|_| shown.is_none()));
@@ -315,7 +315,7 @@ pub(super) fn merged(record: &Record, theirs: Entry, merged: Option<Merged>, now
         return aside(record, local, ConflictReason::Unmergeable, Some(theirs), now_ms);
     };
     state.updated_at = state.updated_at.min(mine.updated_at.max(others.updated_at));
-    let expires_at_ms = local.expires_at_ms.max(past(theirs.expires_at_ms));
+    let expires_at_ms = local.expires_at_ms.max(later_than(theirs.expires_at_ms));
     let mut ours = merge_base::entry(&state, expires_at_ms);
     if same_content(&ours, &theirs) {
         ours = theirs.clone();
@@ -352,7 +352,7 @@ pub(super) fn after_loss(
             Some(there) if same_content(there, base) => Some(there.clone()),
             Some(there) if is_older(there, record.local.as_ref().unwrap_or(base)) => Some(there.clone()),
             // Somebody went on from what was left, or from where we did: what both share tells.
-            Some(_) => Some(nowhere(base)),
+            Some(_) => Some(without_deadline(base)),
         };
         let pending = Pending { base, in_flight: None, unconfirmed: None, lost: true, ..pending.clone() };
         return Some(Record { pending: Some(pending), ..record.clone() }.into());
@@ -369,7 +369,7 @@ pub(super) fn after_loss(
         (AckedState::State(_), Some(local), Some(there)) if is_older(there, local) => (Some(there.clone()), None),
         (AckedState::State(_), Some(local), Some(there)) if local != there && !merge_base::contains(there, local) => {
             // Somebody went on from what was left: both are kept.
-            (Some(nowhere(local)), None)
+            (Some(without_deadline(local)), None)
         }
         (AckedState::End(_) | AckedState::State(_), _, _) => return None,
     };
@@ -380,18 +380,18 @@ pub(super) fn after_loss(
     let by_us = |local: &Entry| last_ack.acked == AckedState::State(local.revision.clone());
     let local = record.local.clone().map(|local| match by_us(&local) {
         true => local,
-        false => Entry::new(local.fields, past(local.expires_at_ms)),
+        false => Entry::new(local.fields, later_than(local.expires_at_ms)),
     });
     Some(Record { local, pending: Some(pending), ..record.clone() }.into())
 }
 
 /// The same content as a state that is stored nowhere.
-fn nowhere(entry: &Entry) -> Entry {
+fn without_deadline(entry: &Entry) -> Entry {
     Entry::new(entry.fields.clone(), 0)
 }
 
 /// A deadline past another by a step that others rarely take.
-fn past(expires_at_ms: u64) -> u64 {
+fn later_than(expires_at_ms: u64) -> u64 {
     expires_at_ms.saturating_add(fastrand::u64(1..=STEP_MS_MAX))
 }
 

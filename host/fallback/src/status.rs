@@ -81,7 +81,7 @@ impl SyncReport {
 
 /// The board on which transitions are written.
 #[derive(Debug)]
-pub(super) struct Board {
+pub(super) struct Reporter {
     state: Mutex<State>,
     events: broadcast::Sender<Event>,
     name: String,
@@ -89,17 +89,17 @@ pub(super) struct Board {
 
 #[derive(Debug)]
 struct State {
-    away_since: Option<Instant>,
+    down_since: Option<Instant>,
     last_error: Option<String>,
     branched: u64,
     last_sync: Option<SyncReport>,
 }
 
-impl Board {
+impl Reporter {
     /// For the store of a name without secrets; `last` is what was reconciled before this process.
     pub(super) fn new(name: String, last: Option<SyncReport>) -> Self {
         let (events, _) = broadcast::channel(EVENTS_KEPT);
-        let state = State { away_since: Some(Instant::now()), last_error: None, branched: 0, last_sync: last };
+        let state = State { down_since: Some(Instant::now()), last_error: None, branched: 0, last_sync: last };
         Self { state: Mutex::new(state), events, name }
     }
 
@@ -131,19 +131,19 @@ impl Board {
         self.state().last_error = Some(error.to_owned());
     }
 
-    pub(super) fn away(&self, error: &str) {
+    pub(super) fn down(&self, error: &str) {
         {
             let mut state = self.state();
             state.last_error = Some(error.to_owned());
-            state.away_since = Some(Instant::now());
+            state.down_since = Some(Instant::now());
         }
         tracing::warn!(store = %self.name, error, "the store is away: the fallback serves");
         self.tell(Event::Down(error.to_owned()));
     }
 
-    pub(super) fn back(&self) {
-        let away = self.state().away_since.take().map(|since| since.elapsed()).unwrap_or_default();
-        let down_ms = u64::try_from(away.as_millis()).unwrap_or(u64::MAX);
+    pub(super) fn up(&self) {
+        let down = self.state().down_since.take().map(|since| since.elapsed()).unwrap_or_default();
+        let down_ms = u64::try_from(down.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(store = %self.name, down_ms, "the store serves");
         self.tell(Event::Up { down_ms });
     }
@@ -158,9 +158,9 @@ impl Board {
         tracing::warn!(store = %self.name, %key, why, "a state of a ticket is kept aside as a branch");
     }
 
-    pub(super) fn reconciled(&self, reconciliation: SyncReport) {
-        self.state().last_sync = Some(reconciliation);
-        let SyncReport { tickets, branches, .. } = reconciliation;
+    pub(super) fn synced(&self, report: SyncReport) {
+        self.state().last_sync = Some(report);
+        let SyncReport { tickets, branches, .. } = report;
         tracing::info!(store = %self.name, tickets, branches, "what was unsaved is brought to the store");
         self.tell(Event::Synced { tickets, branches });
     }

@@ -34,10 +34,10 @@ pub(super) async fn supervise(inner: Arc<Inner>, mut pacer: Pacer) {
             pacer.began(Instant::now());
             match inner.attempt().await {
                 Ok(()) => pacer.succeeded(Instant::now()),
-                Err(unfit) => inner.board.failed(&unfit.error.chain()),
+                Err(error) => inner.reporter.failed(&error.error.chain()),
             }
         }
-        let left = inner.bring_home().await;
+        let left = inner.sync_all().await;
         inner.rounds.send_modify(|rounds| *rounds += 1);
         tokio::select! {
             biased;
@@ -52,13 +52,13 @@ pub(super) async fn supervise(inner: Arc<Inner>, mut pacer: Pacer) {
 impl Inner {
     /// Makes a new link, finds out what the server has lost, and closes the breaker.
     pub(super) async fn attempt(self: &Arc<Self>) -> Result<(), HandshakeError> {
-        let origin = self.primary.handshake().await?;
-        if let Err(error) = self.adopt(origin).await {
+        let dataset = self.primary.handshake().await?;
+        if let Err(error) = self.accept_dataset(dataset).await {
             self.primary.disconnect();
             return Err(HandshakeError { error, is_incompatible: false });
         }
         self.breaker().close();
-        self.board.back();
+        self.reporter.up();
         Ok(())
     }
 
@@ -70,12 +70,12 @@ impl Inner {
 
     /// Brings every unsaved ticket home, the one that is waited for first, then in order of age; whether some are
     /// left.
-    pub(super) async fn bring_home(self: &Arc<Self>) -> bool {
+    pub(super) async fn sync_all(self: &Arc<Self>) -> bool {
         let keys = match self.replica.pending().await {
             Ok(keys) if keys.is_empty() => return false,
             Ok(keys) => keys,
             Err(error) => {
-                self.board.failed(&error.chain());
+                self.reporter.failed(&error.chain());
                 return true;
             }
         };
@@ -84,29 +84,29 @@ impl Inner {
             // Another process is at it.
             Ok(None) => return true,
             Err(error) => {
-                self.board.failed(&error.chain());
+                self.reporter.failed(&error.chain());
                 return true;
             }
         };
         let first = self.first.clone();
         let ordered = first.iter().filter(|first| keys.contains(first)).chain(&keys);
-        let mut homeward = Homeward::new();
+        let mut batch = SyncBatch::new();
         let mut begun = BTreeSet::new();
         for key in ordered {
             if begun.insert(key.clone()) {
-                homeward.make_room().await;
+                batch.make_room().await;
                 if self.link().is_none() {
-                    homeward.left = true;
+                    batch.left = true;
                     break;
                 }
-                homeward.begin(Arc::clone(self), key.clone());
+                batch.begin(Arc::clone(self), key.clone());
             }
         }
-        let Homeward { total, left, .. } = homeward.end().await;
+        let SyncBatch { total, left, .. } = batch.end().await;
         drop(lock);
         if total.tickets + total.branches > 0 {
             let last = SyncReport { at_ms: self.now_ms(), ..total };
-            self.board.reconciled(last);
+            self.reporter.synced(last);
             let noted = self.replica.set_note(NoteName::SyncReport, last.to_text()).await;
             // It is for people to look at, and the next one is noted too.
             drop(noted);
@@ -116,7 +116,7 @@ impl Inner {
 }
 
 /// Tickets on their way home.
-struct Homeward {
+struct SyncBatch {
     at_work: JoinSet<(Synced, Duration)>,
     /// Most that may be on their way.
     most: usize,
@@ -127,7 +127,7 @@ struct Homeward {
     left: bool,
 }
 
-impl Homeward {
+impl SyncBatch {
     fn new() -> Self {
         let total = SyncReport::default();
         Self { at_work: JoinSet::new(), most: AT_ONCE_MAX, quickest: None, total, left: false }
@@ -136,7 +136,7 @@ impl Homeward {
     fn begin(&mut self, inner: Arc<Inner>, key: Key) {
         self.at_work.spawn(async move {
             let begun = Instant::now();
-            (inner.reconcile(&key).await, begun.elapsed())
+            (inner.sync_ticket(&key).await, begun.elapsed())
         });
     }
 
@@ -149,14 +149,14 @@ impl Homeward {
 
     async fn take_one(&mut self) {
         match self.at_work.join_next().await {
-            Some(Ok((Synced { home, asked, branches }, took))) => {
+            Some(Ok((Synced { complete, asked, branches }, took))) => {
                 if asked {
                     self.quickest = Some(self.quickest.map_or(took, |quickest| quickest.min(took)));
                 }
-                self.left |= !home;
+                self.left |= !complete;
                 // Perhaps it was too much at once.
-                self.most = if home { self.most } else { (self.most / 2).max(1) };
-                self.total.tickets += u64::from(home);
+                self.most = if complete { self.most } else { (self.most / 2).max(1) };
+                self.total.tickets += u64::from(complete);
                 self.total.branches += branches;
             }
             Some(Err(_)) => self.left = true,

@@ -18,7 +18,7 @@ const STEPS_MAX: u32 = 16;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Synced {
     /// Whether the primary has all of it.
-    pub(super) home: bool,
+    pub(super) complete: bool,
     /// Whether the primary was asked for it.
     pub(super) asked: bool,
     /// States that were kept aside.
@@ -31,14 +31,14 @@ struct Drawn {
 }
 
 impl Inner {
-    pub(super) async fn reconcile(&self, key: &Key) -> Synced {
+    pub(super) async fn sync_ticket(&self, key: &Key) -> Synced {
         let mut synced = Synced::default();
         for _ in 0..STEPS_MAX {
             match self.step(key, &mut synced).await {
-                Ok(true) => return Synced { home: true, ..synced },
+                Ok(true) => return Synced { complete: true, ..synced },
                 Ok(false) => {}
                 Err(error) => {
-                    self.board.failed(&error.chain());
+                    self.reporter.failed(&error.chain());
                     return synced;
                 }
             }
@@ -51,7 +51,7 @@ impl Inner {
         let now_ms = self.now_ms();
         let step = self.replica.update(key, now_ms, move |known| begin(known, now_ms)).await?;
         let Some(Step::Send { change, when, repeated }) = step else { return Ok(true) };
-        let Some(link) = self.link() else { return Err(self.away()) };
+        let Some(link) = self.link() else { return Err(self.down_error()) };
         synced.asked = true;
         let branches = &mut synced.branches;
         let answer = self.send(key, &change, &when, repeated).await;
@@ -159,7 +159,7 @@ impl Inner {
     pub(super) async fn keep_conflict_copy(&self, key: &Key, aside: ConflictCopy) -> Result<(), Error> {
         let ConflictCopy { entry, why } = aside;
         self.branches.add(key, why, entry, self.now_ms()).await?;
-        self.board.branched(key, why.text());
+        self.reporter.branched(key, why.text());
         Ok(())
     }
 }

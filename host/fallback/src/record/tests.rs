@@ -45,7 +45,7 @@ fn changes_go_on_from_what_the_primary_had_and_the_first_one_sent_stays_to_be_se
     assert_eq!(pending.in_flight, Some(InFlight::Write(one)));
     assert_eq!(record.local, Some(two));
     let heard = Record::heard(Some(record.clone()), None, NOW_MS);
-    assert_eq!(heard, record, "the reconciliation asks for itself");
+    assert_eq!(heard, record, "the report asks for itself");
 }
 
 #[test]

@@ -142,8 +142,8 @@ fn a_message_that_landed_was_undone_and_came_back_by_another_hand_counts_once() 
         Answer::Written { revision: entry.revision.clone(), expires_at_ms: entry.expires_at_ms, now_ms: NOW_MS };
     let mut sent_again = resolved.record;
     sent_again = sending(sent_again, &InFlight::Write(entry));
-    let home = resolve(sent_again, written, false, NOW_MS);
-    assert_eq!(pending(&home).unconfirmed, None, "the next such message is a new one");
+    let complete = resolve(sent_again, written, false, NOW_MS);
+    assert_eq!(pending(&complete).unconfirmed, None, "the next such message is a new one");
 }
 
 #[test]
