@@ -1,5 +1,8 @@
 //! The rules of the house that a program can see.
 
+mod circles;
+mod source;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
