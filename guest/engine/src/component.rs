@@ -13,10 +13,9 @@ use bindings::agent::tickets::{environment, key_value};
 use bindings::exports::agent::tickets::tickets as wit;
 
 use crate::error::Error;
-use crate::merge::Side;
-use crate::operations::{Engine, Ticket};
-use crate::port::{Condition, Entry, Freshness, KeyValueError, Outcome, Page, Port, Settings};
-use crate::state::{Change, State};
+use crate::operations::Engine;
+use ticket_model::port::{Condition, Entry, Freshness, KeyValueError, Outcome, Page, Port, Settings};
+use ticket_model::ticket::{Change, Side, State, Ticket};
 
 struct Component;
 
@@ -66,7 +65,7 @@ impl wit::Guest for Component {
 
     fn merge(base: wit::State, ours: wit::State, theirs: wit::State) -> Result<wit::Merged, wit::Error> {
         let merged = engine().merge(&base.into(), &ours.into(), &theirs.into())?;
-        let aside = merged.aside.map(|side| match side {
+        let aside = merged.branch.map(|side| match side {
             Side::Ours => wit::Side::Ours,
             Side::Theirs => wit::Side::Theirs,
         });

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::operations::Ticket;
-use crate::port::KeyValueError;
+use ticket_model::port::KeyValueError;
+use ticket_model::ticket::Ticket;
 
 /// Why an operation was refused; see `tickets.wit` for what the caller may do about each.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use crate::error::Error;
-use crate::json;
+use ticket_model::id::excerpt;
+use ticket_model::json;
 
 /// The key of a message's id.
 const ID: &[u8] = b"id";
@@ -27,7 +28,7 @@ pub(crate) fn append(history: &mut String, message: &str) -> Result<Said, Error>
         }
         return Err(Error::Invalid(format!(
             "message id {} is taken by another message of this ticket",
-            crate::ticket_id::excerpt(&String::from_utf8_lossy(&id))
+            excerpt(&String::from_utf8_lossy(&id))
         )));
     }
     push(history, message);

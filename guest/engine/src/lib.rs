@@ -1,8 +1,8 @@
-//! The ticket engine: what a ticket is and every operation on it, over a lent key-value port.
+//! The ticket engine: what a ticket is and every operation on it, over a key-value port.
 //!
 //! Plain Rust that also runs natively; only `component` knows that it becomes a WebAssembly component.
 //! Data flows one way: `component` → `operations` → (`state`, `record`, `snapshot`, `merge`) →
-//! `json`, and `operations` → `port`. Nothing here does I/O, reads a clock or keeps state between calls.
+//! `ticket_model`, whose `port` the `operations` call. Nothing here does I/O, reads a clock or keeps state between calls.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[cfg(target_arch = "wasm32")]
@@ -10,19 +10,17 @@
 mod component;
 mod error;
 mod history;
-mod json;
 mod merge;
 mod migration;
 mod operations;
+mod patch;
 mod record;
 mod snapshot;
 mod state;
 mod ticket_id;
 
-use ticket_port as port;
-
 pub use error::Error;
-pub use merge::{Merged, Side, merge};
-pub use operations::{Engine, IdPage, Ticket};
-pub use port::{Condition, Entry, Fields, Freshness, KeyValueError, Outcome, Page, Port, Settings};
-pub use state::{Change, State};
+pub use merge::merge;
+pub use operations::Engine;
+pub use ticket_model::port::{Condition, Entry, Fields, Freshness, KeyValueError, Outcome, Page, Port, Settings};
+pub use ticket_model::ticket::{Change, IdPage, Merged, Side, State, Ticket};

@@ -5,27 +5,11 @@ use std::collections::BTreeMap;
 
 use crate::error::Error;
 use crate::history;
-use crate::json::{self, Edit, Member, New};
-use crate::port::Settings;
-use crate::state::State;
-
-/// One of the two states that a merge was given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// Changed here.
-    Ours,
-    /// Changed elsewhere.
-    Theirs,
-}
-
-/// The answer to [`merge`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Merged {
-    /// What the ticket should be.
-    pub state: State,
-    /// The side of which something is not in `state`.
-    pub aside: Option<Side>,
-}
+use crate::patch::{self, Edit, New};
+use crate::state::check;
+use ticket_model::json::{self, Member};
+use ticket_model::port::Settings;
+use ticket_model::ticket::{Merged, Side, State};
 
 /// Merges `ours` and `theirs`, which both came from `base`; `tickets.wit` has the rules.
 ///
@@ -33,21 +17,21 @@ pub struct Merged {
 /// `Invalid` where one of the states is none, `TooLarge` where one or the result is over a limit.
 pub fn merge(base: &State, ours: &State, theirs: &State, settings: &Settings) -> Result<Merged, Error> {
     for (name, state) in [("base", base), ("ours", ours), ("theirs", theirs)] {
-        state.check(settings).map_err(|error| match error {
+        check(state, settings).map_err(|error| match error {
             Error::Corrupt(text) => Error::Invalid(format!("state `{name}`: {text}")),
             other => other,
         })?;
     }
     if ours.created_at != theirs.created_at {
-        return Ok(Merged { state: theirs.clone(), aside: Some(Side::Ours) });
+        return Ok(Merged { state: theirs.clone(), branch: Some(Side::Ours) });
     }
     if theirs == base {
-        return Ok(Merged { state: ours.clone(), aside: None });
+        return Ok(Merged { state: ours.clone(), branch: None });
     }
     let Some(said) = ours_after(base, ours) else {
         let ours_later = ours.updated_at > theirs.updated_at;
-        let (state, aside) = if ours_later { (ours, Side::Theirs) } else { (theirs, Side::Ours) };
-        return Ok(Merged { state: state.clone(), aside: Some(aside) });
+        let (state, branch) = if ours_later { (ours, Side::Theirs) } else { (theirs, Side::Ours) };
+        return Ok(Merged { state: state.clone(), branch: Some(branch) });
     };
     let ours_wins = ours.updated_at > theirs.updated_at;
     let (history, all_said) = append_new(&theirs.history, &said);
@@ -58,8 +42,8 @@ pub fn merge(base: &State, ours: &State, theirs: &State, settings: &Settings) ->
         created_at: theirs.created_at,
         updated_at: ours.updated_at.max(theirs.updated_at),
     };
-    state.check(settings)?;
-    Ok(Merged { state, aside: (!all_said).then_some(Side::Ours) })
+    check(&state, settings)?;
+    Ok(Merged { state, branch: (!all_said).then_some(Side::Ours) })
 }
 
 /// What `ours` said after `base`; none where `ours` is no continuation of `base` but a rollback.
@@ -102,7 +86,7 @@ fn facts(base: &str, ours: &str, theirs: &str, ours_wins: bool) -> String {
             edits.push(Edit { key: token, new: mine.map_or(New::Nothing, |member| New::Value(member.value)) });
         }
     }
-    json::edit(theirs, &edits)
+    patch::edit(theirs, &edits)
 }
 
 fn changed(old: Option<&Member<'_>>, new: Option<&Member<'_>>) -> bool {
@@ -119,5 +103,4 @@ fn pick<'a>(base: &str, ours: &'a str, theirs: &'a str, ours_wins: bool) -> &'a 
 }
 
 #[cfg(test)]
-#[path = "merge_tests.rs"]
 mod tests;

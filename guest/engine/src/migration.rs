@@ -2,25 +2,25 @@
 //!
 //! The golden files beside this crate (`golden/`) hold one record before and after each.
 
-use crate::port::Fields;
-use crate::record;
+use ticket_model::field;
+use ticket_model::port::Fields;
 
 /// Version 0, the bare dict of the first agents (three JSON fields, perhaps the two times), as version 1.
 ///
 /// A time that is missing is taken from the other one; where both are, it is 0, which says "unknown": the
 /// present moment would give the same record another creation time at every look.
 pub(crate) fn from_v0(mut fields: Fields) -> Fields {
-    let text = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, text)| text.clone());
-    let created_at = text(record::CREATED_AT);
-    let updated_at = text(record::UPDATED_AT);
+    let text = |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, text)| text.clone());
+    let created_at = text(field::CREATED_AT);
+    let updated_at = text(field::UPDATED_AT);
     for (name, own, other) in
-        [(record::CREATED_AT, &created_at, &updated_at), (record::UPDATED_AT, &updated_at, &created_at)]
+        [(field::CREATED_AT, &created_at, &updated_at), (field::UPDATED_AT, &updated_at, &created_at)]
     {
         if own.is_none() {
             fields.push((name.into(), other.clone().unwrap_or_else(|| "0".into())));
         }
     }
-    fields.push((record::VERSION.into(), "1".into()));
+    fields.push((field::VERSION.into(), "1".into()));
     fields
 }
 

@@ -1,37 +1,16 @@
 //! The operations on tickets, over any port; the one loop of read, change and conditional write is here.
 
 use crate::error::Error;
-use crate::merge::{self, Merged};
-use crate::port::{Condition, Entry, Freshness, KeyValueError, Outcome, Port, Settings};
+use crate::merge;
 use crate::record;
 use crate::snapshot;
-use crate::state::{Change, Checked, Sound, State};
+use crate::state::{Checked, Sound};
 use crate::ticket_id::TicketId;
+use ticket_model::port::{Condition, Entry, Freshness, KeyValueError, Outcome, Port, Settings};
+use ticket_model::ticket::{Change, IdPage, Merged, State, Ticket};
 
 /// Keys asked for at a time by a listing: one page of 36-character ids is about 20 KB.
 const PAGE_KEYS: u32 = 500;
-
-/// One ticket, as it stood at `revision`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ticket {
-    /// Its id.
-    pub id: String,
-    /// What it is.
-    pub state: State,
-    /// Names this state.
-    pub revision: String,
-    /// Milliseconds since the epoch; 0 for none.
-    pub expires_at_ms: u64,
-}
-
-/// One page of ticket ids.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IdPage {
-    /// The ids.
-    pub ids: Vec<String>,
-    /// Where the next page begins.
-    pub cursor: Option<String>,
-}
 
 /// The operations, over one host.
 #[derive(Debug)]
@@ -275,7 +254,7 @@ impl<P: Port> Engine<P> {
         if changes.len() > changes_max {
             return Err(Error::TooLarge(format!("{} changes at once, the limit is {changes_max}", changes.len())));
         }
-        changes.into_iter().map(|change| change.checked(&self.settings)).collect()
+        changes.into_iter().map(|change| Checked::new(change, &self.settings)).collect()
     }
 
     fn found(&self, id: &TicketId, entry: Option<Entry>) -> Result<Found, Error> {
@@ -311,5 +290,4 @@ fn written(id: TicketId, state: State, outcome: Outcome) -> Ticket {
 }
 
 #[cfg(test)]
-#[path = "operations_tests.rs"]
 mod tests;

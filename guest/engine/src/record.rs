@@ -2,21 +2,15 @@
 
 use crate::error::Error;
 use crate::migration;
-use crate::port::{Fields, Settings};
-use crate::state::{Sound, State};
-use crate::ticket_id::{TicketId, excerpt};
+use crate::state::Sound;
+use crate::ticket_id::TicketId;
+use ticket_model::field::{
+    ALL, CREATED_AT, FACTS, HISTORY, LAST_DECISION, SCHEMA_VERSION, SCHEMA_VERSION_TEXT, UPDATED_AT, VERSION,
+};
+use ticket_model::id::excerpt;
+use ticket_model::port::{Fields, Settings};
+use ticket_model::ticket::State;
 
-/// Schema version that this engine writes.
-pub(crate) const SCHEMA_VERSION: u32 = 1;
-pub(crate) const VERSION_TEXT: &str = "1";
-
-const FACTS: &str = "facts";
-const HISTORY: &str = "history";
-const LAST_DECISION: &str = "last_decision";
-pub(crate) const CREATED_AT: &str = "created_at";
-pub(crate) const UPDATED_AT: &str = "updated_at";
-pub(crate) const VERSION: &str = "version";
-const ALL: [&str; 6] = [FACTS, HISTORY, LAST_DECISION, CREATED_AT, UPDATED_AT, VERSION];
 /// What every version-0 record has, and all that it must have.
 const V0: [&str; 3] = [FACTS, HISTORY, LAST_DECISION];
 
@@ -29,14 +23,14 @@ pub(crate) fn encode<T>(state: &State, then: impl FnOnce([(&str, &str); 6]) -> T
         (LAST_DECISION, &state.last_decision),
         (CREATED_AT, &created_at),
         (UPDATED_AT, &updated_at),
-        (VERSION, VERSION_TEXT),
+        (VERSION, SCHEMA_VERSION_TEXT),
     ])
 }
 
 /// The state that an entry holds, migrated to the present schema; or `Corrupt`, `TooLarge` or
 /// `UnsupportedVersion`, naming the key and the field.
 pub(crate) fn decode(id: &TicketId, fields: Fields, settings: &Settings) -> Result<Sound, Error> {
-    read(fields).and_then(|state| state.sound(settings)).map_err(|error| match error {
+    read(fields).and_then(|state| Sound::of(state, settings)).map_err(|error| match error {
         Error::Corrupt(text) => Error::Corrupt(format!("key `{}`: {text}", id.key())),
         Error::TooLarge(text) => Error::TooLarge(format!("key `{}`: {text}", id.key())),
         Error::UnsupportedVersion(text) => Error::UnsupportedVersion(format!("key `{}`: {text}", id.key())),

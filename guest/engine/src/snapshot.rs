@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
-use crate::port::Settings;
 use crate::record;
-use crate::state::State;
 use crate::ticket_id::TicketId;
+use ticket_model::port::Settings;
+use ticket_model::ticket::State;
 
 /// Number of the form above; another form gets another number.
 const FORMAT: u32 = 1;

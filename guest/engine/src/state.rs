@@ -2,34 +2,12 @@
 
 use crate::error::Error;
 use crate::history::{self, Said};
-use crate::json::{self, Kind};
-use crate::port::Settings;
-
-/// What a ticket is, apart from its id and its place in a store: stored texts and times.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct State {
-    /// A JSON object.
-    pub facts: String,
-    /// A JSON array.
-    pub history: String,
-    /// JSON.
-    pub last_decision: String,
-    /// Unix seconds; never changes after creation.
-    pub created_at: u64,
-    /// Unix seconds of the last change.
-    pub updated_at: u64,
-}
-
-/// One change to a ticket; each holds JSON text from the caller.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// Appends a message, a string or an object.
-    Say(String),
-    /// Merges facts by a merge patch.
-    Learn(String),
-    /// Replaces the last decision.
-    Decide(String),
-}
+use crate::patch::merge_patch;
+use ticket_model::field::{FACTS, HISTORY, LAST_DECISION, SCHEMA_VERSION_TEXT};
+use ticket_model::json::{self, Kind};
+use ticket_model::limits::JSON_DEPTH_MAX;
+use ticket_model::port::Settings;
+use ticket_model::ticket::{Change, State};
 
 /// A change that is sound by itself, its JSON compact.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,23 +30,23 @@ impl Checked {
     }
 }
 
-impl Change {
+impl Checked {
     /// Checks a change by itself, once, before any store is asked.
-    pub(crate) fn checked(self, settings: &Settings) -> Result<Checked, Error> {
+    pub(crate) fn new(change: Change, settings: &Settings) -> Result<Self, Error> {
         let ticket_bytes_max = settings.ticket_bytes_max as usize;
-        match self {
-            Self::Say(text) => {
+        match change {
+            Change::Say(text) => {
                 let kinds = [Kind::String, Kind::Object];
                 let (message, depth) = input("message", text, settings.message_bytes_max as usize, &kinds)?;
-                Ok(Checked::Say { message, depth })
+                Ok(Self::Say { message, depth })
             }
-            Self::Learn(text) => {
+            Change::Learn(text) => {
                 let (patch, _) = input("patch of facts", text, ticket_bytes_max, &[Kind::Object])?;
-                Ok(Checked::Learn(patch))
+                Ok(Self::Learn(patch))
             }
-            Self::Decide(text) => {
+            Change::Decide(text) => {
                 let (decision, _) = input("decision", text, ticket_bytes_max, &[])?;
-                Ok(Checked::Decide(decision))
+                Ok(Self::Decide(decision))
             }
         }
     }
@@ -88,58 +66,36 @@ fn input(what: &str, text: String, bytes_max: usize, kinds: &[Kind]) -> Result<(
     Ok((if shape.spaced { json::compact(&text) } else { text }, shape.depth))
 }
 
-impl State {
-    /// The state of a ticket that nobody has changed.
-    pub(crate) fn new(now_s: u64) -> Self {
-        Self {
-            facts: "{}".into(),
-            history: "[]".into(),
-            last_decision: "{}".into(),
-            created_at: now_s,
-            updated_at: now_s,
-        }
-    }
+/// Checks what is in a state: JSON of the right kind, within the limits. Returns the entries of its history.
+pub(crate) fn check(state: &State, settings: &Settings) -> Result<usize, Error> {
+    check_bytes(state, settings)?;
+    check_field(FACTS, &state.facts, Some(Kind::Object))?;
+    check_field(LAST_DECISION, &state.last_decision, None)?;
+    let entries = check_field(HISTORY, &state.history, Some(Kind::Array))?;
+    check_entries(entries, settings)
+}
 
-    /// This state, checked as a whole.
-    pub(crate) fn sound(self, settings: &Settings) -> Result<Sound, Error> {
-        let entries = self.check(settings)?;
-        Ok(Sound { state: self, entries })
+fn check_bytes(state: &State, settings: &Settings) -> Result<(), Error> {
+    let bytes: usize = state.facts.len()
+        + state.history.len()
+        + state.last_decision.len()
+        + decimal_digits(state.created_at)
+        + decimal_digits(state.updated_at)
+        + SCHEMA_VERSION_TEXT.len();
+    if bytes > settings.ticket_bytes_max as usize {
+        let bytes_max = settings.ticket_bytes_max;
+        return Err(Error::TooLarge(format!("ticket has {bytes} bytes in its six fields, the limit is {bytes_max}")));
     }
+    Ok(())
+}
 
-    /// Checks what is in the state: JSON of the right kind, within the limits. Gives the entries of its history.
-    pub(crate) fn check(&self, settings: &Settings) -> Result<usize, Error> {
-        self.check_bytes(settings)?;
-        self.check_field("facts", &self.facts, Some(Kind::Object))?;
-        self.check_field("last_decision", &self.last_decision, None)?;
-        let entries = self.check_field("history", &self.history, Some(Kind::Array))?;
-        check_entries(entries, settings)
+fn check_field(field: &str, text: &str, kind: Option<Kind>) -> Result<usize, Error> {
+    let shape = json::check(text).map_err(|fault| Error::Corrupt(format!("field `{field}` is not JSON: {fault}")))?;
+    if kind.is_some_and(|kind| kind != shape.kind) {
+        let wanted = if kind == Some(Kind::Array) { "a JSON array" } else { "a JSON object" };
+        return Err(Error::Corrupt(format!("field `{field}` is not {wanted}")));
     }
-
-    fn check_bytes(&self, settings: &Settings) -> Result<(), Error> {
-        let bytes: usize = self.facts.len()
-            + self.history.len()
-            + self.last_decision.len()
-            + decimal_digits(self.created_at)
-            + decimal_digits(self.updated_at)
-            + crate::record::VERSION_TEXT.len();
-        if bytes > settings.ticket_bytes_max as usize {
-            let bytes_max = settings.ticket_bytes_max;
-            return Err(Error::TooLarge(format!(
-                "ticket has {bytes} bytes in its six fields, the limit is {bytes_max}"
-            )));
-        }
-        Ok(())
-    }
-
-    fn check_field(&self, field: &str, text: &str, kind: Option<Kind>) -> Result<usize, Error> {
-        let shape =
-            json::check(text).map_err(|fault| Error::Corrupt(format!("field `{field}` is not JSON: {fault}")))?;
-        if kind.is_some_and(|kind| kind != shape.kind) {
-            let wanted = if kind == Some(Kind::Array) { "a JSON array" } else { "a JSON object" };
-            return Err(Error::Corrupt(format!("field `{field}` is not {wanted}")));
-        }
-        Ok(shape.entries)
-    }
+    Ok(shape.entries)
 }
 
 fn check_entries(entries: usize, settings: &Settings) -> Result<usize, Error> {
@@ -177,7 +133,20 @@ impl Done {
 impl Sound {
     /// The state of a ticket that nobody has changed.
     pub(crate) fn new(now_s: u64) -> Self {
-        Self { state: State::new(now_s), entries: 0 }
+        let state = State {
+            facts: "{}".into(),
+            history: "[]".into(),
+            last_decision: "{}".into(),
+            created_at: now_s,
+            updated_at: now_s,
+        };
+        Self { state, entries: 0 }
+    }
+
+    /// A state, checked as a whole.
+    pub(crate) fn of(state: State, settings: &Settings) -> Result<Self, Error> {
+        let entries = check(&state, settings)?;
+        Ok(Self { state, entries })
     }
 
     pub(crate) fn into_state(self) -> State {
@@ -213,12 +182,12 @@ impl Sound {
                 Checked::Say { message, depth } => match history::append(&mut state.history, message)? {
                     Said::Appended => {
                         done.said += 1;
-                        done.deep |= *depth >= json::DEPTH_MAX;
+                        done.deep |= *depth >= JSON_DEPTH_MAX;
                     }
                     Said::Known => {}
                 },
                 Checked::Learn(patch) => {
-                    state.facts = json::merge_patch(&state.facts, patch);
+                    state.facts = merge_patch(&state.facts, patch);
                     done.learnt = true;
                 }
                 Checked::Decide(decision) => {
@@ -230,16 +199,16 @@ impl Sound {
         Ok(done)
     }
 
-    /// What [`State::check`] would find, in its order, without a look at what was known to be sound before: of
+    /// What [`check`] would find, in its order, without a look at what was known to be sound before: of
     /// the history that is all but the depth of a new message, and a decision was checked by itself.
     fn check_after(&self, done: &Done, settings: &Settings) -> Result<(), Error> {
         let state = &self.state;
-        state.check_bytes(settings)?;
+        check_bytes(state, settings)?;
         if done.learnt {
-            state.check_field("facts", &state.facts, Some(Kind::Object))?;
+            check_field(FACTS, &state.facts, Some(Kind::Object))?;
         }
         if done.deep {
-            state.check_field("history", &state.history, Some(Kind::Array))?;
+            check_field(HISTORY, &state.history, Some(Kind::Array))?;
         }
         check_entries(self.entries, settings).map(drop)
     }
@@ -250,5 +219,4 @@ fn decimal_digits(number: u64) -> usize {
 }
 
 #[cfg(test)]
-#[path = "state_tests.rs"]
 mod tests;

@@ -2,11 +2,9 @@
 
 use std::fmt;
 
-use ticket_port::{ID_CHARS_MAX, KEY_PREFIX, id_of_key, is_id};
+use ticket_model::id::{ID_CHARS_MAX, KEY_PREFIX, excerpt, id_of_key, is_id};
 
 use crate::error::Error;
-
-pub(crate) use ticket_port::excerpt;
 
 /// A ticket id: 1 to 128 of `A-Z a-z 0-9 . _ -`, the first a letter or digit.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,18 +3,14 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use ticket_port::{Condition, Entry, Freshness, KeyValueError, Outcome, Page, Port, Settings, excerpt, id_of_key};
+use ticket_model::id::{excerpt, id_of_key};
+use ticket_model::limits::{ENTRY_BYTES_MAX, TTL_MS_MAX, TTL_MS_MIN};
+use ticket_model::port::{Condition, Entry, Freshness, KeyValueError, Outcome, Page, Port, Settings};
 
 use crate::ground::{Ground, StoreError};
 use crate::settings;
 use crate::value;
 
-/// Shortest TTL, as every store has it.
-pub(crate) const TTL_MS_MIN: u64 = 1_000;
-/// Longest TTL, 366 days.
-pub(crate) const TTL_MS_MAX: u64 = 366 * 24 * 60 * 60 * 1_000;
-/// Most bytes of one entry, names and texts together.
-pub(crate) const ENTRY_BYTES_MAX: u32 = 16 * 1024 * 1024;
 /// Most keys of one page.
 const LIMIT_MAX: u32 = 10_000;
 /// Attempts after lost races. Within one instance only somebody between engine and adapter can win one.

@@ -4,10 +4,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use ticket_engine::{Change, Engine, Error};
-use ticket_port::{Condition, Entry, Freshness, KeyValueError, Outcome, Port};
+use ticket_model::port::{Condition, Entry, Freshness, KeyValueError, Outcome, Port};
 
-use crate::adapter::{Adapter, ENTRY_BYTES_MAX};
+use crate::adapter::Adapter;
 use crate::ground::{Ground, StoreError};
+use ticket_model::limits::ENTRY_BYTES_MAX;
 
 const TTL_MS: u64 = 60_000;
 const KEY: &str = "ticket:a";
@@ -325,7 +326,7 @@ fn fresh_ids_are_uuids_by_chance_and_attempts_end() {
     let (one, two) = (adapter.fresh_id(), adapter.fresh_id());
     assert_ne!(one, two);
     for id in [one, two] {
-        assert!(ticket_port::is_id(&id) && id.len() == 36 && &id[14..15] == "4", "{id}");
+        assert!(ticket_model::id::is_id(&id) && id.len() == 36 && &id[14..15] == "4", "{id}");
     }
     assert!(adapter.try_again(2) && !adapter.try_again(1_000));
 }

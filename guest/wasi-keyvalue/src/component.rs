@@ -14,7 +14,7 @@ use bindings::exports::agent::tickets::{environment, key_value};
 use bindings::wasi::clocks::wall_clock;
 use bindings::wasi::keyvalue::store;
 use bindings::wasi::random::random;
-use ticket_port::{Condition, Entry, Freshness, KeyValueError, Outcome, Port};
+use ticket_model::port::{Condition, Entry, Freshness, KeyValueError, Outcome, Port};
 
 use crate::adapter::Adapter;
 use crate::ground::{Ground, StoreError};

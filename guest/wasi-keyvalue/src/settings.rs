@@ -7,19 +7,20 @@
 use std::fmt;
 use std::str::FromStr;
 
-use ticket_port::{Settings, excerpt};
+use ticket_model::id::excerpt;
+use ticket_model::port::Settings;
 
-use crate::adapter::{ENTRY_BYTES_MAX, TTL_MS_MAX, TTL_MS_MIN};
+use ticket_model::limits::{self, ENTRY_BYTES_MAX, TTL_MS_MAX, TTL_MS_MIN};
 
 /// The key that they stand under.
 pub const KEY: &str = "settings";
 
 /// What is in force where nothing is set.
 pub const DEFAULT: Settings = Settings {
-    ttl_ms: 30 * 60 * 1_000,
-    message_bytes_max: 64 * 1024,
-    ticket_bytes_max: 1024 * 1024,
-    history_entries_max: 10_000,
+    ttl_ms: limits::TTL_MS,
+    message_bytes_max: limits::MESSAGE_BYTES_MAX,
+    ticket_bytes_max: limits::TICKET_BYTES_MAX,
+    history_entries_max: limits::HISTORY_ENTRIES_MAX,
 };
 
 /// Reads settings.

@@ -12,7 +12,8 @@ use std::fmt;
 
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use ticket_port::{Entry, Fields, excerpt};
+use ticket_model::id::excerpt;
+use ticket_model::port::{Entry, Fields};
 
 /// The bytes of a value.
 ///

@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::compact;
-use super::parts::{Member, members, text_of};
+use ticket_model::json::{Member, compact, members, text_of};
 
 /// What shall become of one member of an object.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::port::{Fields, Page};
+use ticket_model::port::{Fields, Page};
 
 const SETTINGS: Settings =
     Settings { ttl_ms: 1_800_000, message_bytes_max: 1_000, ticket_bytes_max: 10_000, history_entries_max: 100 };
@@ -112,7 +112,7 @@ fn say(text: &str) -> Vec<Change> {
 }
 
 fn record(history: &str) -> Fields {
-    record::encode(&State { history: history.into(), ..State::new(50) }, |fields| owned(&fields))
+    record::encode(&State { history: history.into(), ..Sound::new(50).into_state() }, |fields| owned(&fields))
 }
 
 fn owned(fields: &[(&str, &str)]) -> Fields {

@@ -6,7 +6,7 @@ const SETTINGS: Settings =
     Settings { ttl_ms: 1_800_000, message_bytes_max: 64, ticket_bytes_max: 400, history_entries_max: 3 };
 
 fn checked(change: Change) -> Result<Checked, Error> {
-    change.checked(&SETTINGS)
+    Checked::new(change, &SETTINGS)
 }
 
 fn say(text: &str) -> Checked {
@@ -15,7 +15,7 @@ fn say(text: &str) -> Checked {
 
 #[test]
 fn changes_apply_in_their_order_and_the_clock_never_runs_back() {
-    let old = State { updated_at: 50, ..State::new(10) };
+    let old = State { updated_at: 50, ..Sound::new(10).into_state() };
     let changes = [
         say("\"a\""),
         checked(Change::Learn("{\"x\": 1, \"y\": null}".into())).unwrap(),
@@ -23,7 +23,7 @@ fn changes_apply_in_their_order_and_the_clock_never_runs_back() {
         checked(Change::Decide("[ 1 ]".into())).unwrap(),
         checked(Change::Learn("{\"x\":null,\"z\":{}}".into())).unwrap(),
     ];
-    let (new, changed) = old.sound(&SETTINGS).unwrap().with(&changes, 40, &SETTINGS).unwrap();
+    let (new, changed) = Sound::of(old, &SETTINGS).unwrap().with(&changes, 40, &SETTINGS).unwrap();
     let new = new.into_state();
     assert!(changed);
     assert_eq!(new.history, "[\"a\",{\"id\":\"m\"}]");
@@ -61,7 +61,7 @@ fn input_past_a_limit_or_of_the_wrong_kind_is_refused() {
 fn a_message_may_nest_as_deep_as_its_history_may() {
     let settings = Settings { message_bytes_max: 1_000, ..SETTINGS };
     let said = |depth: usize| {
-        let message = Change::Say(nested(depth)).checked(&settings).unwrap();
+        let message = Checked::new(Change::Say(nested(depth)), &settings).unwrap();
         Sound::new(0).with(&[message], 0, &settings)
     };
     assert!(said(63).is_ok());
@@ -89,7 +89,7 @@ fn a_message_too_deep_for_a_history_is_refused_after_the_bytes_and_before_the_en
     let deep = |bytes_max| {
         let settings = Settings { message_bytes_max: 1_000, ticket_bytes_max: bytes_max, ..SETTINGS };
         let says = ["{}", "{}", "{}", &nested(64)];
-        let changes = says.map(|text| Change::Say(text.into()).checked(&settings).unwrap());
+        let changes = says.map(|text| Checked::new(Change::Say(text.into()), &settings).unwrap());
         Sound::new(0).with(&changes, 0, &settings).unwrap_err()
     };
     let text = "with these changes, field `history` is not JSON: nests deeper than 64";
@@ -130,7 +130,7 @@ fn what_is_not_looked_at_again_is_what_a_full_check_would_pass() {
             facts: dice.one_of(&["{}", "{ \"a\": 1 }", "{\"a\":{\"b\":1},\"a\":2}", &deepest]),
             history: dice.one_of(&["[]", " [ ] ", "[1, \"]\" ]\n", "[{\"id\":\"m\"}]", "[[[]],{\"id\":\"m\"},{}]"]),
             last_decision: dice.one_of(&["{}", "null", &deepest]),
-            ..State::new(7)
+            ..Sound::new(7).into_state()
         };
         let changes: Vec<_> = (0..dice.below(4))
             .map(|_| match dice.below(3) {
@@ -138,9 +138,9 @@ fn what_is_not_looked_at_again_is_what_a_full_check_would_pass() {
                 1 => Change::Learn(dice.one_of(&patches)),
                 _ => Change::Say(dice.one_of(&messages)),
             })
-            .filter_map(|change| change.checked(&settings).ok())
+            .filter_map(|change| Checked::new(change, &settings).ok())
             .collect();
-        let Ok(sound) = state.sound(&settings) else { continue };
+        let Ok(sound) = Sound::of(state, &settings) else { continue };
         let now_s = dice.below(20) as u64;
         let after = sound.clone().with(&changes, now_s, &settings).map(|(sound, _)| sound);
         let mut next = sound;
@@ -148,7 +148,7 @@ fn what_is_not_looked_at_again_is_what_a_full_check_would_pass() {
             if done.changed() {
                 next.state.updated_at = now_s.max(7);
             }
-            next.state.sound(&settings).map_err(|error| match error {
+            Sound::of(next.state, &settings).map_err(|error| match error {
                 Error::Corrupt(text) => Error::Invalid(format!("with these changes, {text}")),
                 other => other,
             })

@@ -26,8 +26,8 @@ fn merged(ours: &State, theirs: &State) -> Merged {
 #[test]
 fn one_changed_side_is_taken_whole() {
     let changed = state(r#"{"a":2}"#, r#"["x","y"]"#, "1", 11);
-    assert_eq!(merged(&changed, &base()), Merged { state: changed.clone(), aside: None });
-    assert_eq!(merged(&base(), &changed), Merged { state: changed, aside: None });
+    assert_eq!(merged(&changed, &base()), Merged { state: changed.clone(), branch: None });
+    assert_eq!(merged(&base(), &changed), Merged { state: changed, branch: None });
 }
 
 #[test]
@@ -36,16 +36,16 @@ fn histories_are_theirs_then_ours_and_ids_once() {
     let theirs = state(r#"{"a":1,"b":1.0}"#, r#"["x", {"id": "m"}, "t1"]"#, r#"{"d":0}"#, 13);
     let result = merged(&ours, &theirs);
     assert_eq!(result.state.history, r#"["x", {"id": "m"}, "t1","o1","o2"]"#);
-    assert_eq!((result.state.updated_at, result.aside), (13, None));
+    assert_eq!((result.state.updated_at, result.branch), (13, None));
 }
 
 #[test]
-fn a_message_id_with_two_contents_puts_ours_aside() {
+fn a_message_id_with_two_contents_puts_ours_branch() {
     let ours = state(r#"{"a":1,"b":1.0}"#, r#"["x",{"id":"m","v":1},"o"]"#, r#"{"d":0}"#, 12);
     let theirs = state(r#"{"a":1,"b":1.0}"#, r#"["x",{"id":"m","v":2}]"#, r#"{"d":0}"#, 11);
     let result = merged(&ours, &theirs);
     assert_eq!(result.state.history, r#"["x",{"id":"m","v":2},"o"]"#);
-    assert_eq!(result.aside, Some(Side::Ours));
+    assert_eq!(result.branch, Some(Side::Ours));
 }
 
 #[test]
@@ -74,18 +74,18 @@ fn a_rollback_is_never_mixed() {
     for rolled_back in [state("{}", "[]", "{}", 15), state(r#"{"a":1}"#, r#"["x"]"#, "0", 5)] {
         assert_eq!(merged(&rolled_back, &base()).state, rolled_back, "theirs unchanged: ours whole");
         let result = merged(&rolled_back, &changed);
-        assert_eq!((result.state, result.aside), (changed.clone(), Some(Side::Ours)));
+        assert_eq!((result.state, result.branch), (changed.clone(), Some(Side::Ours)));
     }
     let late = state("{}", "[]", "{}", 30);
     let result = merged(&late, &changed);
-    assert_eq!((result.state, result.aside), (late, Some(Side::Theirs)));
+    assert_eq!((result.state, result.branch), (late, Some(Side::Theirs)));
 }
 
 #[test]
 fn two_lives_are_never_merged() {
     let other_life = State { created_at: 2, ..base() };
     let result = merged(&base(), &other_life);
-    assert_eq!((result.state, result.aside), (other_life, Some(Side::Ours)));
+    assert_eq!((result.state, result.branch), (other_life, Some(Side::Ours)));
 }
 
 #[test]

@@ -4,17 +4,18 @@
 //! holds for skipped text, duplicate keys and lone surrogates refused, entries counted on the way, and parts
 //! without a second check of what was checked.
 
+mod canonical;
 mod parts;
-mod patch;
 mod scan;
 mod strings;
 
-pub(crate) use parts::{Member, by_key, items, items_with, member, same, text_of};
-pub(crate) use patch::{Edit, New, edit, merge_patch};
-pub(crate) use scan::{DEPTH_MAX, Kind, check, check_strict};
+pub use canonical::{Canonical, same};
+pub use parts::{Member, by_key, items, items_with, member, members, text_of};
+pub use scan::{Fault, Kind, Shape, check, check_strict};
 
 /// Valid JSON without the white space between its tokens.
-pub(crate) fn compact(text: &str) -> String {
+#[must_use]
+pub fn compact(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let bytes = text.as_bytes();
     let mut from = 0;

@@ -1,10 +1,6 @@
 //! The port: what the engine asks of a host, word for word `key-value.wit` and `environment.wit`.
 //!
-//! The engine calls it, and what lends a store from within a component implements it.
-
-mod name;
-
-pub use name::{ID_CHARS_MAX, KEY_PREFIX, excerpt, id_of_key, is_id};
+//! The engine calls it; a host that runs in a component of its own implements it.
 
 /// Names and texts of an entry, each name once.
 pub type Fields = Vec<(String, String)>;

@@ -7,38 +7,44 @@ use std::ops::Range;
 
 use super::parts::text_of;
 use super::strings::plain_until;
+use crate::limits::JSON_DEPTH_MAX;
 
-/// Deepest nesting. As many as the bits of the word that serves as the scanner's stack; a conversation's
-/// JSON rarely passes ten.
-pub(crate) const DEPTH_MAX: u32 = u64::BITS;
+/// Deepest nesting: as many levels as the word has bits that is the scanner's stack.
+const DEPTH_MAX: u32 = JSON_DEPTH_MAX;
+const _: () = assert!(DEPTH_MAX == u64::BITS);
 
 /// What a JSON text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// An object.
     Object,
+    /// An array.
     Array,
+    /// A string.
     String,
+    /// A number, `true`, `false` or `null`.
     Other,
 }
 
 /// What one pass over a JSON text shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Shape {
-    pub(crate) kind: Kind,
+pub struct Shape {
+    /// What it is.
+    pub kind: Kind,
     /// Members of the object, items of the array; 0 for anything else.
-    pub(crate) entries: usize,
+    pub entries: usize,
     /// Levels of containers, 0 without any.
-    pub(crate) depth: u32,
+    pub depth: u32,
     /// Whether there is white space outside of strings.
-    pub(crate) spaced: bool,
+    pub spaced: bool,
 }
 
 /// Why a text is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// Not JSON: what was expected, and at which byte.
     Syntax(&'static str, usize),
-    /// Nests deeper than [`DEPTH_MAX`].
+    /// Nests deeper than [`JSON_DEPTH_MAX`].
     TooDeep,
     /// A key of an object stands twice; the byte of the second.
     DuplicateKey(usize),
@@ -57,13 +63,19 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Checks a stored text: JSON of at most [`DEPTH_MAX`] levels.
-pub(crate) fn check(text: &str) -> Result<Shape, Fault> {
+/// Checks a stored text: JSON of at most [`JSON_DEPTH_MAX`] levels.
+///
+/// # Errors
+/// What is wrong with it, and where.
+pub fn check(text: &str) -> Result<Shape, Fault> {
     Scanner { text, bytes: text.as_bytes(), at: 0, spaced: false, watch: Lenient }.run()
 }
 
 /// Checks a text from a caller: as [`check`], and no duplicate keys, no lone surrogates.
-pub(crate) fn check_strict(text: &str) -> Result<Shape, Fault> {
+///
+/// # Errors
+/// What is wrong with it, and where.
+pub fn check_strict(text: &str) -> Result<Shape, Fault> {
     Scanner { text, bytes: text.as_bytes(), at: 0, spaced: false, watch: Strict { keys: Vec::new() } }.run()
 }
 
@@ -344,5 +356,4 @@ impl<'a, W: Watch<'a>> Scanner<'a, W> {
 }
 
 #[cfg(test)]
-#[path = "scan_tests.rs"]
 mod tests;
