@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::resolve::ConflictReason;
+use super::resolution::Reason;
 use file::FileBranches;
 use ticket_store::Entry;
 use ticket_store::Error;
@@ -129,9 +129,9 @@ impl Branches {
     }
 
     /// Keeps a state aside.
-    pub(super) async fn add(&self, key: &Key, why: ConflictReason, entry: Entry, now_ms: u64) -> Result<(), Error> {
+    pub(super) async fn add(&self, key: &Key, reason: Reason, entry: Entry, now_ms: u64) -> Result<(), Error> {
         let id = key.ticket_id().to_owned();
-        let branch = Branch { number: 0, id, why: why.text().into(), at_ms: now_ms, entry };
+        let branch = Branch { number: 0, id, why: reason.text().into(), at_ms: now_ms, entry };
         let dropped = match &self.0 {
             Storage::Memory(kept) => lock(kept).add(branch),
             Storage::File(file) => file.add(branch).await?,
@@ -178,7 +178,7 @@ mod tests {
     async fn lives(branches: Branches) {
         for at_ms in 1..=3 {
             let entry = Entry::new(vec![("facts".into(), at_ms.to_string())], at_ms);
-            branches.add(&key(), ConflictReason::GoneElsewhere, entry, at_ms).await.expect("kept");
+            branches.add(&key(), Reason::GoneElsewhere, entry, at_ms).await.expect("kept");
         }
         let all = branches.list().await.expect("list");
         assert_eq!(
@@ -190,7 +190,7 @@ mod tests {
         assert!(!branches.drop_branch(2).await.expect("gone"));
         assert_eq!(branches.count().await.expect("count"), 2);
         let entry = Entry::new(vec![("facts".into(), "late".into())], 1);
-        branches.add(&key(), ConflictReason::ClosedHere, entry, KEPT_MS + 3).await.expect("kept");
+        branches.add(&key(), Reason::ClosedHere, entry, KEPT_MS + 3).await.expect("kept");
         let left: Vec<u64> = branches.list().await.expect("list").iter().map(|branch| branch.number).collect();
         assert_eq!(left, [3, 4], "30 days later the first has gone");
     }

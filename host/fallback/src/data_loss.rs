@@ -12,9 +12,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::Inner;
+use super::after_loss::after_loss;
 use super::record::{AckedState, LastAck, same_content};
 use super::replica::{Lock, NoteName};
-use super::resolve;
 use ticket_store::Entry;
 use ticket_store::Key;
 use ticket_store::{Cause, DatasetId, Failure};
@@ -173,7 +173,7 @@ impl Inner {
         for _ in 0..MARKS_MAX {
             let now_ms = self.now_ms();
             let Some(known) = self.replica.get(key, now_ms).await? else { return Ok(false) };
-            let resolved = resolve::after_loss(&known.record, shown.as_ref(), survived_ms, now_ms);
+            let resolved = after_loss(&known.record, shown.as_ref(), survived_ms, now_ms);
             let revision = |entry: Option<&Entry>| entry.map(|entry| entry.revision.to_string());
             let (ours, theirs) = (revision(known.record.local.as_ref()), revision(shown.as_ref()));
             tracing::debug!(%key, ours, theirs, survived_ms, lost = resolved.is_some(), "compared after a loss");

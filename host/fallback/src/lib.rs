@@ -23,17 +23,21 @@ use ticket_store::clock::{Clock, SystemClock};
 use ticket_store::keyed_lock::KeyedLock;
 use ticket_store::{Error, Failure, Key, Kind, Primary};
 
+mod after_loss;
 mod apply_branch;
 mod branches;
 mod breaker;
 mod calls;
 mod changes;
 mod data_loss;
+#[cfg(test)]
+mod fixtures;
 mod merge;
 mod merge_base;
 mod pacer;
 mod record;
 mod replica;
+mod resolution;
 mod resolve;
 mod status;
 mod supervisor;

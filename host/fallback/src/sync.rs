@@ -5,7 +5,8 @@ use tokio::time::Instant;
 use super::Inner;
 use super::record::{InFlight, Record};
 use super::replica::{Known, RecordUpdate};
-use super::resolve::{self, ConflictCopy, Resolved, Step};
+use super::resolution::{ConflictCopy, Resolved};
+use super::resolve::{self, Step};
 use ticket_store::Error;
 use ticket_store::Key;
 use ticket_store::{Answer, Cause, Expiry, Failure};
@@ -65,8 +66,7 @@ impl Inner {
             }
             Err(Failure { error, .. }) => return Err(error),
         };
-        let resolution =
-            |record: &Record, now_ms| Some(resolve::resolve(record.clone(), answer.clone(), repeated, now_ms));
+        let resolution = |record: &Record, now_ms| Some(resolve::resolve(record, answer.clone(), repeated, now_ms));
         if let Some(Drawn { merge_with: Some(theirs) }) = self.resolve(key, branches, resolution).await? {
             self.merge(key, theirs, branches).await?;
         }
@@ -157,9 +157,9 @@ impl Inner {
     }
 
     pub(super) async fn keep_conflict_copy(&self, key: &Key, aside: ConflictCopy) -> Result<(), Error> {
-        let ConflictCopy { entry, why } = aside;
-        self.branches.add(key, why, entry, self.now_ms()).await?;
-        self.reporter.branched(key, why.text());
+        let ConflictCopy { entry, reason } = aside;
+        self.branches.add(key, reason, entry, self.now_ms()).await?;
+        self.reporter.branched(key, reason.text());
         Ok(())
     }
 }
