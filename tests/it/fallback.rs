@@ -87,7 +87,7 @@ async fn with_its_room_full_of_pending_changes_new_tickets_are_unavailable_and_o
             Err(error) => break error,
         }
     };
-    assert!(matches!(&refused, Error::Unavailable(why) if why.contains("full of unsaved changes")), "{refused:?}");
+    assert!(matches!(&refused, Error::Unavailable(why) if why.contains("full of pending changes")), "{refused:?}");
     assert!((5..20).contains(&made), "{made}");
     tickets.apply("t0", &[Change::say("still here")], None).await.unwrap();
     primary.set_mood(Mood::Well);

@@ -203,7 +203,7 @@ async fn branches_can_be_read_put_back_and_dropped() {
     assert_eq!(refused.code, Some(2), "another ticket: {refused:?}");
     let refused = user.run(&["branches", "apply", &number("mixed")]);
     assert_eq!(refused.code, Some(2), "{refused:?}");
-    assert!(refused.stderr.contains("do not mix"), "{refused:?}");
+    assert!(refused.stderr.contains("cannot be combined"), "{refused:?}");
     let dropped = user.run(&["branches", "drop", &number("dropped")]);
     assert_eq!(dropped.code, Some(0), "{dropped:?}");
     assert_eq!(user.run(&["branches", "drop", &number("dropped")]).code, Some(2));

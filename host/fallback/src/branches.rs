@@ -1,7 +1,7 @@
-//! Branches: states of tickets that found no place in their ticket, kept until an operator has looked at them.
+//! Branches: conflict copies, kept until an operator has reviewed them.
 //!
-//! They hold what users said, so they are in a store of their own and never in a log. In memory, or in a file
-//! (mode 0600). Kept for 30 days, and 10,000 at most: beyond, the oldest goes, and the log says so.
+//! They hold what users said, so they are in a store of their own and never in a log: in memory, or in a file of mode
+//! 0600. Each is kept for 30 days, and 10,000 at most; the log says if an older one was dropped.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -17,29 +17,29 @@ use ticket_store::Key;
 
 mod file;
 
-/// How long a branch is kept, in milliseconds: 30 days, in which somebody looks.
+/// How long a branch is kept, in milliseconds: 30 days.
 const KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 /// Most branches that are kept.
 const BRANCHES_MAX: usize = 10_000;
-/// Most bytes that they take: as much as a fallback has for tickets.
+/// Most bytes of all branches: as much as a fallback has for tickets.
 const BRANCH_BYTES_MAX: usize = 256 * 1024 * 1024;
 
-/// A state of a ticket that is kept aside.
+/// A conflict copy of a ticket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Branch {
-    /// Names it in its store.
+    /// Identifies it among the branches.
     pub number: u64,
-    /// The ticket.
+    /// The ticket's id.
     pub id: String,
-    /// Why it found no place.
+    /// Why it is not in its ticket.
     pub why: String,
-    /// When, in milliseconds since the epoch.
+    /// When it was kept, in milliseconds since the epoch.
     pub at_ms: u64,
-    /// What it was.
+    /// The state.
     pub entry: Entry,
 }
 
-/// Where branches are kept. A clone is another handle to the same.
+/// The branches of a fallback. A clone is another handle to the same.
 #[derive(Clone, Debug)]
 pub struct Branches(Storage);
 
@@ -57,13 +57,13 @@ struct Kept {
 }
 
 impl Branches {
-    /// Branches in this process, gone with it.
+    /// Branches in this process, lost with it.
     #[must_use]
     pub fn in_memory() -> Self {
         Self(Storage::Memory(Arc::default()))
     }
 
-    /// Branches in a file, which is made (mode 0600) where there is none.
+    /// Branches in a file, which is created with mode 0600 if there is none.
     ///
     /// # Errors
     /// As opening a SQLite store.
@@ -74,7 +74,7 @@ impl Branches {
     /// All branches, the oldest first.
     ///
     /// # Errors
-    /// Where the file cannot be read.
+    /// If the file cannot be read.
     pub async fn list(&self) -> Result<Vec<Branch>, Error> {
         match &self.0 {
             Storage::Memory(kept) => Ok(lock(kept).branches.iter().cloned().collect()),
@@ -85,7 +85,7 @@ impl Branches {
     /// The branch of a number.
     ///
     /// # Errors
-    /// Where the file cannot be read.
+    /// If the file cannot be read.
     pub async fn get(&self, number: u64) -> Result<Option<Branch>, Error> {
         match &self.0 {
             Storage::Memory(kept) => Ok(lock(kept).branches.iter().find(|branch| branch.number == number).cloned()),
@@ -93,7 +93,7 @@ impl Branches {
         }
     }
 
-    /// Ids of the tickets whose branches end with this process.
+    /// Ids of the tickets whose branches are lost when this process ends.
     pub(super) fn lost_with_process(&self) -> Vec<String> {
         match &self.0 {
             Storage::Memory(kept) => lock(kept).branches.iter().map(|branch| branch.id.clone()).collect(),
@@ -104,7 +104,7 @@ impl Branches {
     /// How many there are.
     ///
     /// # Errors
-    /// Where the file cannot be read.
+    /// If the file cannot be read.
     pub async fn count(&self) -> Result<u64, Error> {
         match &self.0 {
             Storage::Memory(kept) => Ok(lock(kept).branches.len() as u64),
@@ -115,7 +115,7 @@ impl Branches {
     /// Drops the branch of a number; whether it was there.
     ///
     /// # Errors
-    /// Where the file cannot be written.
+    /// If the file cannot be written.
     pub async fn drop_branch(&self, number: u64) -> Result<bool, Error> {
         match &self.0 {
             Storage::Memory(kept) => {
@@ -128,7 +128,7 @@ impl Branches {
         }
     }
 
-    /// Keeps a state aside.
+    /// Keeps a conflict copy.
     pub(super) async fn add(&self, key: &Key, reason: Reason, entry: Entry, now_ms: u64) -> Result<(), Error> {
         let id = key.ticket_id().to_owned();
         let branch = Branch { number: 0, id, why: reason.text().into(), at_ms: now_ms, entry };
@@ -137,7 +137,7 @@ impl Branches {
             Storage::File(file) => file.add(branch).await?,
         };
         if dropped > 0 {
-            tracing::warn!(dropped, "branches that nobody looked at are dropped");
+            tracing::warn!(dropped, "old branches are dropped");
         }
         Ok(())
     }
@@ -148,7 +148,7 @@ fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
 }
 
 impl Kept {
-    /// How many were dropped for it.
+    /// Adds a branch; how many old ones were dropped.
     fn add(&mut self, branch: Branch) -> usize {
         self.last_number += 1;
         let now_ms = branch.at_ms;
@@ -175,7 +175,7 @@ mod tests {
         Key::parse("ticket:a").expect("key")
     }
 
-    async fn lives(branches: Branches) {
+    async fn keeps_branches(branches: Branches) {
         for at_ms in 1..=3 {
             let entry = Entry::new(vec![("facts".into(), at_ms.to_string())], at_ms);
             branches.add(&key(), Reason::GoneElsewhere, entry, at_ms).await.expect("kept");
@@ -192,13 +192,13 @@ mod tests {
         let entry = Entry::new(vec![("facts".into(), "late".into())], 1);
         branches.add(&key(), Reason::ClosedHere, entry, KEPT_MS + 3).await.expect("kept");
         let left: Vec<u64> = branches.list().await.expect("list").iter().map(|branch| branch.number).collect();
-        assert_eq!(left, [3, 4], "30 days later the first has gone");
+        assert_eq!(left, [3, 4], "after 30 days the first is dropped");
     }
 
     #[tokio::test]
-    async fn branches_are_kept_for_a_time_in_memory_and_in_a_file() {
-        lives(Branches::in_memory()).await;
+    async fn branches_are_kept_for_30_days_in_memory_and_in_a_file() {
+        keeps_branches(Branches::in_memory()).await;
         let folder = tempfile::tempdir().expect("folder");
-        lives(Branches::in_file(folder.path().join("branches.db")).await.expect("file")).await;
+        keeps_branches(Branches::in_file(folder.path().join("branches.db")).await.expect("file")).await;
     }
 }

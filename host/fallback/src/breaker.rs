@@ -2,56 +2,56 @@
 //!
 //! | state | event | next |
 //! |---|---|---|
-//! | closed | a call is done, or fails by its data alone | closed |
-//! | closed | the link is refused or lost | open |
+//! | closed | a call succeeds, or fails because of its data alone | closed |
+//! | closed | the connection is refused or lost | open |
 //! | closed | the third failure in a row | open |
 //! | closed | half of at least ten calls within two seconds failed | open |
-//! | closed | an outcome of a link before this one | closed |
+//! | closed | an outcome of an earlier connection | closed |
 //! | open | any outcome of a call | open |
-//! | open | a new link has qualified | closed |
+//! | open | a new connection is ready | closed |
 
 use std::collections::VecDeque;
 
 use ticket_store::Cause;
 
-/// Failures in a row that open it: one is a hiccup, two a coincidence.
+/// Failures in a row that open it: one or two may be chance.
 const FAILURES_MAX: u32 = 3;
-/// How far back calls count that fail now and then, in milliseconds.
+/// How far back calls count for the share of failures, in milliseconds.
 const WINDOW_MS: u64 = 2_000;
-/// So many calls at least tell whether half of them fail.
+/// Fewest calls that a share of failures is computed from.
 const WINDOW_CALLS_MIN: usize = 10;
-/// Most calls that are remembered: beyond, the window is full of evidence.
+/// Most calls that are remembered: more would not change the share much.
 const WINDOW_CALLS_MAX: usize = 1_000;
 
 /// Whether calls go to the primary.
 #[derive(Debug)]
 pub(super) struct Breaker {
     open: bool,
-    /// Counts the links that qualified, so that a late outcome of an old one is known.
+    /// The number of the connection. A late outcome of an earlier one is recognized by it.
     link: u64,
     failures_in_a_row: u32,
-    /// When calls of the window ended, and whether they failed.
+    /// The calls of the window: when they ended, and whether they failed.
     window: VecDeque<(u64, bool)>,
     failed: usize,
 }
 
 impl Breaker {
-    /// Open: nothing has qualified yet.
+    /// Open: there is no connection yet.
     pub(super) fn new() -> Self {
         Self { open: true, link: 0, failures_in_a_row: 0, window: VecDeque::new(), failed: 0 }
     }
 
-    /// The link that calls may use; none while it is open.
+    /// The number of the connection that calls may use; none while the breaker is open.
     pub(super) fn link(&self) -> Option<u64> {
         (!self.open).then_some(self.link)
     }
 
-    /// A new link has qualified.
+    /// A new connection is ready.
     pub(super) fn close(&mut self) {
         *self = Self { open: false, link: self.link + 1, ..Self::new() };
     }
 
-    /// Notes how a call over a link ended, `failure` being none for one that was done; whether this opens it.
+    /// Notes how a call over a connection ended, without `failure` if it succeeded; whether this opens the breaker.
     pub(super) fn note(&mut self, link: u64, failure: Option<Cause>, now_ms: u64) -> bool {
         if self.open || link != self.link {
             return false;
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn it_begins_open_and_closes_for_one_link_after_the_other() {
+    fn it_starts_open_and_closes_for_each_new_connection() {
         let mut breaker = Breaker::new();
         assert_eq!(breaker.link(), None);
         breaker.close();
@@ -103,12 +103,12 @@ mod tests {
         assert_eq!(breaker.link(), None);
         breaker.close();
         assert_eq!(breaker.link(), Some(2));
-        assert!(!breaker.note(1, Some(Cause::Link), 0), "a late outcome of the link before");
+        assert!(!breaker.note(1, Some(Cause::Link), 0), "a late outcome of the earlier connection");
         assert_eq!(breaker.link(), Some(2));
     }
 
     #[test]
-    fn three_failures_in_a_row_open_it_and_a_success_between_them_counts_anew() {
+    fn three_failures_in_a_row_open_it() {
         let mut breaker = closed();
         for failure in [Some(Cause::Time), Some(Cause::Refused), None, Some(Cause::Time), Some(Cause::Time)] {
             assert!(!breaker.note(1, failure, 0));
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_one_entry_says_nothing_about_the_primary() {
+    fn failures_by_data_do_not_open_it() {
         let mut breaker = closed();
         assert!((0..100).all(|call| !breaker.note(1, Some(Cause::Data), call)));
     }

@@ -1,4 +1,4 @@
-//! When the next attempt to connect may begin: soon at first, then rarer, never too often. Pure.
+//! When the next attempt to connect may begin: soon at first, then with growing pauses. Pure.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,12 +7,12 @@ use tokio::time::Instant;
 
 /// The pause after the first failed attempt; it doubles with each.
 const PAUSE_MS_MIN: u64 = 50;
-/// The longest pause: after it a server that is well again waits no longer.
+/// The longest pause, and so the longest wait of a server that has recovered.
 const PAUSE_MS_MAX: u64 = 1_000;
 /// Most attempts within [`WINDOW`]: two a second.
 const ATTEMPTS_MAX: usize = 20;
 const WINDOW: Duration = Duration::from_secs(10);
-/// A link that lasted so long is no flapping one: the next attempt is a first one.
+/// A connection that lasted so long is healthy: after it pauses start again from the shortest.
 const HEALTHY: Duration = Duration::from_secs(5);
 
 /// The times of the last attempts.
@@ -51,11 +51,11 @@ impl Pacer {
         if self.attempts.len() > ATTEMPTS_MAX {
             self.attempts.pop_front();
         }
-        // A success that does not last counts as a failure.
+        // A connection that does not last counts as a failure.
         self.failures += 1;
     }
 
-    /// The last attempt led to a link.
+    /// The last attempt led to a connection.
     pub(super) fn succeeded(&mut self, now: Instant) {
         self.up_since = Some(now);
     }
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn attempts_come_soon_then_rarer_and_never_more_than_two_a_second() {
+    async fn attempts_slow_down_to_at_most_two_a_second() {
         let mut pacer = Pacer::default();
         let mut attempts = Vec::new();
         for _ in 0..200 {

@@ -1,15 +1,17 @@
-//! What this host knows of one ticket, and what its callers' changes make of that. Pure: no I/O, no clock.
+//! What this host knows of one ticket, and what changes and answers make of that. Pure: no I/O, no clock.
 //!
 //! | record | event | next |
 //! |---|---|---|
-//! | none, saved | the primary shows an entry or none | saved, as it shows |
-//! | unsaved | the primary shows something | unsaved: the reconciliation asks for itself |
-//! | none, saved | the primary made a change of ours | saved, as changed, by an own write |
-//! | known | a change here, not sent or refused | unsaved, from what the primary had |
-//! | known | a change here, sent and not answered | unsaved, and sent |
-//! | unsaved | a change here | unsaved, from the same base |
-//! | none | a change here with `absent` | unsaved, from nothing |
+//! | none, saved | a read shows an entry, or none | saved, as shown |
+//! | pending | a read shows something | pending: the sync asks for itself |
+//! | none, saved | the primary acknowledged a change of ours | saved, as changed, with a last ack |
+//! | saved | a change here, not sent or refused | pending, from what the primary had |
+//! | saved | a change here, sent without an answer | pending, and in flight |
+//! | pending | a change here | pending, from the same base |
+//! | none | a change here with `absent` | pending, from nothing |
 //! | none | any other change, or a read | not known: `unavailable` |
+//!
+//! Records are stored as JSON: the keys of files already written stay, whatever a field is called.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,40 +24,40 @@ const ABSENCE_KEPT_MS: u64 = 30 * 60 * 1_000;
 /// What this host knows of one ticket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
-    /// What callers are shown; none where the ticket is gone.
+    /// What callers read; none if the ticket is gone.
     pub(super) local: Option<Entry>,
-    /// Where the primary is behind.
+    /// What the primary does not have yet.
     #[serde(rename = "unsaved")]
     pub(super) pending: Option<Pending>,
-    /// The last own change that the primary acknowledged; none where others' changes alone are known.
+    /// The last change of this host that the primary acknowledged; none if only changes of others are known.
     #[serde(rename = "own")]
     pub(super) last_ack: Option<LastAck>,
-    /// When a record of a ticket that is gone says nothing any more, in milliseconds since the epoch.
+    /// When the record of a ticket that is gone becomes stale, in milliseconds since the epoch.
     pub(super) gone_until_ms: u64,
 }
 
-/// What the primary has not been told.
+/// Changes that the primary has not confirmed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Pending {
-    /// What the primary had before; none for nothing.
+    /// What the primary had before; none if there was nothing.
     pub(super) base: Option<Entry>,
-    /// What was sent last and not answered.
+    /// What was sent last and has no answer.
     #[serde(rename = "sent")]
     pub(super) in_flight: Option<InFlight>,
-    /// What was sent without an answer since the base and not found there later: it may have been made, undone by
-    /// another host, and come back by a rollback there.
+    /// A write that was sent from the base, had no answer and was not found later. It may have been applied, rolled
+    /// back by another host, and come back by a rollback there.
     #[serde(default, rename = "tried")]
     pub(super) unconfirmed: Option<Box<Entry>>,
-    /// When the life began that was closed here since, as its entry says it.
+    /// The incarnation that was closed here since, by its `created_at`.
     #[serde(rename = "closed_life")]
     pub(super) closed_incarnation: Option<String>,
-    /// When the first of these changes was made, for the order of reconciliation.
+    /// When the first of these changes was made, for the order of the sync.
     pub(super) since_ms: u64,
-    /// The primary had it and lost it: whatever it has now of this life is an older state, or comes from one.
+    /// The primary had it and lost it: what it has now of this incarnation is an older state, or descends from one.
     pub(super) lost: bool,
 }
 
-/// A change that the primary may have made, or may still make.
+/// A change that the primary may have applied, or may still apply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum InFlight {
     Write(Entry),
@@ -72,133 +74,127 @@ impl InFlight {
     }
 }
 
-/// An own change that the primary acknowledged.
+/// A change of this host that the primary acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct LastAck {
-    /// The primary's time of it.
+    /// When, by the primary's clock.
     pub(super) at_ms: u64,
-    /// What it made.
     #[serde(rename = "made")]
     pub(super) acked: AckedState,
-    /// Whether finding it shows that the primary's data set is as new. What was sent again or written back after a
-    /// loss may come into an older one too; so may another deadline for the same content, by the hand of a host that
-    /// writes that content back and happens to draw it.
+    /// Whether finding this state proves that the primary's data set is as new. What was sent twice or written back
+    /// after a loss may be applied to an older data set too. A deadline alone proves nothing either: another host that
+    /// writes the same content back may choose the same one.
     pub(super) is_proof: bool,
 }
 
-/// What an acknowledged change left with the primary.
+/// What an acknowledged change left in the primary.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum AckedState {
-    /// This state.
     State(Revision),
-    /// Nothing of this life of the ticket.
+    /// Nothing of this incarnation.
     End(String),
 }
 
-/// A change by a caller that the fallback makes.
+/// A change that the fallback makes for a caller.
 #[derive(Clone, Debug)]
 pub(super) enum Change<'a> {
     /// The whole entry, with its new deadline.
     Write(&'a Entry),
-    /// Another deadline.
+    /// A new deadline.
     Touch(u64),
-    /// None.
     Remove,
 }
 
-/// The text that tells one life of a ticket from another.
+/// The text that tells one incarnation of a ticket from another.
 pub(super) fn incarnation(entry: &Entry) -> &str {
     field(entry, "created_at")
 }
 
-/// A field's text, empty where there is none.
+/// A field's text, empty if there is none.
 pub(super) fn field<'a>(entry: &'a Entry, name: &str) -> &'a str {
     entry.fields.iter().find(|(field, _)| field == name).map_or("", |(_, text)| text)
 }
 
-/// Whether two entries hold the same, deadlines apart.
+/// Whether two entries have the same fields; deadlines may differ.
 pub(super) fn same_content(one: &Entry, other: &Entry) -> bool {
     one.fields.len() == other.fields.len() && one.fields.iter().all(|field| other.fields.contains(field))
 }
 
 impl Record {
-    /// What the primary shows.
+    /// A record of what the primary has.
     pub(super) fn saved(local: Option<Entry>, last_ack: Option<LastAck>, now_ms: u64) -> Self {
         let saved = Self { local, pending: None, last_ack, gone_until_ms: 0 };
         let ends_ms = saved.alive_until_ms().unwrap_or(now_ms);
         Self { gone_until_ms: ends_ms.saturating_add(ABSENCE_KEPT_MS), ..saved }
     }
 
-    /// What callers are shown now.
+    /// What callers read now.
     pub(super) fn alive(&self, now_ms: u64) -> Option<&Entry> {
         self.local.as_ref().filter(|entry| !is_over(entry.expires_at_ms, now_ms))
     }
 
-    /// Until when there is something to show; none where the ticket is gone.
+    /// Until when callers read an entry; none if the ticket is gone.
     pub(super) fn alive_until_ms(&self) -> Option<u64> {
         self.local.as_ref().map(|entry| if entry.expires_at_ms == 0 { u64::MAX } else { entry.expires_at_ms })
     }
 
-    /// Whether it says nothing any more: a ticket that is gone for so long may have come back elsewhere.
+    /// Whether it says nothing any more: a ticket that has been gone for so long may exist again elsewhere.
     pub(super) fn is_stale(&self, now_ms: u64) -> bool {
         self.pending.is_none() && self.alive(now_ms).is_none() && now_ms > self.gone_until_ms
     }
 
-    /// Bytes of texts that it holds, for the bound on memory.
+    /// Bytes of its texts, for the bound on memory.
     pub(super) fn bytes(&self) -> usize {
         let pending = self.pending.as_ref().map_or(0, |pending| {
-            let sent = if let Some(InFlight::Write(sent)) = &pending.in_flight { sent.bytes() } else { 0 };
-            sent + pending.base.as_ref().map_or(0, Entry::bytes)
-                + pending.unconfirmed.as_ref().map_or(0, |tried| tried.bytes())
+            let write = if let Some(InFlight::Write(write)) = &pending.in_flight { write.bytes() } else { 0 };
+            write
+                + pending.base.as_ref().map_or(0, Entry::bytes)
+                + pending.unconfirmed.as_ref().map_or(0, |unconfirmed| unconfirmed.bytes())
         });
         pending + self.local.as_ref().map_or(0, Entry::bytes)
     }
 
     /// After an answer that shows what the primary has.
-    pub(super) fn heard(known: Option<Self>, shown: Option<Entry>, now_ms: u64) -> Self {
+    pub(super) fn after_read(known: Option<Self>, there: Option<Entry>, now_ms: u64) -> Self {
         match known {
             Some(record) if record.pending.is_some() => record,
-            Some(record) => Self::saved(shown, record.last_ack, now_ms),
-            None => Self::saved(shown, None, now_ms),
+            Some(record) => Self::saved(there, record.last_ack, now_ms),
+            None => Self::saved(there, None, now_ms),
         }
     }
 
-    /// After an own change that the primary acknowledged.
-    pub(super) fn acknowledged(
-        known: Option<Self>,
-        local: Option<Entry>,
-        last_ack: Option<LastAck>,
-        now_ms: u64,
-    ) -> Self {
+    /// After the primary acknowledged a change of this host.
+    pub(super) fn after_ack(known: Option<Self>, local: Option<Entry>, last_ack: Option<LastAck>, now_ms: u64) -> Self {
         match known {
-            // Its caller went by an older look; the reconciliation meets what was made.
+            // The caller's change was based on an older record; the sync finds what it made.
             Some(record) if record.pending.is_some() => record,
             Some(record) => Self::saved(local, last_ack.or(record.last_ack), now_ms),
             None => Self::saved(local, last_ack, now_ms),
         }
     }
 
-    /// Makes a change here. `sent` says that it was sent to the primary, which did not answer. None where
-    /// nothing is known of the ticket that the condition could be held against.
+    /// Makes a change here; `sent` if it was sent to the primary and has no answer. None if nothing is known of the
+    /// ticket that the condition could be compared with.
     pub(super) fn change(
         known: Option<Self>,
         change: &Change<'_>,
         when: &Condition,
         sent: bool,
         now_ms: u64,
-    ) -> Option<(Option<Self>, Outcome)> {
-        let there = known.as_ref().and_then(|record| record.alive(now_ms)).cloned();
-        if known.is_none() && *when != Condition::Absent {
-            return None;
-        }
-        // Its answer was lost, and somebody who looked meanwhile has seen it made.
+    ) -> Option<(Self, Outcome)> {
+        let known = match known {
+            Some(record) => record,
+            None if *when == Condition::Absent => Self { local: None, pending: None, last_ack: None, gone_until_ms: 0 },
+            None => return None,
+        };
+        let there = known.alive(now_ms).cloned();
+        // Its answer was lost, and a read since has seen it applied.
         if sent
             && let (Change::Write(entry), Some(there)) = (change, &there)
             && entry.expires_at_ms == there.expires_at_ms
             && same_content(entry, there)
         {
-            let (revision, expires_at_ms) = (there.revision.clone(), there.expires_at_ms);
-            return Some((known, Outcome::Written { revision, expires_at_ms }));
+            return Some((known, written(there)));
         }
         if !when.holds(there.as_ref()) {
             let shown = if matches!(change, Change::Touch(_)) { None } else { there };
@@ -209,25 +205,13 @@ impl Record {
             (Change::Touch(expires_at_ms), Some(entry)) => Some(Entry::new(entry.fields.clone(), *expires_at_ms)),
             (Change::Remove | Change::Touch(_), _) => None,
         };
-        let outcome = match &next {
-            Some(Entry { revision, expires_at_ms, .. }) => {
-                Outcome::Written { revision: revision.clone(), expires_at_ms: *expires_at_ms }
-            }
-            None => Outcome::Removed,
-        };
-        Some((Some(Self::changed(known, there, next, sent.then_some(change), now_ms)), outcome))
+        let outcome = next.as_ref().map_or(Outcome::Removed, written);
+        Some((known.changed(there, next, sent.then_some(change), now_ms), outcome))
     }
 
     /// The record after a change here from `there` to `next`.
-    fn changed(
-        known: Option<Self>,
-        there: Option<Entry>,
-        next: Option<Entry>,
-        sent: Option<&Change<'_>>,
-        now_ms: u64,
-    ) -> Self {
-        let (last_ack, pending) = known.map_or((None, None), |record| (record.last_ack, record.pending));
-        let mut pending = pending.unwrap_or_else(|| Pending {
+    fn changed(self, there: Option<Entry>, next: Option<Entry>, sent: Option<&Change<'_>>, now_ms: u64) -> Self {
+        let mut pending = self.pending.unwrap_or_else(|| Pending {
             base: there.clone(),
             in_flight: None,
             unconfirmed: None,
@@ -238,17 +222,26 @@ impl Record {
         let sent = match sent {
             Some(Change::Write(entry)) => Some(InFlight::Write((*entry).clone())),
             Some(Change::Remove) => Some(InFlight::Removal),
-            // A deadline alone needs no settling: the content is the same with it and without.
+            // A touch needs no resolving: the content is the same whether it was applied or not.
             Some(Change::Touch(_)) | None => None,
         };
-        // What was sent first is settled first.
+        // What was sent first is resolved first.
         pending.in_flight = pending.in_flight.or(sent);
         if let (Some(gone), None) = (&there, &next) {
             pending.closed_incarnation = Some(incarnation(gone).to_owned());
         }
         let ends_ms = [&next, &there].into_iter().flatten().map(|entry| entry.expires_at_ms).max().unwrap_or(now_ms);
-        Self { local: next, pending: Some(pending), last_ack, gone_until_ms: ends_ms.saturating_add(ABSENCE_KEPT_MS) }
+        Self {
+            local: next,
+            pending: Some(pending),
+            last_ack: self.last_ack,
+            gone_until_ms: ends_ms.saturating_add(ABSENCE_KEPT_MS),
+        }
     }
+}
+
+fn written(entry: &Entry) -> Outcome {
+    Outcome::Written { revision: entry.revision.clone(), expires_at_ms: entry.expires_at_ms }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The shadow: a record of each ticket that this host touched, in memory or in a file.
+//! The replica: a record of each ticket that this host has met, in memory or in a file.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,32 +15,29 @@ mod memory;
 pub(super) use file::FileReplica;
 pub(super) use memory::MemoryReplica;
 
-/// A record, and a number that differs with every change of it.
+/// A record, and a number that changes with it.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) record: Record,
     pub(super) stamp: u64,
 }
 
-/// What becomes of a record.
+/// What a step does to a record.
 #[derive(Debug)]
 pub(super) enum RecordUpdate {
-    /// It stays as it is.
     Keep,
-    /// It becomes this.
     Put(Record),
-    /// It is forgotten.
     Forget,
 }
 
-/// What is noted beside the records.
+/// The names of the notes beside the records; their texts are in files already written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum NoteName {
     /// The primary that the records are of.
     Store,
-    /// The data set of the primary that the records speak of.
+    /// The data set of the primary that the records were compared with.
     DatasetId,
-    /// The last reconciliation, as JSON.
+    /// The last sync, as JSON.
     SyncReport,
 }
 
@@ -54,10 +51,10 @@ impl NoteName {
     }
 }
 
-/// How long a call waits for the file: another process may have it, and may have been stopped at that moment.
+/// How long a call waits for the file: a process that holds it may have been stopped.
 const FILE_TIME: Duration = Duration::from_millis(500);
 
-/// Where the records are. Every update is atomic.
+/// Holds the records. Every update is atomic.
 #[derive(Clone, Debug)]
 pub(super) enum Replica {
     Memory(MemoryReplica),
@@ -74,7 +71,7 @@ impl fmt::Display for Replica {
 }
 
 impl Replica {
-    /// The record of a key that still says something, used now.
+    /// The record of a key, which counts as used; none if it is stale.
     pub(super) async fn get(&self, key: &Key, now_ms: u64) -> Result<Option<Known>, Error> {
         match self {
             Self::Memory(memory) => Ok(memory.get(key, now_ms)),
@@ -82,7 +79,7 @@ impl Replica {
         }
     }
 
-    /// Changes the record of a key by what `step` makes of it, which must do nothing else: it runs under a lock.
+    /// Changes the record of a key by a step, which must be quick: it runs under a lock.
     pub(super) async fn update<T: Send + 'static>(
         &self,
         key: &Key,
@@ -91,12 +88,12 @@ impl Replica {
     ) -> Result<T, Error> {
         match self {
             Self::Memory(memory) => Ok(memory.update(key, now_ms, step)),
-            // What has begun runs to its end.
+            // A change that has begun is completed, also after the time-out.
             Self::File(file) => in_time(Kind::Uncertain, file.update(key, now_ms, step)).await,
         }
     }
 
-    /// Changes a record as [`Replica::update`], where nobody has changed it since `stamp`; whether it did.
+    /// As [`Replica::update`], unless the record was changed after `stamp`; whether it did.
     pub(super) async fn update_at(
         &self,
         key: &Key,
@@ -110,7 +107,7 @@ impl Replica {
         self.update(key, now_ms, at_stamp).await
     }
 
-    /// Keys with unsaved changes, the oldest first.
+    /// Keys with pending changes, the oldest first.
     pub(super) async fn pending(&self) -> Result<Vec<Key>, Error> {
         match self {
             Self::Memory(memory) => Ok(memory.pending()),
@@ -118,7 +115,7 @@ impl Replica {
         }
     }
 
-    /// Keys with unsaved changes, and whether their tickets are there.
+    /// Keys with pending changes, and whether their tickets exist here.
     pub(super) async fn pending_alive(&self, now_ms: u64) -> Result<Vec<(Key, bool)>, Error> {
         match self {
             Self::Memory(memory) => Ok(memory.pending_alive(now_ms)),
@@ -126,7 +123,7 @@ impl Replica {
         }
     }
 
-    /// How many keys have unsaved changes.
+    /// How many keys have pending changes.
     pub(super) async fn pending_count(&self) -> Result<u64, Error> {
         match self {
             Self::Memory(memory) => Ok(memory.pending_count()),
@@ -134,7 +131,7 @@ impl Replica {
         }
     }
 
-    /// Keys whose last own change the primary acknowledged, the newest first.
+    /// The last acknowledged change of each key that has one, the newest first.
     pub(super) async fn last_acks(&self) -> Result<Vec<(Key, LastAck)>, Error> {
         match self {
             Self::Memory(memory) => Ok(memory.last_acks()),
@@ -142,7 +139,7 @@ impl Replica {
         }
     }
 
-    /// Up to `limit` keys of tickets that are there, after `from`; whether there are more.
+    /// Up to `limit` keys of tickets that exist here, after `from`; whether there are more.
     pub(super) async fn page(&self, from: Option<&Key>, limit: usize, now_ms: u64) -> Result<(Vec<Key>, bool), Error> {
         match self {
             Self::Memory(memory) => Ok(memory.page(from, limit, now_ms)),
@@ -150,7 +147,7 @@ impl Replica {
         }
     }
 
-    /// Whether unsaved changes take all the room there is.
+    /// Whether pending changes take all the room.
     pub(super) fn is_full(&self) -> bool {
         match self {
             Self::Memory(memory) => memory.is_full(),
@@ -158,7 +155,7 @@ impl Replica {
         }
     }
 
-    /// Keys whose unsaved changes end with this process.
+    /// Keys whose pending changes are lost when this process ends.
     pub(super) fn lost_with_process(&self) -> Vec<Key> {
         match self {
             Self::Memory(memory) => memory.pending(),
@@ -166,7 +163,7 @@ impl Replica {
         }
     }
 
-    /// What was noted under a name; none before.
+    /// The text of a note.
     pub(super) async fn note(&self, name: NoteName) -> Result<Option<String>, Error> {
         match self {
             Self::Memory(memory) => Ok(memory.note(name)),
@@ -174,7 +171,7 @@ impl Replica {
         }
     }
 
-    /// Notes something that is true of all records, in place of what was noted before.
+    /// Replaces the text of a note.
     pub(super) async fn set_note(&self, name: NoteName, text: String) -> Result<(), Error> {
         match self {
             Self::Memory(memory) => {
@@ -185,7 +182,7 @@ impl Replica {
         }
     }
 
-    /// Notes something unless that was noted before; what is noted now.
+    /// Sets the text of a note if there is none; the text after that.
     pub(super) async fn claim_note(&self, name: NoteName, text: String) -> Result<String, Error> {
         match self {
             Self::Memory(memory) => Ok(memory.claim_note(name, text)),
@@ -193,7 +190,7 @@ impl Replica {
         }
     }
 
-    /// The right to bring the records home, which one process has at a time; none where another has it.
+    /// The right to sync the records, which one process has at a time; none if another has it.
     pub(super) fn lock(&self) -> Result<Option<Lock>, Error> {
         match self {
             Self::Memory(_) => Ok(Some(Lock(None))),
@@ -209,11 +206,11 @@ async fn in_time<T>(kind: Kind, call: impl Future<Output = Result<T, Error>>) ->
     }
 }
 
-/// The error where the file does not answer.
+/// The error of a file that does not answer.
 pub(super) fn late(kind: Kind) -> Error {
     Error::new(kind, "the file of the fallback did not answer in time")
 }
 
-/// The right to bring the records home, until it is dropped.
+/// The right to sync the records, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Lock(#[expect(dead_code, reason = "holds the lock of the file")] Option<std::fs::File>);

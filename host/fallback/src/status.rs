@@ -1,4 +1,4 @@
-//! What an operator sees of a fallback: its state, its events, and one log line for each transition.
+//! What an operator sees: status, events, and one log line for each transition.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -6,66 +6,66 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
-/// Events that a slow listener may lag behind.
+/// Events that a slow receiver may lag behind.
 const EVENTS_KEPT: usize = 256;
 
 /// What happened between a store and its fallback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The store is away: from now on the fallback serves. Why.
+    /// The primary is down, for this reason: from now on the fallback serves.
     Down(String),
-    /// The store is back after so many milliseconds.
+    /// The primary is up again.
     Up {
-        /// How long it was away.
+        /// How long it was down, in milliseconds.
         down_ms: u64,
     },
-    /// The server lost data: so many acknowledged changes are written back.
+    /// The server has another data set: the acknowledged changes that it lost are written back.
     DataLost {
         /// Tickets to write back.
         tickets: u64,
     },
-    /// What was unsaved has been brought to the store.
+    /// Pending changes were synced.
     Synced {
-        /// Tickets that the store has now.
+        /// Tickets that were synced.
         tickets: u64,
-        /// States that were kept aside.
+        /// Conflict copies that were kept.
         branches: u64,
     },
 }
 
-/// How a fallback is.
+/// The status of a fallback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
-    /// Whether the store serves; else the fallback does.
+    /// Whether the primary is up; if not, the fallback serves.
     pub primary_is_up: bool,
-    /// Tickets that the store has not been told of.
+    /// Tickets with changes that the primary has not confirmed.
     pub pending: u64,
-    /// States kept aside since this process began.
+    /// Conflict copies kept since this process began.
     pub branched: u64,
-    /// The last error of the store; none so far.
+    /// The last error of the primary or of the replica, if there was one.
     pub last_error: Option<String>,
-    /// What the last reconciliation brought to the store; none so far.
+    /// The last sync that did something, if there was one.
     pub last_sync: Option<SyncReport>,
 }
 
-/// One reconciliation.
+/// One sync of pending changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncReport {
     /// When it ended, in milliseconds since the epoch.
     pub at_ms: u64,
-    /// Tickets that were brought to the store.
+    /// Tickets that were synced.
     pub tickets: u64,
-    /// States that were kept aside.
+    /// Conflict copies that were kept.
     pub branches: u64,
 }
 
 impl SyncReport {
-    /// As it is noted for later processes.
+    /// As it is stored for later processes.
     pub(super) fn to_text(self) -> String {
         serde_json::to_string(&self).unwrap_or_default()
     }
 
-    /// One that was noted.
+    /// From the stored text.
     pub(super) fn from_text(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }
@@ -79,7 +79,7 @@ impl SyncReport {
     }
 }
 
-/// The board on which transitions are written.
+/// Takes note of transitions and tells the operator.
 #[derive(Debug)]
 pub(super) struct Reporter {
     state: Mutex<State>,
@@ -96,10 +96,10 @@ struct State {
 }
 
 impl Reporter {
-    /// For the store of a name without secrets; `last` is what was reconciled before this process.
-    pub(super) fn new(name: String, last: Option<SyncReport>) -> Self {
+    /// For the store of a name without secrets; `last_sync` was before this process.
+    pub(super) fn new(name: String, last_sync: Option<SyncReport>) -> Self {
         let (events, _) = broadcast::channel(EVENTS_KEPT);
-        let state = State { down_since: Some(Instant::now()), last_error: None, branched: 0, last_sync: last };
+        let state = State { down_since: Some(Instant::now()), last_error: None, branched: 0, last_sync };
         Self { state: Mutex::new(state), events, name }
     }
 
@@ -126,7 +126,7 @@ impl Reporter {
         }
     }
 
-    /// An error of a call that opened nothing.
+    /// A failure that did not open the breaker.
     pub(super) fn failed(&self, error: &str) {
         self.state().last_error = Some(error.to_owned());
     }
@@ -137,36 +137,36 @@ impl Reporter {
             state.last_error = Some(error.to_owned());
             state.down_since = Some(Instant::now());
         }
-        tracing::warn!(store = %self.name, error, "the store is away: the fallback serves");
-        self.tell(Event::Down(error.to_owned()));
+        tracing::warn!(store = %self.name, error, "the store is down: the fallback serves");
+        self.send(Event::Down(error.to_owned()));
     }
 
     pub(super) fn up(&self) {
         let down = self.state().down_since.take().map(|since| since.elapsed()).unwrap_or_default();
         let down_ms = u64::try_from(down.as_millis()).unwrap_or(u64::MAX);
-        tracing::info!(store = %self.name, down_ms, "the store serves");
-        self.tell(Event::Up { down_ms });
+        tracing::info!(store = %self.name, down_ms, "the store is up");
+        self.send(Event::Up { down_ms });
     }
 
     pub(super) fn data_lost(&self, tickets: u64) {
         tracing::warn!(store = %self.name, tickets, "the server has another data set: what it lost is written back");
-        self.tell(Event::DataLost { tickets });
+        self.send(Event::DataLost { tickets });
     }
 
     pub(super) fn branched(&self, key: &ticket_store::Key, why: &str) {
         self.state().branched += 1;
-        tracing::warn!(store = %self.name, %key, why, "a state of a ticket is kept aside as a branch");
+        tracing::warn!(store = %self.name, %key, why, "a state of a ticket is kept as a branch");
     }
 
     pub(super) fn synced(&self, report: SyncReport) {
         self.state().last_sync = Some(report);
         let SyncReport { tickets, branches, .. } = report;
-        tracing::info!(store = %self.name, tickets, branches, "what was unsaved is brought to the store");
-        self.tell(Event::Synced { tickets, branches });
+        tracing::info!(store = %self.name, tickets, branches, "pending changes are synced");
+        self.send(Event::Synced { tickets, branches });
     }
 
-    fn tell(&self, event: Event) {
-        // Nobody may be listening.
+    fn send(&self, event: Event) {
+        // There may be no receiver.
         let _ = self.events.send(event);
     }
 }

@@ -1,45 +1,61 @@
-//! Brings the unsaved changes of one ticket home: does what [`settle`] plans and tells it the answers.
+//! Syncs one ticket: does what [`resolve`] plans, and passes it the answers.
+
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::Inner;
+use super::copies::Copies;
+use super::link::PrimaryLink;
 use super::record::{InFlight, Record};
 use super::replica::{Known, RecordUpdate};
-use super::resolution::{ConflictCopy, Resolved};
+use super::resolution::Resolved;
 use super::resolve::{self, Step};
-use ticket_store::Error;
-use ticket_store::Key;
-use ticket_store::{Answer, Cause, Expiry, Failure};
-use ticket_store::{Condition, Content, Entry, WriteRequest};
+use crate::merge::Merge;
+use ticket_store::{Answer, Cause, Condition, Content, Entry, Error, Expiry, Failure, Key, WriteRequest};
 
-/// Most steps for one ticket at a time: it may be changed here and elsewhere all the while.
+/// Most steps for one ticket at a time: callers here and other hosts may change it all the while.
 const STEPS_MAX: u32 = 16;
 
-/// What came of one ticket.
+/// What came of syncing one ticket.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Synced {
     /// Whether the primary has all of it.
     pub(super) complete: bool,
-    /// Whether the primary was asked for it.
+    /// Whether the primary was called for it.
     pub(super) asked: bool,
-    /// States that were kept aside.
+    /// Conflict copies that were kept.
     pub(super) branches: u64,
 }
 
-/// A resolution that a record was changed by.
-struct Drawn {
-    merge_with: Option<Entry>,
+/// What [`TicketSync::apply`] did to a record.
+enum Applied {
+    /// Nothing: there is no record, or nothing to change in it.
+    Unchanged,
+    Changed,
+    /// The record was changed; the primary's state is to be merged into it.
+    MergeWith(Entry),
 }
 
-impl Inner {
-    pub(super) async fn sync_ticket(&self, key: &Key) -> Synced {
+/// Syncs tickets one by one.
+pub(super) struct TicketSync {
+    link: Arc<PrimaryLink>,
+    copies: Arc<Copies>,
+    merge: Merge,
+}
+
+impl TicketSync {
+    pub(super) fn new(link: Arc<PrimaryLink>, copies: Arc<Copies>, merge: Merge) -> Self {
+        Self { link, copies, merge }
+    }
+
+    pub(super) async fn sync(&self, key: &Key) -> Synced {
         let mut synced = Synced::default();
         for _ in 0..STEPS_MAX {
             match self.step(key, &mut synced).await {
                 Ok(true) => return Synced { complete: true, ..synced },
                 Ok(false) => {}
                 Err(error) => {
-                    self.reporter.failed(&error.chain());
+                    self.link.reporter.failed(&error.chain());
                     return synced;
                 }
             }
@@ -49,123 +65,106 @@ impl Inner {
 
     /// Takes one step; whether it was the last.
     async fn step(&self, key: &Key, synced: &mut Synced) -> Result<bool, Error> {
-        let now_ms = self.now_ms();
-        let step = self.replica.update(key, now_ms, move |known| begin(known, now_ms)).await?;
+        let now_ms = self.link.now_ms();
+        let step = self.copies.replica.update(key, now_ms, move |known| begin(known, now_ms)).await?;
         let Some(Step::Send { change, when, repeated }) = step else { return Ok(true) };
-        let Some(link) = self.link() else { return Err(self.down_error()) };
+        let Some(number) = self.link.number() else { return Err(self.link.unavailable()) };
         synced.asked = true;
-        let branches = &mut synced.branches;
         let answer = self.send(key, &change, &when, repeated).await;
-        self.note(link, answer.as_ref().err());
-        tracing::debug!(%key, sent = change.name(), ?when, repeated, answer = %told(&answer), "reconciling");
+        self.link.report(number, answer.as_ref().err());
+        tracing::debug!(%key, sent = change.name(), ?when, repeated, answer = %for_log(&answer), "syncing");
         let answer = match answer {
             Ok(answer) => answer,
             Err(Failure { cause: Cause::Data, .. }) => {
-                self.leave_damage(key, branches).await?;
+                self.leave_damage(key, synced).await?;
                 return Ok(true);
             }
             Err(Failure { error, .. }) => return Err(error),
         };
         let resolution = |record: &Record, now_ms| Some(resolve::resolve(record, answer.clone(), repeated, now_ms));
-        if let Some(Drawn { merge_with: Some(theirs) }) = self.resolve(key, branches, resolution).await? {
-            self.merge(key, theirs, branches).await?;
+        if let Applied::MergeWith(theirs) = self.apply(key, synced, resolution).await? {
+            self.merge(key, theirs, synced).await?;
         }
         Ok(false)
     }
 
     async fn send(&self, key: &Key, change: &InFlight, when: &Condition, repeated: bool) -> Result<Answer, Failure> {
-        let until = Instant::now() + self.call_time;
+        let until = Instant::now() + self.link.call_time;
         match change {
             InFlight::Write(entry) => {
                 let expiry = Expiry::named(entry.expires_at_ms);
                 let content = Content { fields: &entry.fields, base: None };
-                self.primary.write(WriteRequest { key, content, expiry, condition: when, repeated }, until).await
+                self.link.primary.write(WriteRequest { key, content, expiry, condition: when, repeated }, until).await
             }
-            InFlight::Removal => self.primary.remove(key, when, repeated, until).await,
+            InFlight::Removal => self.link.primary.remove(key, when, repeated, until).await,
         }
     }
 
-    /// Changes a record by a pure resolution. What it puts aside is kept before the record lets go of it; where
-    /// a caller changed the record in between, the resolution is drawn anew. None where there is none to draw.
-    async fn resolve(
+    /// Changes a record by a pure resolution. A conflict copy is kept before the record drops the state. If a caller
+    /// changed the record in between, it is resolved again.
+    async fn apply(
         &self,
         key: &Key,
-        branches: &mut u64,
+        synced: &mut Synced,
         resolution: impl Fn(&Record, u64) -> Option<Resolved>,
-    ) -> Result<Option<Drawn>, Error> {
+    ) -> Result<Applied, Error> {
         let mut kept: Option<Entry> = None;
         for _ in 0..STEPS_MAX {
-            let now_ms = self.now_ms();
-            let Some(Known { record, stamp }) = self.replica.get(key, now_ms).await? else { return Ok(None) };
-            let Some(Resolved { record, conflict_copy: aside, merge_with }) = resolution(&record, now_ms) else {
-                return Ok(None);
-            };
-            if let Some(aside) = aside
-                && kept.as_ref() != Some(&aside.entry)
+            let now_ms = self.link.now_ms();
+            let Some(Known { record, stamp }) = self.copies.replica.get(key, now_ms).await? else { break };
+            let Some(Resolved { record, conflict_copy, merge_with }) = resolution(&record, now_ms) else { break };
+            if let Some(copy) = conflict_copy
+                && kept.as_ref() != Some(&copy.entry)
             {
-                kept = Some(aside.entry.clone());
-                self.keep_conflict_copy(key, aside).await?;
-                *branches += 1;
+                kept = Some(copy.entry.clone());
+                self.copies.keep_conflict_copy(key, copy).await?;
+                synced.branches += 1;
             }
-            if self.replace(key, stamp, record).await? {
-                return Ok(Some(Drawn { merge_with }));
+            if self.copies.replace(key, stamp, record).await? {
+                return Ok(merge_with.map_or(Applied::Changed, Applied::MergeWith));
             }
         }
-        Ok(None)
+        Ok(Applied::Unchanged)
     }
 
-    /// Changes a record that nobody has changed since; whether it did.
-    pub(super) async fn replace(&self, key: &Key, stamp: u64, record: Record) -> Result<bool, Error> {
-        self.replica.update_at(key, Some(stamp), self.now_ms(), |_| RecordUpdate::Put(record)).await
-    }
-
-    async fn merge(&self, key: &Key, theirs: Entry, branches: &mut u64) -> Result<(), Error> {
+    async fn merge(&self, key: &Key, theirs: Entry, synced: &mut Synced) -> Result<(), Error> {
         for _ in 0..STEPS_MAX {
-            let Some(Known { record, .. }) = self.replica.get(key, self.now_ms()).await? else { return Ok(()) };
+            let Some(Known { record, .. }) = self.copies.replica.get(key, self.link.now_ms()).await? else { break };
             let merged = match resolve::to_merge(&record, &theirs) {
                 Some([base, ours, others]) => (self.merge)(base, ours, others).await.ok(),
                 None => None,
             };
             let local = record.local;
-            let drawn = self
-                .resolve(key, branches, |record, now_ms| {
-                    // Where a caller changed it meanwhile, that is to be merged too.
-                    (record.local == local).then(|| resolve::merged(record, theirs.clone(), merged.clone(), now_ms))
-                })
-                .await?;
-            if drawn.is_some() {
-                return Ok(());
+            // A record that a caller changed meanwhile is merged again with that change.
+            let resolution = |record: &Record, now_ms| {
+                (record.local == local).then(|| resolve::merged(record, theirs.clone(), merged.clone(), now_ms))
+            };
+            if !matches!(self.apply(key, synced, resolution).await?, Applied::Unchanged) {
+                break;
             }
         }
         Ok(())
     }
 
-    /// What is there is no ticket: ours is kept aside, with what callers change meanwhile.
-    async fn leave_damage(&self, key: &Key, branches: &mut u64) -> Result<(), Error> {
+    /// The key holds something that is not a ticket: ours becomes a conflict copy, with what callers change meanwhile.
+    async fn leave_damage(&self, key: &Key, synced: &mut Synced) -> Result<(), Error> {
         for _ in 0..STEPS_MAX {
-            let now_ms = self.now_ms();
-            let Some(Known { record, stamp }) = self.replica.get(key, now_ms).await? else { return Ok(()) };
-            if let Some(aside) = resolve::damaged(&record, now_ms) {
-                self.keep_conflict_copy(key, aside).await?;
-                *branches += 1;
+            let now_ms = self.link.now_ms();
+            let Some(Known { record, stamp }) = self.copies.replica.get(key, now_ms).await? else { break };
+            if let Some(copy) = resolve::damaged(&record, now_ms) {
+                self.copies.keep_conflict_copy(key, copy).await?;
+                synced.branches += 1;
             }
-            if self.replica.update_at(key, Some(stamp), now_ms, |_| RecordUpdate::Forget).await? {
-                return Ok(());
+            if self.copies.replica.update_at(key, Some(stamp), now_ms, |_| RecordUpdate::Forget).await? {
+                break;
             }
         }
-        Ok(())
-    }
-
-    pub(super) async fn keep_conflict_copy(&self, key: &Key, aside: ConflictCopy) -> Result<(), Error> {
-        let ConflictCopy { entry, reason } = aside;
-        self.branches.add(key, reason, entry, self.now_ms()).await?;
-        self.reporter.branched(key, reason.text());
         Ok(())
     }
 }
 
 /// An answer for the log, without what users said.
-fn told(answer: &Result<Answer, Failure>) -> String {
+fn for_log(answer: &Result<Answer, Failure>) -> String {
     match answer {
         Ok(Answer::Written { revision, .. }) => format!("written {revision}"),
         Ok(Answer::Removed) => "removed".into(),
@@ -176,7 +175,7 @@ fn told(answer: &Result<Answer, Failure>) -> String {
     }
 }
 
-/// Plans the next step, and notes what will be on its way; none where the primary has all of it.
+/// Plans the next step and notes what will be in flight; none if the primary has all of it.
 fn begin(known: Option<&Known>, now_ms: u64) -> (RecordUpdate, Option<Step>) {
     let Some(Known { record, .. }) = known else { return (RecordUpdate::Keep, None) };
     match resolve::plan(record, now_ms) {

@@ -9,7 +9,7 @@ use ticket_store::Error;
 use ticket_store::database::{Database, Schema, json, signed};
 use ticket_store::{Entry, Fields};
 
-/// Known as `tkbr`.
+/// The application id is `tkbr`.
 const SCHEMA: Schema = Schema {
     application_id: 0x746b_6272,
     version: 1,
@@ -64,7 +64,7 @@ impl FileBranches {
             .await
     }
 
-    /// How many were dropped for it.
+    /// Adds a branch; how many old ones were dropped.
     pub(super) async fn add(&self, branch: Branch) -> Result<usize, Error> {
         self.0
             .change("keep a branch", move |transaction| {

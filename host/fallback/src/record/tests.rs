@@ -1,4 +1,4 @@
-//! What callers' changes and the primary's answers make of a record.
+//! What changes and answers make of a record.
 
 use super::*;
 use ticket_store::Fields;
@@ -20,36 +20,36 @@ fn at(record: &Record) -> Condition {
 
 fn changed(known: Option<Record>, change: &Change<'_>, when: &Condition, sent: bool) -> (Record, Outcome) {
     let (record, outcome) = Record::change(known, change, when, sent, NOW_MS).expect("known");
-    (record.expect("a record"), outcome)
+    (record, outcome)
 }
 
 #[test]
-fn what_is_not_known_can_be_created_and_nothing_else() {
+fn an_unknown_ticket_can_only_be_created() {
     let new = entry("n", NOW_MS + 900);
     let present = Record::change(None, &Change::Write(&new), &Condition::Present, false, NOW_MS);
     assert_eq!(present, None);
     let (record, outcome) = changed(None, &Change::Write(&new), &Condition::Absent, false);
     assert!(matches!(outcome, Outcome::Written { .. }));
-    let pending = record.pending.expect("unsaved");
+    let pending = record.pending.expect("pending");
     assert_eq!((pending.base, pending.in_flight, pending.since_ms), (None, None, NOW_MS));
 }
 
 #[test]
-fn changes_go_on_from_what_the_primary_had_and_the_first_one_sent_stays_to_be_settled() {
+fn changes_keep_the_base_and_the_first_write_in_flight() {
     let (one, two) = (entry("one", NOW_MS + 900), entry("two", NOW_MS + 901));
     let (record, _) = changed(Some(saved()), &Change::Write(&one), &at(&saved()), true);
     let when = at(&record);
     let (record, _) = changed(Some(record), &Change::Write(&two), &when, false);
-    let pending = record.pending.clone().expect("unsaved");
+    let pending = record.pending.clone().expect("pending");
     assert_eq!(pending.base, saved().local);
     assert_eq!(pending.in_flight, Some(InFlight::Write(one)));
     assert_eq!(record.local, Some(two));
-    let heard = Record::heard(Some(record.clone()), None, NOW_MS);
-    assert_eq!(heard, record, "the report asks for itself");
+    let read = Record::after_read(Some(record.clone()), None, NOW_MS);
+    assert_eq!(read, record, "the sync asks for itself");
 }
 
 #[test]
-fn a_condition_is_held_against_what_this_host_knows() {
+fn a_condition_is_compared_with_the_record() {
     let new = entry("n", NOW_MS + 900);
     let stale = Condition::At(entry("other", 1).revision);
     for when in [stale, Condition::Absent] {
@@ -63,18 +63,18 @@ fn a_condition_is_held_against_what_this_host_knows() {
 }
 
 #[test]
-fn a_close_remembers_the_life_it_ended_and_a_touch_is_not_settled() {
+fn a_close_keeps_its_incarnation_and_a_touch_is_not_sent() {
     let (touched, _) = changed(Some(saved()), &Change::Touch(NOW_MS + 800), &Condition::Present, true);
     assert_eq!(touched.local, Some(entry("a", NOW_MS + 800)));
-    assert_eq!(touched.pending.as_ref().expect("unsaved").in_flight, None);
+    assert_eq!(touched.pending.as_ref().expect("pending").in_flight, None);
     let (closed, outcome) = changed(Some(touched), &Change::Remove, &Condition::Present, true);
-    let pending = closed.pending.clone().expect("unsaved");
+    let pending = closed.pending.clone().expect("pending");
     assert_eq!((outcome, closed.local), (Outcome::Removed, None));
     assert_eq!((pending.closed_incarnation.as_deref(), pending.in_flight), (Some("7"), Some(InFlight::Removal)));
 }
 
 #[test]
-fn an_expired_copy_is_gone_and_after_a_while_says_nothing() {
+fn an_expired_record_is_gone_and_later_stale() {
     let record = saved();
     assert!(record.alive(NOW_MS + 500).is_some());
     assert!(record.alive(NOW_MS + 501).is_none());
@@ -83,14 +83,14 @@ fn an_expired_copy_is_gone_and_after_a_while_says_nothing() {
 }
 
 #[test]
-fn a_record_goes_into_a_file_and_back() {
+fn a_record_survives_serialization() {
     let (record, _) = changed(Some(saved()), &Change::Write(&entry("n", 5)), &at(&saved()), true);
     let text = serde_json::to_string(&record).expect("text");
     assert_eq!(serde_json::from_str::<Record>(&text).expect("record"), record);
 }
 
 #[test]
-fn a_record_of_an_existing_file_is_read_and_written_as_it_is() {
+fn a_record_of_an_older_file_keeps_its_bytes() {
     let written = concat!(
         r#"{"local":[[["facts","{}"],["created_at","7"]],1000900],"#,
         r#""unsaved":{"base":[[["facts","b"],["created_at","7"]],1000500],"#,
@@ -116,19 +116,19 @@ fn a_record_of_an_existing_file_is_read_and_written_as_it_is() {
 }
 
 #[test]
-fn a_copy_without_a_deadline_is_kept_for_as_long_as_there_is_room() {
+fn a_record_without_a_deadline_is_never_stale() {
     let healed = Record::saved(Some(entry("a", 0)), None, NOW_MS);
     assert_eq!(healed.gone_until_ms, u64::MAX);
     assert!(healed.alive(u64::MAX).is_some() && !healed.is_stale(u64::MAX));
 }
 
 #[test]
-fn what_somebody_has_seen_made_is_made_although_its_own_answer_was_lost() {
+fn a_write_seen_by_a_read_needs_no_answer() {
     let new = entry("new", NOW_MS + 900);
     let seen = Record::saved(Some(new.clone()), None, NOW_MS);
     let (record, outcome) = changed(Some(seen.clone()), &Change::Write(&new), &at(&saved()), true);
-    assert_eq!(record, seen, "nothing is left to be settled");
+    assert_eq!(record, seen, "nothing is left to resolve");
     assert_eq!(outcome, Outcome::Written { revision: new.revision.clone(), expires_at_ms: NOW_MS + 900 });
     let (_, outcome) = changed(Some(seen), &Change::Write(&new), &at(&saved()), false);
-    assert_eq!(outcome, Outcome::Refused(Some(new)), "what was not sent is another's");
+    assert_eq!(outcome, Outcome::Refused(Some(new)), "what was not sent is another client's");
 }

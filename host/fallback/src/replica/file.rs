@@ -1,4 +1,4 @@
-//! Records in a SQLite file, which keeps them when the process ends; several processes may use it at once.
+//! Records in a SQLite file, which outlives the process; several processes may use it at once.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
@@ -14,10 +14,10 @@ use ticket_store::Key;
 use ticket_store::database::{Database, Schema, json, signed};
 use ticket_store::{Error, Kind};
 
-/// After so many changes old records are dropped.
+/// Old records are dropped once in so many changes.
 const CHANGES_BETWEEN_DROPS: u64 = 64;
-/// Known as `tkfb`. A record is JSON text; what is searched for stands beside it, and before it, for a long text lies
-/// on pages of its own. Sums and orders are found in the indexes alone.
+/// The application id is `tkfb`. A record is JSON text. Columns that are searched for come before it, because a long text
+/// lies on pages of its own. Sums and orders use the indexes alone.
 const SCHEMA: Schema = Schema {
     application_id: 0x746b_6662,
     version: 2,
@@ -45,7 +45,7 @@ pub(crate) struct FileReplica {
 }
 
 impl FileReplica {
-    /// Opens the file, and makes it (mode 0600) where there is none.
+    /// Opens the file; creates it with mode 0600 if there is none.
     pub(crate) async fn open(path: PathBuf, bytes_max: usize) -> Result<Self, Error> {
         let database = Database::open(path, &SCHEMA).await?;
         let pending_bytes = database.look("list records", |connection| bytes(connection, true)).await?;
@@ -116,7 +116,9 @@ impl FileReplica {
                 let mut found = Vec::new();
                 for row in rows {
                     let (key, text) = row?;
-                    if let (Ok(key), Some(Record { last_ack: Some(last_ack), .. })) = (Key::parse(&key), parse(&text)) {
+                    if let (Ok(key), Ok(Record { last_ack: Some(last_ack), .. })) =
+                        (Key::parse(&key), serde_json::from_str(&text))
+                    {
                         found.push((key, last_ack));
                     }
                 }
@@ -161,7 +163,7 @@ impl FileReplica {
     }
 
     pub(super) async fn claim_note(&self, name: NoteName, text: String) -> Result<String, Error> {
-        // Most often it is there, and a look waits for nobody.
+        // It is usually there, and a read does not wait for other processes.
         if let Some(noted) = self.note(name).await? {
             return Ok(noted);
         }
@@ -183,7 +185,7 @@ impl FileReplica {
             .await
     }
 
-    /// The lock of a file beside it, which ends with the process that holds it.
+    /// Locks a file beside it; the lock ends with the process that holds it.
     pub(super) fn lock(&self) -> Result<Option<File>, Error> {
         let mut path = self.database.path().as_os_str().to_owned();
         path.push(".lock");
@@ -201,12 +203,7 @@ impl FileReplica {
     }
 }
 
-/// A record that this program, or an older one with the same form, wrote.
-fn parse(text: &str) -> Option<Record> {
-    serde_json::from_str(text).ok()
-}
-
-/// A saved record that cannot be read is as good as none; an unsaved one is an error, and stays as it is.
+/// A saved record that cannot be parsed counts as none; a pending one is an error and stays as it is.
 fn load(connection: &Connection, key: &Key, now_ms: u64) -> SqlResult<Option<Known>> {
     let mut statement = connection.prepare_cached("SELECT text, stamp, unsaved_since_ms FROM record WHERE key = ?1")?;
     let found: Option<(String, i64, Option<i64>)> =
@@ -226,7 +223,7 @@ fn noted(connection: &Connection, name: NoteName) -> SqlResult<Option<String>> {
     connection.query_row(sql, [name.text()], |row| row.get(0)).optional()
 }
 
-/// The primary's clock may be set back; the order of own changes must not.
+/// The primary's clock may be set back; the order of acknowledged changes must stay.
 fn keep_order(transaction: &Transaction<'_>, known: Option<&Known>, record: &mut Record) -> SqlResult<()> {
     let before = known.and_then(|known| known.record.last_ack.as_ref());
     if before != record.last_ack.as_ref()
@@ -269,8 +266,7 @@ fn keys(connection: &Connection, sql: &str, params: impl Params) -> SqlResult<Ve
     Ok(names?.iter().filter_map(|name| Key::parse(name).ok()).collect())
 }
 
-/// Drops saved records that say nothing any more and, over the limit, the least recently used; what is unsaved
-/// stays. The bytes of that.
+/// Drops stale records and, over the limit, the least recently used; pending ones stay. The bytes of those.
 fn drop_old(transaction: &Transaction<'_>, now_ms: u64, bytes_max: usize) -> SqlResult<usize> {
     let stale = "DELETE FROM record WHERE unsaved_since_ms IS NULL AND gone_until_ms < ?1";
     transaction.prepare_cached(stale)?.execute([signed(now_ms)])?;
@@ -285,7 +281,7 @@ fn drop_old(transaction: &Transaction<'_>, now_ms: u64, bytes_max: usize) -> Sql
     Ok(pending_bytes)
 }
 
-/// What the records with unsaved changes take, or the others.
+/// Bytes of the records with pending changes, or of the others.
 fn bytes(connection: &Connection, pending: bool) -> SqlResult<usize> {
     let sql = match pending {
         true => "SELECT coalesce(sum(bytes), 0) FROM record WHERE unsaved_since_ms IS NOT NULL",

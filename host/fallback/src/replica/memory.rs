@@ -1,4 +1,4 @@
-//! Records in this process, bounded by bytes: the least recently used goes first, never one with unsaved changes.
+//! Records in this process, bounded by bytes: the least recently used goes first, never one with pending changes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,10 +8,10 @@ use crate::record::{LastAck, Record};
 use ticket_store::Key;
 use ticket_store::RecentlyUsed;
 
-/// What a record takes besides its texts, in bytes: its place in the maps, its key, its revision.
+/// Bytes of a record besides its texts: map entries, key, revision.
 const RECORD_BYTES: usize = 340;
 
-/// Records that each change looks at for such as can go: more than one, so that there are fewer in the end.
+/// Old records that each change checks: more than one, so that their number goes down.
 const TIDIED_AT_ONCE: usize = 2;
 
 /// Records in memory. A clone is another handle to the same.
@@ -26,10 +26,10 @@ pub(crate) struct MemoryReplica {
 struct Records {
     saved: RecentlyUsed<Known>,
     pending: HashMap<Key, Known>,
-    /// Keys of the unsaved ones, by when their first change was made.
+    /// Keys of the pending ones, by the time of their first change.
     order: BTreeSet<(u64, Key)>,
     pending_bytes: usize,
-    /// The latest time of an own change: the primary's clock may be set back, and their order must not.
+    /// The latest time of an acknowledged change. The primary's clock may be set back; their order must stay.
     last_ack_ms: u64,
     notes: BTreeMap<NoteName, String>,
 }
@@ -89,7 +89,7 @@ impl MemoryReplica {
         acks
     }
 
-    /// Looks at all records, for an outage alone: the order by use serves every change, this one a listing.
+    /// Visits all records: only listings during an outage need an order by key.
     pub(super) fn page(&self, from: Option<&Key>, limit: usize, now_ms: u64) -> (Vec<Key>, bool) {
         let records = self.records();
         let mut keys: Vec<&Key> = records
@@ -128,7 +128,7 @@ impl Records {
         self.saved.iter().chain(&self.pending)
     }
 
-    /// The record of a key, used now; one that says nothing any more is dropped.
+    /// The record of a key, which counts as used; a stale one is dropped.
     fn get(&mut self, key: &Key, now_ms: u64) -> Option<&Known> {
         if !self.pending.is_empty()
             && let Some(known) = self.pending.get(key)
@@ -180,14 +180,14 @@ impl Records {
         }
     }
 
-    /// Looks at some that were not used for long: what is stale goes, and the texts of what has expired.
+    /// Drops the least recently used records that are stale, and the texts of those that have expired.
     fn tidy(&mut self, now_ms: u64) {
         for _ in 0..TIDIED_AT_ONCE {
             let Some((key, known)) = self.saved.oldest() else { return };
             if known.record.alive(now_ms).is_some() {
                 return;
             }
-            // Away, or to the end of the line, so that it bars the way to no other.
+            // Reading it drops it or makes it the most recently used, so that the next one is checked.
             let key = key.clone();
             let expired = self.get(&key, now_ms).map(|known| &known.record).filter(|record| record.local.is_some());
             if let Some(expired) = expired {
@@ -202,7 +202,7 @@ impl Records {
     }
 }
 
-/// What a record takes.
+/// Bytes of a record, texts included.
 fn bytes(record: &Record) -> usize {
     record.bytes() + RECORD_BYTES
 }
@@ -231,12 +231,12 @@ mod tests {
             let known = known.map(|known| known.record.clone());
             let (record, _) =
                 Record::change(known, &Change::Write(&entry), &Condition::Absent, false, 1).expect("made");
-            (RecordUpdate::Put(record.expect("record")), ())
+            (RecordUpdate::Put(record), ())
         });
     }
 
     #[test]
-    fn the_least_recently_used_goes_first_and_pending_changes_never() {
+    fn the_least_recently_used_goes_first_and_pending_never() {
         let replica = MemoryReplica::new(10_000);
         pending(&replica, 0, 1_000);
         for id in 1..=6 {
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_of_what_has_expired_make_room_by_and_by() {
+    fn expired_texts_make_room_step_by_step() {
         let replica = MemoryReplica::new(1_000_000);
         for id in 0..10 {
             saved(&replica, id, 1_000);
@@ -269,14 +269,14 @@ mod tests {
         assert!(bytes.is_sorted_by(|one, next| one > next || *next < 6_000), "{bytes:?}");
         assert!(
             replica.get(&key(0), 2_006).is_some_and(|known| known.record.local.is_none()),
-            "that it is gone is known"
+            "its absence is still known"
         );
         saved(&replica, 50, 5_000);
         for ms in 2_006..2_030 {
             later(ms);
         }
         let bytes = replica.records().saved.bytes();
-        assert!(bytes < 6_000, "what is known to be gone bars the way to no text that can go: {bytes}");
+        assert!(bytes < 6_000, "records of absence do not keep texts from being dropped: {bytes}");
         for ms in 10_000_000..10_000_010 {
             later(ms);
         }
@@ -285,10 +285,10 @@ mod tests {
     }
 
     #[test]
-    fn a_stale_record_is_forgotten_and_accounts_come_out_even() {
+    fn a_stale_record_is_dropped_and_the_sums_stay_right() {
         let replica = MemoryReplica::new(1_000_000);
         saved(&replica, 1, 10);
-        assert!(replica.get(&key(1), 1_000_000).is_some(), "gone, and remembered for a while");
+        assert!(replica.get(&key(1), 1_000_000).is_some(), "its absence is remembered for a while");
         assert!(replica.get(&key(1), 10_000_000).is_none());
         pending(&replica, 2, 10);
         replica.update(&key(2), 1, |_| (RecordUpdate::Forget, ()));

@@ -1,0 +1,162 @@
+//! The link to the primary as calls see it: whether it may be used, until when, and what a failure does to it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::breaker::Breaker;
+use super::status::Reporter;
+use ticket_store::clock::Clock;
+use ticket_store::operation;
+use ticket_store::{Cause, Error, Failure, Kind, Primary};
+
+/// Pause between two health checks of a primary that is down: with the supervisor's attempts still less than two
+/// connections a second.
+const PROBE_PAUSE: Duration = Duration::from_secs(5);
+
+/// The primary behind its breaker.
+pub(super) struct PrimaryLink {
+    pub(super) primary: Arc<dyn Primary>,
+    pub(super) reporter: Reporter,
+    /// Wakes the supervisor: the breaker opened, or something is pending while it is closed.
+    pub(super) wake: Notify,
+    /// How long one call may wait for an answer.
+    pub(super) call_time: Duration,
+    /// The time until the primary has told its own.
+    clock: Arc<dyn Clock>,
+    breaker: Mutex<Breaker>,
+    /// Where the breaker's time starts.
+    began: Instant,
+    /// The last health check of a primary that was down.
+    probed_at: Mutex<Option<Instant>>,
+}
+
+/// Permission for one call to the primary.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Route {
+    link: u64,
+    /// When the call must have its answer.
+    pub(super) until: Instant,
+    /// Whether the call has time enough that its silence says something about the primary.
+    is_fair: bool,
+}
+
+impl PrimaryLink {
+    pub(super) fn new(
+        primary: Arc<dyn Primary>,
+        reporter: Reporter,
+        clock: Arc<dyn Clock>,
+        call_time: Duration,
+    ) -> Self {
+        Self {
+            primary,
+            reporter,
+            wake: Notify::new(),
+            call_time,
+            clock,
+            breaker: Mutex::new(Breaker::new()),
+            began: Instant::now(),
+            probed_at: Mutex::default(),
+        }
+    }
+
+    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether calls may use the primary; if not, the fallback serves.
+    pub(super) fn is_up(&self) -> bool {
+        self.number().is_some()
+    }
+
+    /// The number of the connection that calls may use; none while the breaker is open.
+    pub(super) fn number(&self) -> Option<u64> {
+        self.breaker().link()
+    }
+
+    /// The time that deadlines are compared with: the primary's as soon as it is known.
+    pub(super) fn now_ms(&self) -> u64 {
+        self.primary.now_ms().unwrap_or_else(|| self.clock.now_ms())
+    }
+
+    /// Permission to call the primary; none if the fallback serves, or if the time of the operation is over.
+    pub(super) fn route(&self) -> Option<Route> {
+        let link = self.number()?;
+        let now = Instant::now();
+        let until = (now + self.call_time).min(operation::until().unwrap_or(now + self.call_time));
+        (until > now).then_some(Route { link, until, is_fair: until - now >= self.call_time / 2 })
+    }
+
+    /// Reports how a call by a route ended. Silence counts only if the call had time enough.
+    pub(super) fn report_call(&self, route: Route, failure: Option<&Failure>) {
+        match failure {
+            Some(failure) if failure.cause == Cause::Time && !route.is_fair => {
+                self.reporter.failed(&failure.error.chain());
+            }
+            failure => self.report(route.link, failure),
+        }
+    }
+
+    /// Reports how a call over the connection of a number ended.
+    pub(super) fn report(&self, number: u64, failure: Option<&Failure>) {
+        let now_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let opened = self.breaker().note(number, failure.map(|failure| failure.cause), now_ms);
+        let Some(failure) = failure else { return };
+        if opened {
+            self.opened(&failure.error.chain());
+        } else {
+            self.reporter.failed(&failure.error.chain());
+        }
+    }
+
+    /// The connection has ended by itself.
+    pub(super) fn ended(&self) {
+        let Some(number) = self.number() else { return };
+        let opened = self.breaker().note(number, Some(Cause::Link), 0);
+        if opened {
+            self.opened(&format!("{}: the connection ended", self.primary));
+        }
+    }
+
+    fn opened(&self, error: &str) {
+        self.primary.disconnect();
+        self.reporter.down(error);
+        self.wake.notify_one();
+    }
+
+    /// A new connection is ready: calls go to the primary from now on.
+    pub(super) fn close_breaker(&self) {
+        self.breaker().close();
+        self.reporter.up();
+    }
+
+    pub(super) async fn ping(&self) {
+        let Some(number) = self.number() else { return };
+        let answer = self.primary.ping(Instant::now() + self.call_time).await;
+        self.report(number, answer.as_ref().err());
+    }
+
+    /// Whether a health check may connect to a primary that is down: the supervisor does so too.
+    pub(super) fn may_probe(&self) -> bool {
+        let mut probed_at = self.probed_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = probed_at.is_none_or(|probed_at| probed_at.elapsed() >= PROBE_PAUSE);
+        if may {
+            *probed_at = Some(Instant::now());
+        }
+        may
+    }
+
+    /// The error of a call about a ticket that neither the primary nor the replica can answer for.
+    pub(super) fn unavailable(&self) -> Error {
+        if self.is_up() {
+            return Error::new(Kind::Unavailable, format!("no time was left to ask {}", self.primary));
+        }
+        let text = format!("{} is down and its fallback does not know this ticket", self.primary);
+        match self.reporter.last_error() {
+            Some(error) => Error::new(Kind::Unavailable, text).caused_by(error),
+            None => Error::new(Kind::Unavailable, text),
+        }
+    }
+}
