@@ -7,37 +7,17 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde::{Deserialize, Serialize};
-
 use super::resolution::Reason;
+use branch::{BRANCH_BYTES_MAX, BRANCHES_MAX, KEPT_MS};
 use file::FileBranches;
 use ticket_store::Entry;
 use ticket_store::Error;
 use ticket_store::Key;
 
+mod branch;
 mod file;
 
-/// How long a branch is kept, in milliseconds: 30 days.
-const KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
-/// Most branches that are kept.
-const BRANCHES_MAX: usize = 10_000;
-/// Most bytes of all branches: as much as a fallback has for tickets.
-const BRANCH_BYTES_MAX: usize = 256 * 1024 * 1024;
-
-/// A conflict copy of a ticket.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Branch {
-    /// Identifies it among the branches.
-    pub number: u64,
-    /// The ticket's id.
-    pub id: String,
-    /// Why it is not in its ticket.
-    pub why: String,
-    /// When it was kept, in milliseconds since the epoch.
-    pub at_ms: u64,
-    /// The state.
-    pub entry: Entry,
-}
+pub use branch::Branch;
 
 /// The branches of a fallback. A clone is another handle to the same.
 #[derive(Clone, Debug)]

@@ -5,51 +5,17 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::record::{LastAck, Record};
+use super::record::LastAck;
 use ticket_store::Key;
 use ticket_store::{Error, Kind};
 
 mod file;
+mod known;
 mod memory;
 
 pub(super) use file::FileReplica;
+pub(super) use known::{Known, NoteName, RecordUpdate};
 pub(super) use memory::MemoryReplica;
-
-/// A record, and a number that changes with it.
-#[derive(Clone, Debug)]
-pub(super) struct Known {
-    pub(super) record: Record,
-    pub(super) stamp: u64,
-}
-
-/// What a step does to a record.
-#[derive(Debug)]
-pub(super) enum RecordUpdate {
-    Keep,
-    Put(Record),
-    Forget,
-}
-
-/// The names of the notes beside the records; their texts are in files already written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum NoteName {
-    /// The primary that the records are of.
-    Store,
-    /// The data set of the primary that the records were compared with.
-    DatasetId,
-    /// The last sync, as JSON.
-    SyncReport,
-}
-
-impl NoteName {
-    fn text(self) -> &'static str {
-        match self {
-            Self::Store => "store",
-            Self::DatasetId => "origin",
-            Self::SyncReport => "reconciliation",
-        }
-    }
-}
 
 /// How long a call waits for the file: a process that holds it may have been stopped.
 const FILE_TIME: Duration = Duration::from_millis(500);

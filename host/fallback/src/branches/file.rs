@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use rusqlite::{OptionalExtension, Result as SqlResult, Row, Transaction, params};
 
-use super::{BRANCH_BYTES_MAX, BRANCHES_MAX, Branch, KEPT_MS};
+use super::branch::{BRANCH_BYTES_MAX, BRANCHES_MAX, Branch, KEPT_MS};
 use ticket_store::Error;
 use ticket_store::database::{Database, Schema, json, signed};
 use ticket_store::{Entry, Fields};

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rusqlite::{Connection, OptionalExtension, Params, Result as SqlResult, Transaction, params};
 
-use super::{Known, NoteName, RecordUpdate};
+use super::known::{Known, NoteName, RecordUpdate};
 use crate::record::{LastAck, Record};
 use ticket_store::Key;
 use ticket_store::database::{Database, Schema, json, signed};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Known, NoteName, RecordUpdate};
+use super::known::{Known, NoteName, RecordUpdate};
 use crate::record::{LastAck, Record};
 use ticket_store::Key;
 use ticket_store::RecentlyUsed;
