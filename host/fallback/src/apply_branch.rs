@@ -4,7 +4,7 @@ use super::branches::Branch;
 use super::merge_base;
 use super::record::{incarnation, same_content};
 use super::store::FallbackStore;
-use crate::merge::Merged;
+use ticket_model::ticket::Merged;
 use ticket_store::{Condition, Entry, Error, Freshness, Key, Kind, Outcome, Store};
 
 /// Most attempts against other clients that change the ticket.

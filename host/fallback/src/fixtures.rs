@@ -3,7 +3,7 @@
 use super::merge_base;
 use super::record::Pending;
 use super::resolution::Resolved;
-use crate::merge::State;
+use ticket_model::ticket::State;
 use ticket_store::Entry;
 
 pub(super) const NOW_MS: u64 = 1_000_000;

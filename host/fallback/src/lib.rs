@@ -19,7 +19,7 @@
 //! | `supervisor`, `pacer` | when to connect, and what to do then | `pacer` is pure |
 //! | `sync_batch`, `sync` | syncing all pending tickets, and one | |
 //! | `resolve`, `resolution` | what is sent next, and what does an answer mean? | pure |
-//! | `merge_base` | from which state did two states begin to differ? | pure |
+//! | `merge`, `merge_base` | the function that merges; from which state did two states begin to differ? | pure |
 //! | `data_loss`, `after_loss` | what did the primary lose, and what does that mean for a record? | `after_loss` is pure |
 //! | `branches`, `apply_branch` | the conflict copies, and merging one into its ticket | |
 //! | `status` | what an operator sees: status, events, log lines | |
@@ -60,9 +60,10 @@ mod sync;
 mod sync_batch;
 
 pub use branches::{Branch, Branches};
-pub use merge::{Merge, Merged, Side, State};
+pub use merge::Merge;
 pub use status::{Event, Status, SyncReport};
 pub use store::{FallbackStore, ShutdownReport};
+pub use ticket_model::ticket::{Merged, Side, State};
 
 /// Most bytes of tickets that are remembered: some hundred thousand usual ones.
 const BYTES_MAX: usize = 256 * 1024 * 1024;

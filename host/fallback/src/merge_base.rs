@@ -1,34 +1,31 @@
-//! What one state of a ticket tells about another: whether it came from it, is older, or where both parted. Pure.
+//! What one state of a ticket says about another: whether it descends from it, contains it, or where both began to
+//! differ. Pure.
+//!
+//! Messages and facts are compared as JSON (`ticket_model::json`), never by their spelling, and numbers never by what a
+//! machine rounds them to.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
-use serde_json::Value;
-use serde_json::value::RawValue;
-
 use super::record::{field, incarnation, same_content};
-use crate::merge::State;
+use ticket_model::field::{ALL, CREATED_AT, FACTS, HISTORY, LAST_DECISION, SCHEMA_VERSION_TEXT, UPDATED_AT, VERSION};
+use ticket_model::json::{self, Canonical};
+use ticket_model::ticket::State;
 use ticket_store::{Entry, Fields};
 
-/// The fields of an entry of the present schema, and no other.
-const FIELDS: [&str; 6] = ["facts", "history", "last_decision", "created_at", "updated_at", "version"];
-/// Deepest nesting that is looked into, as deep as the engine lets any nest.
-const DEPTH_MAX: u32 = 64;
-/// The schema version whose states are merged.
-const VERSION: &str = "1";
-
-/// The mergeable part of an entry; none where it is no ticket of the present schema.
+/// The mergeable part of an entry; none if it is not a ticket of the present schema.
 pub(super) fn state(entry: &Entry) -> Option<State> {
-    let sound = entry.fields.len() == FIELDS.len()
-        && FIELDS.iter().all(|name| entry.fields.iter().any(|(field, _)| field == name))
-        && field(entry, "version") == VERSION;
+    let is_present = |name: &&str| entry.fields.iter().any(|(field, _)| field == name);
+    if entry.fields.len() != ALL.len() || !ALL.iter().all(is_present) || field(entry, VERSION) != SCHEMA_VERSION_TEXT {
+        return None;
+    }
     let text = |name| field(entry, name).to_owned();
-    sound.then_some(())?;
     Some(State {
-        facts: text("facts"),
-        history: text("history"),
-        last_decision: text("last_decision"),
-        created_at: field(entry, "created_at").parse().ok()?,
-        updated_at: field(entry, "updated_at").parse().ok()?,
+        facts: text(FACTS),
+        history: text(HISTORY),
+        last_decision: text(LAST_DECISION),
+        created_at: field(entry, CREATED_AT).parse().ok()?,
+        updated_at: field(entry, UPDATED_AT).parse().ok()?,
     })
 }
 
@@ -40,13 +37,13 @@ pub(super) fn entry(state: &State, expires_at_ms: u64) -> Entry {
         state.last_decision.clone(),
         state.created_at.to_string(),
         state.updated_at.to_string(),
-        VERSION.to_owned(),
+        SCHEMA_VERSION_TEXT.to_owned(),
     ];
-    Entry::new(FIELDS.map(str::to_owned).into_iter().zip(texts).collect::<Fields>(), expires_at_ms)
+    Entry::new(ALL.map(str::to_owned).into_iter().zip(texts).collect::<Fields>(), expires_at_ms)
 }
 
-/// Whether `later` can be seen to go on from `sent`, a write of which it is not known whether it was made after
-/// `base`: the messages that it added stand where it put them.
+/// Whether `later` can be seen to descend from `sent`, a write from `base` that may have been applied: the messages that
+/// it added stand where it put them.
 pub(super) fn descends_from(later: &Entry, sent: &Entry, base: Option<&Entry>) -> bool {
     if same_content(later, sent) {
         return true;
@@ -55,187 +52,152 @@ pub(super) fn descends_from(later: &Entry, sent: &Entry, base: Option<&Entry>) -
         return false;
     }
     let (said, before) = (messages(sent), base.map(messages).unwrap_or_default());
-    // A new ticket of the same second and id is ours, or somebody was as fast with the very same.
-    let added = base.is_none() || said.len() > before.len();
-    added && begins_with(&messages(later), &said)
+    // A new ticket of the same second and id is ours, or another client was as fast with the very same.
+    let has_added = base.is_none() || said.len() > before.len();
+    has_added && begins_with(&messages(later), &said)
 }
 
 /// A state with the history of another.
 pub(super) fn with_history(entry: &Entry, other: &Entry) -> Entry {
     let fields = entry.fields.iter().map(|(name, text)| match name.as_str() {
-        "history" => (name.clone(), field(other, "history").to_owned()),
+        HISTORY => (name.clone(), field(other, HISTORY).to_owned()),
         _ => (name.clone(), text.clone()),
     });
     Entry::new(fields.collect::<Fields>(), entry.expires_at_ms)
 }
 
-/// Whether everything in `part` is in `whole` too, so that nothing is lost with it.
+/// Whether everything in `part` is in `whole` too: the messages in their order, the facts with their values, the
+/// decision.
 pub(super) fn contains(whole: &Entry, part: &Entry) -> bool {
-    let facts = |entry| serde_json::from_str::<Value>(field(entry, "facts")).ok();
-    let known = match (facts(whole), facts(part)) {
-        (Some(Value::Object(whole)), Some(Value::Object(part))) => {
-            part.iter().all(|(key, value)| whole.get(key) == Some(value))
+    let has_facts = match (facts(whole), facts(part)) {
+        (Some(whole), Some(part)) => {
+            part.iter().all(|(key, fact)| whole.get(key).is_some_and(|known| json::same(known, fact)))
         }
-        _ => field(whole, "facts") == field(part, "facts"),
+        _ => field(whole, FACTS) == field(part, FACTS),
     };
-    known
+    has_facts
         && begins_with(&messages(whole), &messages(part))
-        && field(whole, "last_decision") == field(part, "last_decision")
+        && same(field(whole, LAST_DECISION), field(part, LAST_DECISION))
 }
 
-/// Whether `whole` can take the place of `part`, an older state, and nothing that was said or learnt goes with it: it
-/// has every message, in whatever order, and a value of every fact.
+/// Whether `whole` can replace `part`, an older state, and nothing that was said or learnt is lost: it has every message,
+/// in any order, and a value for every fact.
 pub(super) fn supersedes(whole: &Entry, part: &Entry) -> bool {
-    let facts = |entry| serde_json::from_str::<BTreeMap<String, &RawValue>>(field(entry, "facts")).ok();
-    let known = match (facts(whole), facts(part)) {
+    let has_facts = match (facts(whole), facts(part)) {
         (Some(whole), Some(part)) => part.keys().all(|key| whole.contains_key(key)),
-        (_, _) => field(whole, "facts") == field(part, "facts"),
+        _ => field(whole, FACTS) == field(part, FACTS),
     };
     let mut others = Bag::of(&messages(whole));
-    known && messages(part).into_iter().all(|item| others.take(item))
+    has_facts && messages(part).into_iter().all(|message| others.take(message))
 }
 
-/// Whether the messages that `sent` adds to `base` are all in `there` too, wherever: it was made, and somebody has moved
-/// them since.
+/// Whether the messages that `sent` adds to `base` are all in `there` too, in any order: it was applied, and another host
+/// has moved them since.
 pub(super) fn contains_additions(there: &Entry, sent: &Entry, base: Option<&Entry>) -> bool {
     let before = base.map(messages).unwrap_or_default();
     let (mut others, mut known) = (Bag::of(&messages(there)), Bag::of(&before));
-    for item in &before {
-        others.take(item);
+    for message in &before {
+        others.take(message);
     }
-    let added: Vec<&RawValue> = messages(sent).into_iter().filter(|item| !known.take(item)).collect();
-    !added.is_empty() && added.into_iter().all(|item| others.take(item))
+    let added: Vec<&str> = messages(sent).into_iter().filter(|message| !known.take(message)).collect();
+    !added.is_empty() && added.into_iter().all(|message| others.take(message))
 }
 
-/// Where two states parted that both came from `base`: what both have put right after it, as by a rollback to the same
-/// snapshot, they share.
-pub(super) fn common_ancestor(base: State, ours: &State, theirs: &State) -> State {
+/// The base of two states that both descend from `base`, moved forward: messages that both have right after it, as by a
+/// rollback to the same snapshot, belong to it.
+pub(super) fn with_common_prefix(base: State, ours: &State, theirs: &State) -> State {
     let (before, mine, others) = (items(&base.history), items(&ours.history), items(&theirs.history));
-    let shared = mine.iter().zip(&others).take_while(|(one, other)| same(one, other)).count();
-    if shared <= before.len() || !begins_with(&mine, &before) {
+    let common = mine.iter().zip(&others).take_while(|(one, other)| json::same(one, other)).count();
+    if common <= before.len() || !begins_with(&mine, &before) {
         return base;
     }
-    let shared: Vec<&str> = mine.iter().take(shared).map(|item| item.get()).collect();
-    State { history: format!("[{}]", shared.join(",")), ..base }
+    State { history: array(mine.iter().take(common)), ..base }
 }
 
-/// A base, and ours as it goes on from there, where `tried` is an own write that was not found after it: messages of it
-/// that are in `theirs` now did get there, and came back by another hand. They are past, as what both share.
-pub(super) fn count_once(base: State, ours: State, theirs: &State, tried: &Entry) -> (State, State) {
+/// A base and ours, given an own write from that base that was not found after it. Messages of that write that `theirs`
+/// has now did arrive, and came back by another host: they move into the base, so that they count once.
+pub(super) fn with_unconfirmed(base: State, ours: State, theirs: &State, unconfirmed: &Entry) -> (State, State) {
     let (before, mine) = (items(&base.history), items(&ours.history));
     if !begins_with(&mine, &before) {
         return (base, ours);
     }
-    let (mut gained, mut sent) = (Bag::of(&items(&theirs.history)), Bag::of(&messages(tried)));
-    for item in &before {
-        gained.take(item);
-        sent.take(item);
+    let (mut gained, mut sent) = (Bag::of(&items(&theirs.history)), Bag::of(&messages(unconfirmed)));
+    for message in &before {
+        gained.take(message);
+        sent.take(message);
     }
-    let mut common: Vec<&str> = before.iter().map(|item| item.get()).collect();
-    let mut own: Vec<&str> = Vec::new();
-    for item in mine.iter().skip(before.len()) {
-        if sent.take(item) && gained.take(item) { common.push(item.get()) } else { own.push(item.get()) }
-    }
-    let shared = format!("[{}]", common.join(","));
-    common.append(&mut own);
-    let history = format!("[{}]", common.join(","));
+    let (arrived, own): (Vec<&str>, Vec<&str>) =
+        mine.iter().copied().skip(before.len()).partition(|message| sent.take(message) && gained.take(message));
+    let shared = array(before.iter().chain(&arrived));
+    let history = array(before.iter().chain(&arrived).chain(&own));
     (State { history: shared, ..base }, State { history, ..ours })
 }
 
-/// Two states of one life whose common past is not known: a base, and ours as it goes on from there. What both
-/// hold is the past, in whatever order; a message that both have said is one.
+/// A base for two states of one incarnation whose common past is not known, and ours as it descends from that base. What
+/// both have is the past, in any order; a message that both have said is one.
 pub(super) fn infer_base(ours: &State, theirs: &State) -> (State, State) {
     let mut others = Bag::of(&items(&theirs.history));
-    let (mut common, mut own): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
-    for item in items(&ours.history) {
-        if others.take(item) { common.push(item.get()) } else { own.push(item.get()) }
-    }
+    let (common, own): (Vec<&str>, Vec<&str>) =
+        items(&ours.history).into_iter().partition(|message| others.take(message));
     let base = State {
         facts: "{}".into(),
-        history: format!("[{}]", common.join(",")),
+        history: array(&common),
         last_decision: "{}".into(),
         created_at: ours.created_at,
         updated_at: ours.updated_at.min(theirs.updated_at),
     };
-    common.append(&mut own);
-    (base, State { history: format!("[{}]", common.join(",")), ..ours.clone() })
+    (base, State { history: array(common.iter().chain(&own)), ..ours.clone() })
 }
 
-fn messages(entry: &Entry) -> Vec<&RawValue> {
-    items(field(entry, "history"))
+/// The facts by key; none if they are not an object.
+fn facts(entry: &Entry) -> Option<BTreeMap<Cow<'_, [u8]>, &str>> {
+    let facts = json::by_key(valid(field(entry, FACTS))?)?;
+    Some(facts.into_iter().map(|(key, fact)| (key, fact.value)).collect())
 }
 
-fn items(history: &str) -> Vec<&RawValue> {
-    serde_json::from_str(history).unwrap_or_default()
+fn messages(entry: &Entry) -> Vec<&str> {
+    items(field(entry, HISTORY))
 }
 
-fn begins_with(whole: &[&RawValue], part: &[&RawValue]) -> bool {
-    whole.len() >= part.len() && part.iter().zip(whole).all(|(one, other)| same(one, other))
+/// The items of an array; none of anything else.
+fn items(history: &str) -> Vec<&str> {
+    valid(history).and_then(json::items).map(Iterator::collect).unwrap_or_default()
 }
 
-/// Whether two messages are the same JSON, whoever wrote them.
-fn same(one: &RawValue, other: &RawValue) -> bool {
-    one.get() == other.get() || canonical(one) == canonical(other)
+/// Whether two texts are the same JSON, or the same text that is not JSON.
+fn same(one: &str, other: &str) -> bool {
+    one == other || (valid(one).is_some() && valid(other).is_some() && json::same(one, other))
 }
 
-/// The text that all writings of a message share: keys in order, no white space, no needless escapes. Numbers stay as they
-/// are written: two long ones are not the same because a machine rounds them alike.
-fn canonical(item: &RawValue) -> String {
-    let mut out = String::with_capacity(item.get().len());
-    write_canonical(item, DEPTH_MAX, &mut out);
-    out
+/// A text if it is JSON.
+fn valid(text: &str) -> Option<&str> {
+    json::check(text).is_ok().then_some(text)
 }
 
-fn write_canonical(item: &RawValue, depth_left: u32, out: &mut String) {
-    let text = item.get();
-    match (text.as_bytes().first(), depth_left) {
-        (Some(b'{'), 1..) => {
-            if let Ok(members) = serde_json::from_str::<BTreeMap<String, &RawValue>>(text) {
-                out.push('{');
-                for (key, value) in members {
-                    out.push_str(&Value::String(key).to_string());
-                    out.push(':');
-                    write_canonical(value, depth_left - 1, out);
-                    out.push(',');
-                }
-                return out.push('}');
-            }
-        }
-        (Some(b'['), 1..) => {
-            if let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(text) {
-                out.push('[');
-                for item in items {
-                    write_canonical(item, depth_left - 1, out);
-                    out.push(',');
-                }
-                return out.push(']');
-            }
-        }
-        (Some(b'"'), _) => {
-            if let Ok(text) = serde_json::from_str::<String>(text) {
-                return out.push_str(&Value::String(text).to_string());
-            }
-        }
-        (_, _) => {}
-    }
-    out.push_str(text);
+fn array<'a>(items: impl IntoIterator<Item = &'a &'a str>) -> String {
+    let items: Vec<&str> = items.into_iter().copied().collect();
+    format!("[{}]", items.join(","))
 }
 
-/// Messages in no order, each as often as it stands there.
-struct Bag(HashMap<String, usize>);
+fn begins_with(whole: &[&str], part: &[&str]) -> bool {
+    whole.len() >= part.len() && part.iter().zip(whole).all(|(one, other)| json::same(one, other))
+}
+
+/// Messages in no order, each as often as it occurs.
+struct Bag(HashMap<Canonical, usize>);
 
 impl Bag {
-    fn of(items: &[&RawValue]) -> Self {
+    fn of(items: &[&str]) -> Self {
         let mut counts = HashMap::with_capacity(items.len());
         for item in items {
-            *counts.entry(canonical(item)).or_default() += 1;
+            *counts.entry(Canonical::of(item)).or_default() += 1;
         }
         Self(counts)
     }
 
     /// Takes one out; whether it was there.
-    fn take(&mut self, item: &RawValue) -> bool {
-        match self.0.get_mut(&canonical(item)) {
+    fn take(&mut self, item: &str) -> bool {
+        match self.0.get_mut(&Canonical::of(item)) {
             Some(count) if *count > 0 => {
                 *count -= 1;
                 true
@@ -262,59 +224,94 @@ mod tests {
         entry(&state, expires_at_ms)
     }
 
+    fn with_facts(facts: &str) -> Entry {
+        ticket(facts, "[]", "{}", 5)
+    }
+
+    fn with_messages(history: &str) -> Entry {
+        ticket("{}", history, "{}", 5)
+    }
+
     #[test]
-    fn a_state_goes_there_and_back_and_foreign_fields_have_none() {
+    fn a_state_becomes_an_entry_and_back() {
         let mut there = ticket(r#"{"a":1}"#, "[]", "{}", 5);
         assert_eq!(entry(&state(&there).expect("state"), 5), there);
         Arc::make_mut(&mut there.fields).push(("seventh".into(), String::new()));
-        assert_eq!(state(&there), None);
+        assert_eq!(state(&there), None, "it has a field that no ticket has");
     }
 
     #[test]
-    fn a_later_state_goes_on_from_a_write_that_added_what_it_shows() {
-        let base = ticket("{}", r#"["a"]"#, "{}", 5);
-        let sent = ticket("{}", r#"["a","b"]"#, "{}", 6);
-        let later = ticket("{}", r#"["a", "b", "c"]"#, "{}", 7);
-        let without = ticket("{}", r#"["a","c"]"#, "{}", 7);
+    fn a_state_descends_from_a_write_whose_messages_it_shows() {
+        let base = with_messages(r#"["a"]"#);
+        let sent = with_messages(r#"["a","b"]"#);
+        let later = with_messages(r#"["a", "b", "c"]"#);
         assert!(descends_from(&later, &sent, Some(&base)));
-        assert!(!descends_from(&without, &sent, Some(&base)));
-        assert!(!descends_from(&later, &ticket("{}", r#"["a"]"#, "1", 6), Some(&base)), "nothing to be seen by");
-        assert!(descends_from(&later, &ticket("{}", "[]", "{}", 6), None), "created here");
+        assert!(!descends_from(&with_messages(r#"["a","c"]"#), &sent, Some(&base)));
+        let decided = ticket("{}", r#"["a"]"#, "1", 6);
+        assert!(!descends_from(&later, &decided, Some(&base)), "it added no message to be seen");
+        assert!(descends_from(&later, &with_messages("[]"), None), "created here");
     }
 
     #[test]
-    fn a_whole_holds_what_it_has_of_messages_facts_and_decision() {
+    fn a_whole_contains_its_messages_facts_and_decision() {
         let whole = ticket(r#"{"a":1,"b":2}"#, r#"["x","y"]"#, "1", 5);
         assert!(contains(&whole, &ticket(r#"{"b": 2}"#, r#"["x"]"#, "1", 4)));
         assert!(!contains(&whole, &ticket(r#"{"b":3}"#, r#"["x"]"#, "1", 4)));
         assert!(!contains(&whole, &ticket("{}", r#"["y"]"#, "1", 4)));
         assert!(!contains(&whole, &ticket("{}", r#"["x"]"#, "2", 4)));
+        let decided = |decision| ticket("{}", "[]", decision, 5);
+        assert!(contains(&decided(r#"{"a":1,"b":"\u0078"}"#), &decided(r#"{"b": "x", "a": 1}"#)));
+        assert!(!contains(&decided("123456789012345678901"), &decided("123456789012345678902")));
     }
 
     #[test]
-    fn what_covers_an_older_state_has_all_its_messages_and_facts() {
+    fn facts_with_long_numbers_that_differ_are_two_facts() {
+        let (one, other) = (r#"{"n":123456789012345678901}"#, r#"{"n":123456789012345678902}"#);
+        assert!(contains(&with_facts(one), &with_facts(one)));
+        assert!(!contains(&with_facts(one), &with_facts(other)));
+        let nested = |n: &str| with_facts(&format!(r#"{{"a":[{{"n":{n}}}]}}"#));
+        assert!(!contains(&nested("1e400"), &nested("2e400")));
+    }
+
+    #[test]
+    fn facts_with_spellings_of_one_text_are_one_fact() {
+        let spellings = [(r#"{"a":"\ud800"}"#, r#"{ "a": "\uD800" }"#), (r#"{"\ud800":1}"#, r#"{"\uD800": 1}"#)];
+        for (one, other) in spellings {
+            assert!(contains(&with_facts(one), &with_facts(other)), "{one} {other}");
+            assert!(supersedes(&with_facts(one), &with_facts(other)), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn messages_with_spellings_of_one_text_are_one_message() {
+        let (one, other) = (with_messages(r#"["\ud800"]"#), with_messages(r#"[ "\uD800" ]"#));
+        assert!(contains(&one, &other) && supersedes(&one, &other));
+        let [ours, theirs] = [r#"["\ud800","o"]"#, r#"["\uD800","t"]"#].map(|text| state(&with_messages(text)));
+        let (base, _) = infer_base(&ours.expect("ours"), &theirs.expect("theirs"));
+        assert_eq!(base.history, r#"["\ud800"]"#);
+    }
+
+    #[test]
+    fn a_superseding_state_has_all_messages_and_facts() {
         let older = ticket(r#"{"a":1}"#, r#"["x","y"]"#, "1", 5);
         assert!(supersedes(&ticket(r#"{"a":2,"b":1}"#, r#"["y","x","z"]"#, "2", 6), &older));
-        assert!(!supersedes(&ticket(r#"{"b":1}"#, r#"["x","y"]"#, "1", 6), &older), "a fact");
-        assert!(!supersedes(&ticket(r#"{"a":1}"#, r#"["x","z"]"#, "1", 6), &older), "a message");
+        assert!(!supersedes(&ticket(r#"{"b":1}"#, r#"["x","y"]"#, "1", 6), &older), "a fact is missing");
+        assert!(!supersedes(&ticket(r#"{"a":1}"#, r#"["x","z"]"#, "1", 6), &older), "a message is missing");
     }
 
     #[test]
-    fn messages_that_somebody_moved_are_found_and_older_ones_of_the_same_words_are_not() {
-        let base = ticket("{}", r#"["yes"]"#, "{}", 5);
-        let sent = ticket("{}", r#"["yes","b","yes"]"#, "{}", 6);
-        assert!(contains_additions(&ticket("{}", r#"["b","x","yes","yes"]"#, "{}", 7), &sent, Some(&base)));
-        assert!(
-            !contains_additions(&ticket("{}", r#"["b","x","yes"]"#, "{}", 7), &sent, Some(&base)),
-            "it was said before"
-        );
+    fn moved_messages_are_found_and_older_equal_ones_are_not() {
+        let base = with_messages(r#"["yes"]"#);
+        let sent = with_messages(r#"["yes","b","yes"]"#);
+        assert!(contains_additions(&with_messages(r#"["b","x","yes","yes"]"#), &sent, Some(&base)));
+        assert!(!contains_additions(&with_messages(r#"["b","x","yes"]"#), &sent, Some(&base)), "it was said before");
         assert!(!contains_additions(&base, &base, Some(&base)), "nothing is added");
     }
 
     #[test]
-    fn what_two_states_share_is_their_past_whatever_its_order() {
-        let ours = state(&ticket("{}", r#"["a","o",1,"x"]"#, "{}", 5)).expect("state");
-        let theirs = state(&ticket("{}", r#"["a", 1, "t", "x"]"#, "{}", 5)).expect("state");
+    fn the_inferred_base_is_what_both_have_in_any_order() {
+        let ours = state(&with_messages(r#"["a","o",1,"x"]"#)).expect("state");
+        let theirs = state(&with_messages(r#"["a", 1, "t", "x"]"#)).expect("state");
         let (base, ours) = infer_base(&ours, &theirs);
         assert_eq!((base.history.as_str(), ours.history.as_str()), (r#"["a",1,"x"]"#, r#"["a",1,"x","o"]"#));
     }

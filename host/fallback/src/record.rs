@@ -15,6 +15,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use ticket_model::field::CREATED_AT;
 use ticket_store::deadline::is_over;
 use ticket_store::{Condition, Entry, Outcome, Revision};
 
@@ -107,7 +108,7 @@ pub(super) enum Change<'a> {
 
 /// The text that tells one incarnation of a ticket from another.
 pub(super) fn incarnation(entry: &Entry) -> &str {
-    field(entry, "created_at")
+    field(entry, CREATED_AT)
 }
 
 /// A field's text, empty if there is none.

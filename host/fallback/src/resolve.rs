@@ -28,7 +28,7 @@
 use super::merge_base;
 use super::record::{AckedState, InFlight, LastAck, Pending, Record, incarnation, same_content};
 use super::resolution::{ConflictCopy, Reason, Resolved, later_than, without_deadline};
-use crate::merge::{Merged, Side, State};
+use ticket_model::ticket::{Merged, Side, State};
 use ticket_store::deadline::{TTL_MS_MAX, is_over};
 use ticket_store::{Answer, Condition, Entry, Revision};
 
@@ -289,10 +289,10 @@ pub(super) fn to_merge(record: &Record, theirs: &Entry) -> Option<[State; 3]> {
     }
     let base = merge_base::state(pending.base.as_ref()?)?;
     let (base, ours) = match &pending.unconfirmed {
-        Some(unconfirmed) => merge_base::count_once(base, ours, &theirs, unconfirmed),
+        Some(unconfirmed) => merge_base::with_unconfirmed(base, ours, &theirs, unconfirmed),
         None => (base, ours),
     };
-    Some([merge_base::common_ancestor(base, &ours, &theirs), ours, theirs])
+    Some([merge_base::with_common_prefix(base, &ours, &theirs), ours, theirs])
 }
 
 /// The record after a merge with `theirs`; `merged` is none if they could not be merged.

@@ -117,7 +117,7 @@ impl Engine {
     }
 
     pub(crate) async fn merge(&self, base: &State, ours: &State, theirs: &State) -> Result<Merged, Error> {
-        bounded([base, ours, theirs].into_iter().flat_map(State::texts))?;
+        bounded([base, ours, theirs].into_iter().flat_map(texts))?;
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
         let answer = tickets.call_merge(store, base.into(), ours.into(), theirs.into()).await;
@@ -142,6 +142,10 @@ impl Engine {
             }
         }
     }
+}
+
+fn texts(state: &State) -> [&str; 3] {
+    [&state.facts, &state.history, &state.last_decision]
 }
 
 /// Refuses more than an instance has the memory to take in, before it takes in anything.
