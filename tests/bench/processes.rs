@@ -3,8 +3,8 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use ticket_tests::memory_usage::resident_bytes;
 use ticket_tests::program::User;
-use ticket_tests::resident::resident_bytes;
 
 use crate::contenders::{Contender, fields};
 use crate::rounds::Ratio;

@@ -55,7 +55,7 @@ impl Rule {
 
 /// A ground whose stores break a rule.
 #[derive(Debug)]
-pub struct BrokenGround {
+pub struct BrokenBackend {
     inner: Arc<dyn TestBackend>,
     rule: Rule,
     /// What the names of namespaces contain whose stores break it; those of all do.
@@ -67,7 +67,7 @@ pub struct BrokenGround {
 /// By name in the store: the revision that is shown, and the one that is there.
 type Names = HashMap<String, (Revision, Revision)>;
 
-impl BrokenGround {
+impl BrokenBackend {
     /// Around a ground.
     #[must_use]
     pub fn new(inner: Arc<dyn TestBackend>, rule: Rule) -> Self {
@@ -82,7 +82,7 @@ impl BrokenGround {
 }
 
 #[async_trait]
-impl TestBackend for BrokenGround {
+impl TestBackend for BrokenBackend {
     async fn open(&self, namespace: Option<&Namespace>) -> Result<SharedStore, Error> {
         let inner = self.inner.open(namespace).await?;
         let space = namespace.map(|namespace| namespace.as_str().to_owned()).unwrap_or_default();

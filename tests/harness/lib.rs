@@ -1,22 +1,22 @@
 //! What a test author needs: private Redis servers, a fixture of each store, and the model.
 
-pub mod alone;
 pub mod appending;
 pub mod broken;
 pub mod fake_redis;
 pub mod fixture;
 pub mod flaky;
 pub mod javascript;
+pub mod memory_usage;
 pub mod model;
 pub mod ports;
 pub mod program;
 pub mod proxy;
 pub mod python;
 pub mod redis_server;
-pub mod resident;
 pub mod seed;
+pub mod sole_user;
 
-pub use fixture::{Fixture, StoreKind};
+pub use fixture::{StoreKind, TestStore};
 pub use proxy::Proxy;
 pub use redis_server::RedisServer;
 pub use ticket_conformance::ErrorKind;

@@ -1,8 +1,6 @@
-//! What every host in Rust does with the exports of the engine: its types from and to those of scenarios, and its calls.
-//!
-//! A macro, for each host has bindings of its own.
+//! Conversions and calls of the engine's exports, for every host in Rust: a macro, because each host has its own bindings.
 
-/// Converts the types of `tickets` and calls its functions; told where the generated `tickets` are.
+/// Converts the types of `tickets` and calls its functions; the argument is the path of the generated module.
 macro_rules! exported {
     ($($tickets:tt)+) => {
         use $($tickets)+ as wit;

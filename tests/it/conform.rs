@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ticket_conformance::{self as conformance, Options, Report, TestBackend, Verdict};
 use ticket_tests::RedisServer;
-use ticket_tests::broken::{BrokenGround, Rule};
+use ticket_tests::broken::{BrokenBackend, Rule};
 use ticket_tests::program::User;
 use ticket_tests::seed;
 use tokio::runtime::{Builder, Runtime};
@@ -48,7 +48,7 @@ fn wrong_words_are_refused_and_a_scenario_prints_its_transcript() {
         (&["conform", "--fallback", "memory:"], "leave `--fallback` out"),
         (&["conform", "--ttl", "1h"], "leave `--ttl` out"),
         (&["conform", "--scenario", "nowhere.jsonl"], "nowhere.jsonl"),
-        (&["conform", "--scenario", "-"], "a scenario without a first line"),
+        (&["conform", "--scenario", "-"], "it has no first line"),
     ] {
         let run = user.run(typed);
         assert_eq!((run.code, run.stderr.contains(says)), (Some(2), true), "{typed:?}: {}", run.stderr);
@@ -99,7 +99,7 @@ fn report(backend: Arc<dyn TestBackend>, rule: Rule, promise: &str) -> Report {
     std::panic::set_hook(Box::new(|_| {}));
     let options = Options { seed: seed::seed(), scenarios: 200, only: vec![promise.into()], ..Options::default() };
     let runtime = runtime();
-    let report = runtime.block_on(conformance::run(Arc::new(BrokenGround::new(backend, rule)), &options)).unwrap();
+    let report = runtime.block_on(conformance::run(Arc::new(BrokenBackend::new(backend, rule)), &options)).unwrap();
     std::panic::set_hook(hook);
     report
 }
@@ -137,7 +137,7 @@ fn a_difference_that_does_not_show_again_is_no_breach_and_is_counted() {
     let runtime = runtime();
     let good = runtime.block_on(conformance::backend("memory:")).unwrap();
     // Its first play is in the only namespace with this in its name, and the first scenario of this seed shows the rule.
-    let backend = BrokenGround::only_in(good, Rule::MergeInsteadOfReplace, "-r0-");
+    let backend = BrokenBackend::only_in(good, Rule::MergeInsteadOfReplace, "-r0-");
     let options = Options { seed: 1, scenarios: 3, only: vec!["P1".into()], ..Options::default() };
     let report = runtime.block_on(conformance::run(Arc::new(backend), &options)).unwrap();
     assert!(report.is_kept(), "{report:#?}");

@@ -1,13 +1,14 @@
 //! A plain Redis client that edits a ticket between our read and our write is never overwritten unseen.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use redis::aio::MultiplexedConnection;
-use ticket_conformance::{ExternalWrites, Interposed};
+use ticket_conformance::{Action, Interposed};
 use ticket_host::store::Key;
 use ticket_host::{Change, Tickets};
-use ticket_tests::{Fixture, StoreKind};
+use ticket_tests::{StoreKind, TestStore};
 
 /// Each edit meets a ticket of its own, whose deadline has a jitter of its own.
 fn id(number: u32) -> String {
@@ -41,10 +42,12 @@ struct Seen {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_plain_client_between_read_and_write_is_never_overwritten_unseen() {
-    let fixture = Fixture::new(StoreKind::Redis).await;
+    let test = TestStore::new(StoreKind::Redis).await;
+    let fixture = &test.fixture;
     let turn = Arc::new(Mutex::new((0, Seen::default())));
-    let between = Arc::new(Interposed::new(fixture.store.clone(), edits(&fixture, &turn).await));
-    let ours = Tickets::new(between.clone(), fixture.settings()).unwrap();
+    let times = Arc::new(AtomicU32::new(0));
+    let store = Interposed::before_changes(fixture.store.clone(), times.clone(), edits(&test, &turn).await);
+    let ours = Tickets::new(Arc::new(store), fixture.settings()).unwrap();
 
     // The clock that dates changes stands still: all of it is within one second.
     let mut alike = 0;
@@ -52,7 +55,7 @@ async fn a_plain_client_between_read_and_write_is_never_overwritten_unseen() {
         let id = id(number);
         ours.create(Some(&id), &[Change::Learn("{\"n\":1000}".into())]).await.unwrap();
         turn.lock().unwrap().0 = number;
-        between.arm(1);
+        times.store(1, Ordering::SeqCst);
         // Each third time the engine learns beside what the client may have changed, else it does something else.
         let change = match number % 3 {
             0 => Change::Learn(format!("{{\"ours\":{number}}}")),
@@ -72,10 +75,11 @@ async fn a_plain_client_between_read_and_write_is_never_overwritten_unseen() {
 }
 
 /// The client's deed: the edit whose turn it is.
-async fn edits(fixture: &Fixture, turn: &Arc<Mutex<(u32, Seen)>>) -> ExternalWrites {
-    let names: Vec<String> =
-        (0..EDITS).map(|number| fixture.stored_name(&Key::parse(&format!("ticket:{}", id(number))).unwrap())).collect();
-    let (client, names, turn) = (fixture.redis_client().await, Arc::new(names), Arc::clone(turn));
+async fn edits(test: &TestStore, turn: &Arc<Mutex<(u32, Seen)>>) -> Action {
+    let names: Vec<String> = (0..EDITS)
+        .map(|number| test.fixture.stored_name(&Key::parse(&format!("ticket:{}", id(number))).unwrap()))
+        .collect();
+    let (client, names, turn) = (test.redis_client().await, Arc::new(names), Arc::clone(turn));
     Box::new(move || {
         let (client, names, turn) = (client.clone(), Arc::clone(&names), Arc::clone(&turn));
         Box::pin(async move {

@@ -3,7 +3,7 @@
 use tempfile::TempDir;
 use ticket_host::store::{Key, Options};
 use ticket_host::{Settings, Tickets};
-use ticket_tests::{Fixture, StoreKind, appending};
+use ticket_tests::{StoreKind, TestStore, appending};
 use tokio::process::{Child, Command};
 
 const ID: &str = "busy";
@@ -15,7 +15,8 @@ const TASKS_OF_PROCESS: u32 = 8;
 
 /// Lets the tasks of this process and, where the store can be reached from outside, other processes append.
 async fn race(kind: StoreKind) {
-    let fixture = Fixture::new(kind).await;
+    let test = TestStore::new(kind).await;
+    let fixture = &test.fixture;
     let settings = Settings { deadline_ms: appending::DEADLINE_MS, ..fixture.settings() };
     let first = Tickets::new(fixture.store.clone(), settings.clone()).unwrap();
     let second = Tickets::new(fixture.second().await, settings).unwrap();
@@ -23,7 +24,7 @@ async fn race(kind: StoreKind) {
 
     let mut writers = Vec::new();
     let mut processes = Vec::new();
-    if let Some((url, namespace)) = fixture.address() {
+    if let Some((url, namespace)) = test.address() {
         for process in 0..PROCESSES {
             let name = format!("process{process}");
             processes.push(start(&url, &namespace, &name));

@@ -6,8 +6,8 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tempfile::TempDir;
-use ticket_conformance::{self as conformance, Fixture, Native, Scenario, TestBackend, run_scenario};
-use ticket_tests::broken::{BrokenGround, Rule};
+use ticket_conformance::{self as conformance, Fixture, NativeHost, Scenario, TestBackend, run_scenario};
+use ticket_tests::broken::{BrokenBackend, Rule};
 use ticket_tests::{RedisServer, javascript, python};
 
 use crate::SCENARIOS;
@@ -113,7 +113,7 @@ fn natively(out: &Path, rule: Option<Rule>, url: &str) -> Result<(), String> {
     runtime.map_err(|error| error.to_string())?.block_on(async {
         let backend = conformance::backend(url).await.map_err(|error| error.chain())?;
         let backend: Arc<dyn TestBackend> = match rule {
-            Some(rule) => Arc::new(BrokenGround::new(backend, rule)),
+            Some(rule) => Arc::new(BrokenBackend::new(backend, rule)),
             None => backend,
         };
         for name in crate::scenarios() {
@@ -122,7 +122,8 @@ fn natively(out: &Path, rule: Option<Rule>, url: &str) -> Result<(), String> {
                 Scenario::parse(&text.map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
             let base = format!("matrix-{name}-{:08x}-", fastrand::u32(..));
             let fixture = Fixture::new(Arc::clone(&backend), &base, 0).await.map_err(|error| error.chain())?;
-            let mut host = Native::new(fixture, &scenario.header.settings).await.map_err(|error| error.to_string())?;
+            let mut host =
+                NativeHost::new(fixture, &scenario.header.settings).await.map_err(|error| error.to_string())?;
             let transcript = run_scenario(&scenario, &mut host).await.map_err(|error| format!("{name}: {error}"))?;
             fs::write(out.join(format!("{name}.jsonl")), transcript.text()).map_err(|error| error.to_string())?;
         }

@@ -1,6 +1,6 @@
-//! The promises of stores (P1, P2, …) and of the engine (E1, E2, …), each kept by every store.
+//! The promises of stores (P1, P2, …) and of the engine (E1, E2, …), each checked on every store.
 //!
-//! After the run stands a table of promises and stores.
+//! Prints a table of promises and stores at the end.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use libtest_mimic::{Arguments, Trial};
 use ticket_conformance::{self as conformance, Promise};
-use ticket_tests::{Fixture, StoreKind};
+use ticket_tests::{StoreKind, TestStore};
 
 mod another_process;
 mod refusals_of_file;
@@ -18,15 +18,15 @@ mod table;
 
 use table::{Mark, Results};
 
-/// A check that only some stores have, and that starts what it needs.
+/// A check of some stores alone, which starts what it needs.
 type Check = fn() -> Pin<Box<dyn Future<Output = ()>>>;
 
-/// What promises mean on stores of a kind, beside what they mean on all.
+/// Further checks for stores of one kind.
 const MORE: [(&str, &str, Check); 4] = [
     ("p03_another_process_sees_it", "sqlite", || Box::pin(another_process::check(StoreKind::Sqlite))),
     ("p03_another_process_sees_it", "redis", || Box::pin(another_process::check(StoreKind::Redis))),
-    ("p19_files_that_are_locked_or_full", "sqlite", || Box::pin(refusals_of_file::check())),
-    ("p19_servers_that_refuse_or_stand_still", "redis", || Box::pin(refusals_of_redis::check())),
+    ("p19_locked_and_full_files", "sqlite", || Box::pin(refusals_of_file::check())),
+    ("p19_servers_that_refuse_or_hang", "redis", || Box::pin(refusals_of_redis::check())),
 ];
 
 fn main() -> ExitCode {
@@ -64,8 +64,8 @@ fn trial(promise: Promise, kind: StoreKind, results: Results) -> Trial {
         mark(Mark::Failed);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         runtime.block_on(async {
-            let (fixture, _alive) = Fixture::new(kind).await.into_kit();
-            (promise.check)(fixture).await;
+            let test = TestStore::new(kind).await;
+            (promise.check)(test.fixture).await;
         });
         mark(Mark::Kept);
         Ok(())

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use redis::aio::MultiplexedConnection;
-use ticket_conformance::steps::{TTL_MS, applied, create, fields, key, numbered, there};
+use ticket_conformance::steps::{TTL_MS, applied, create, existing, fields, key, numbered};
 use ticket_host::store::{Condition, Error, Fields, Kind, Namespace, Options, Outcome, RedisStore, SharedStore};
 use ticket_tests::RedisServer;
 
@@ -145,7 +145,7 @@ impl TestBackend {
             let name = format!("{NAMESPACE}:{key}");
             // With a time to live that the change does not name, so that it shows.
             applied(store.write(&key, numbered(1), TTL_MS / 2, &Condition::Absent).await);
-            let when = Condition::At(there(&store, &key).await.revision);
+            let when = Condition::At(existing(&store, &key).await.revision);
             let before = seen_by(&mut self.administrator, &name).await;
             self.server.pause();
             let outcome = match what {

@@ -1,4 +1,4 @@
-//! The table of promises and stores: what was promised where, and whether it was kept.
+//! The table of promises and stores.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -7,27 +7,27 @@ use std::sync::{Arc, Mutex};
 use ticket_conformance::Promise;
 use ticket_tests::StoreKind;
 
-/// What became of a test.
+/// The result of a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
     Kept,
     Failed,
 }
 
-/// By test and store; what did not run is missing.
+/// Results by test and store, without tests that did not run.
 pub(crate) type Results = Arc<Mutex<BTreeMap<(&'static str, StoreKind), Mark>>>;
 
-/// Why a promise says nothing about a store of this kind.
+/// Why a promise cannot be checked on a store of this kind.
 pub(crate) fn exemption(promise: &Promise, kind: StoreKind) -> Option<&'static str> {
-    if kind.has_hand() { None } else { promise.needs_raw_client() }
+    if kind.has_raw_client() { None } else { promise.needs_raw_client() }
 }
 
-/// Of the column of a store.
+/// The width of the column of a store.
 fn width(kind: StoreKind) -> usize {
     kind.name().len().max("not run".len()) + 1
 }
 
-/// The table for people.
+/// The table as text.
 pub(crate) fn render(promises: &[Promise], results: &BTreeMap<(&'static str, StoreKind), Mark>) -> String {
     let mut out = format!("{:<9}", "promise");
     for kind in StoreKind::ALL {
@@ -41,7 +41,7 @@ pub(crate) fn render(promises: &[Promise], results: &BTreeMap<(&'static str, Sto
         for kind in StoreKind::ALL {
             let mark = match (exemption(promise, kind), results.get(&(promise.name, kind))) {
                 (Some(reason), _) => {
-                    remarks.push(format!("{number} does not apply to {kind}: {reason}"));
+                    remarks.push(format!("{number} is not checked on {kind}: {reason}"));
                     "—"
                 }
                 (None, Some(Mark::Kept)) => "ok",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ticket_conformance as conformance;
 use ticket_conformance::{
-    BoxError, Checked, Comparison, Fixture, Native, Options, Report, Scenario, TestBackend, Verdict,
+    BoxError, Checked, Comparison, Fixture, NativeHost, Options, Report, Scenario, TestBackend, Verdict,
 };
 use ticket_host::Error;
 use ticket_host::store;
@@ -99,7 +99,7 @@ pub(crate) async fn run_scenario(common: Common, scenario: &str, output: &Output
     let base = format!("{namespace}conform-{:08x}-", fastrand::u32(..));
     let open = || Fixture::new(Arc::clone(&backend), &base, 0);
     let cleaner = open().await?;
-    let mut host = Native::new(open().await?, &scenario.header.settings).await.map_err(stopped)?;
+    let mut host = NativeHost::new(open().await?, &scenario.header.settings).await.map_err(stopped)?;
     let played = conformance::run_scenario(&scenario, &mut host).await;
     cleaner.clean().await.map_err(Failure::Scenario)?;
     output.script(played.map_err(stopped)?.text().as_bytes())

@@ -1,77 +1,86 @@
-//! Where a store under test keeps its entries, and how a test reaches them: what the author of a store gives the kit.
+//! What the author of a store gives the kit: how to open the store, and how to reach its entries without it.
 
 use std::fmt;
 
 use async_trait::async_trait;
-
 use ticket_host::store::{Error, Fields, Namespace, Revision, SharedStore};
 use ticket_store::clock::ManualClock;
 
-/// Why a test cannot go on: what reaches the entries behind the store's back does not work.
+/// Any error, boxed: why a check cannot continue, for example because the raw client cannot reach the entries.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Where a store keeps its entries.
+/// Time to live of external writes, in milliseconds.
+pub const EXTERNAL_TTL_MS: u64 = 1_800_000;
+
+/// A backend under test: where a store keeps its entries.
 #[async_trait]
 pub trait TestBackend: fmt::Debug + Send + Sync + 'static {
-    /// A handle to the entries of a namespace; where the store has files or connections, with ones of its own.
-    /// All handles of one namespace see the same entries. None is the plain names, asked for only where
-    /// [`TestBackend::is_private`].
+    /// Opens a handle to the entries of a namespace, with files or connections of its own if the store has any.
+    ///
+    /// All handles of one namespace see the same entries. `None` means names without a namespace; the kit asks for it
+    /// only if [`TestBackend::is_private`].
+    ///
+    /// # Errors
+    /// If the store cannot be opened.
     async fn open(&self, namespace: Option<&Namespace>) -> Result<SharedStore, Error>;
 
-    /// The clock that ends entries, which tests move by hand; none where the store goes by a time of its own, which
-    /// needs a [`TestBackend::raw_client`] that reads it and brings deadlines nearer.
+    /// The clock that ends entries, for the checks to move.
+    ///
+    /// `None` if the store uses a clock that cannot be moved. Then [`TestBackend::raw_client`] must read that clock and
+    /// advance deadlines.
     fn clock(&self) -> Option<&ManualClock>;
 
-    /// Whether nobody else has anything there, so that names without a namespace may be used.
+    /// Whether no one else has entries there, so that names without a namespace may be used.
     fn is_private(&self) -> bool;
 
-    /// What reaches the entries behind the store's back; none where nothing can, as in the memory of a process.
+    /// A client that reaches the entries without the store. `None` if there can be none, as for memory of this process.
     fn raw_client(&self) -> Option<&dyn RawClient>;
 }
 
-/// A foreign hand: what other programs do to the entries of a store, and what they see there.
+/// A raw client: another program that reads and writes the entries of a store.
 ///
-/// A name is what stands in the store: the key, after the namespace and a colon where there is one.
+/// A `name` is the complete name in the backend: the key, after the namespace and a colon if there is a namespace.
 #[async_trait]
 pub trait RawClient: Send + Sync {
-    /// Milliseconds since the Unix epoch by the time that ends entries.
+    /// Milliseconds since the Unix epoch by the clock that ends entries.
     async fn now_ms(&self) -> Result<u64, BoxError>;
 
-    /// Makes the deadlines of all names that begin so earlier, in place of time that passes.
-    async fn bring_nearer(&self, prefix: &str, ms: u64) -> Result<(), BoxError>;
+    /// Makes the deadlines of all names with this prefix earlier by `ms`, in place of time that passes.
+    async fn advance_deadlines(&self, prefix: &str, ms: u64) -> Result<(), BoxError>;
 
-    /// Makes `fields` the whole entry, or adds them to it where `adds`; it ends in `ttl_ms` milliseconds.
-    async fn write(&self, name: &str, fields: &Fields, ttl_ms: u64, adds: bool) -> Result<(), BoxError>;
+    /// Writes `fields` with a deadline in `ttl_ms` milliseconds. Other fields of the entry stay if `keep_others`, and go
+    /// otherwise.
+    async fn write(&self, name: &str, fields: &Fields, ttl_ms: u64, keep_others: bool) -> Result<(), BoxError>;
 
-    /// Removes whatever is there.
+    /// Removes whatever has this name.
     async fn delete(&self, name: &str) -> Result<(), BoxError>;
 
-    /// Takes the deadline from an entry.
-    async fn lose_deadline(&self, name: &str) -> Result<(), BoxError>;
+    /// Removes the deadline of an entry.
+    async fn clear_deadline(&self, name: &str) -> Result<(), BoxError>;
 
-    /// What may be left there that cannot be read as text fields.
+    /// The kinds of damage that this backend can contain.
     fn damages(&self) -> &'static [Damage];
 
-    /// Leaves one of [`RawClient::damages`] there, whatever was there before.
+    /// Replaces whatever has this name by one of [`RawClient::damages`].
     async fn damage(&self, name: &str, damage: Damage) -> Result<(), BoxError>;
 
-    /// Leaves names that belong to no ticket, `prefix` before each.
-    async fn plant_names(&self, prefix: &str, names: &[&str]) -> Result<(), BoxError>;
+    /// Adds names that belong to no ticket, with `prefix` before each.
+    async fn add_names(&self, prefix: &str, names: &[&str]) -> Result<(), BoxError>;
 
-    /// All that can be seen there, content and then deadline after the first space, as text to compare.
-    async fn seen(&self, name: &str) -> Result<String, BoxError>;
+    /// Everything about a name as text to compare: the deadline up to the first space, then the content.
+    async fn dump(&self, name: &str) -> Result<String, BoxError>;
 
-    /// The entry's fields as any program reads them; none where there is no entry.
+    /// The fields of an entry; `None` if there is none.
     async fn fields(&self, name: &str) -> Result<Option<Fields>, BoxError>;
 
-    /// The revision of what is there, which the store does not get to know of; none where nothing is.
+    /// The revision of an entry, computed without the store; `None` if there is no entry.
     async fn revision(&self, name: &str) -> Result<Option<Revision>, BoxError>;
 
-    /// All names that begin so, in order; `alive` leaves out those that have ended.
-    async fn names(&self, prefix: &str, alive: bool) -> Result<Vec<String>, BoxError>;
+    /// All names with this prefix, sorted; with `live_only`, without expired ones.
+    async fn names(&self, prefix: &str, live_only: bool) -> Result<Vec<String>, BoxError>;
 }
 
-/// What a foreign program may leave that cannot be read as text fields.
+/// Content of a backend that cannot be read as text fields, as another client may leave it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Damage {
     /// Redis: a string.
@@ -90,6 +99,6 @@ pub enum Damage {
     NameNotUtf8,
     /// SQLite: an entry without fields.
     NoField,
-    /// SQLite: a deadline before the beginning of time.
+    /// SQLite: a negative deadline.
     NegativeDeadline,
 }

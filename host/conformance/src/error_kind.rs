@@ -1,8 +1,8 @@
-//! The kinds of the errors of tickets, to compare.
+//! The kinds of errors of tickets, to compare them in assertions.
 
 use ticket_host::Error;
 
-/// Which error it is, whatever its text.
+/// The kind of an error, without its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "as in ticket_host::Error")]
 pub enum ErrorKind {

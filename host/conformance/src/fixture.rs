@@ -1,31 +1,30 @@
-//! One store for one check, empty and of its own, with its time and its other handles.
+//! One empty store for one check, with its clock, further handles and a raw client.
 
 use std::fmt;
 use std::sync::Arc;
 
-use super::backend::{BoxError, Damage, RawClient, TestBackend};
 use ticket_host::store::{Condition, Entry, Fields, Freshness, Key, Namespace, Revision, SharedStore};
 use ticket_host::{Settings, Tickets};
 use ticket_store::clock::{Clock, ManualClock, SystemClock};
 
-/// Time to live that foreign programs give, in milliseconds.
-pub const FOREIGN_TTL_MS: u64 = 1_800_000;
-/// Patience for a busy machine.
-const DEADLINE_MS: u64 = 60_000;
-/// How far deadlines may be from what a store with a time of its own says: it goes on meanwhile, and a host knows it to
-/// about the length of a round trip.
-const OWN_TIME_SLACK_MS: u64 = 2_000;
+use crate::backend::{BoxError, Damage, EXTERNAL_TTL_MS, RawClient, TestBackend};
 
-/// One empty store that no other check sees.
+/// Time limit of an operation on tickets, in milliseconds: long, because the machine may be slow.
+const DEADLINE_MS: u64 = 60_000;
+/// Tolerance for deadlines of a store with a clock of its own: that clock keeps running, and a host knows it only to the
+/// precision of a round trip.
+const OWN_CLOCK_SLACK_MS: u64 = 2_000;
+
+/// One empty store that no other check uses.
 ///
-/// Its public methods panic where what they need does not work: in a check that is the verdict.
+/// Methods without a `Result` panic if the backend fails; in a check that is the verdict.
 pub struct Fixture {
-    /// A handle to it.
+    /// A handle to the store.
     pub store: SharedStore,
-    /// The clock that dates changes of tickets; it stands still until [`Fixture::pass`] moves it.
+    /// The clock that dates changes of tickets; it stands still except for [`Fixture::pass`].
     pub clock: ManualClock,
     backend: Arc<dyn TestBackend>,
-    /// What the namespaces of this fixture begin with, and no other's.
+    /// The prefix of all namespaces of this fixture, and of no other.
     base: String,
     namespace: Namespace,
     seed: u64,
@@ -38,10 +37,10 @@ impl fmt::Debug for Fixture {
 }
 
 impl Fixture {
-    /// A store on a ground; all its namespaces begin with `base`, which no other fixture's do.
+    /// A store in a backend. `base` is the prefix of all its namespaces; no other fixture may use that prefix.
     ///
     /// # Errors
-    /// Where the store cannot be opened.
+    /// If the store cannot be opened.
     pub async fn new(backend: Arc<dyn TestBackend>, base: &str, seed: u64) -> Result<Self, ticket_store::Error> {
         let namespace = Namespace::parse(&format!("{base}a"))?;
         let store = backend.open(Some(&namespace)).await?;
@@ -49,7 +48,7 @@ impl Fixture {
         Ok(Self { store, clock, backend, base: base.to_owned(), namespace, seed })
     }
 
-    /// Where its entries are.
+    /// The backend of the store.
     #[must_use]
     pub fn backend(&self) -> &Arc<dyn TestBackend> {
         &self.backend
@@ -61,9 +60,9 @@ impl Fixture {
         &self.namespace
     }
 
-    /// Whether its entries end by a clock that is moved by hand, and not by a time of their own.
+    /// Whether entries end by a clock that the check moves, not by a clock of the store.
     #[must_use]
-    pub fn moves_clock(&self) -> bool {
+    pub fn has_manual_clock(&self) -> bool {
         self.backend.clock().is_some()
     }
 
@@ -72,55 +71,55 @@ impl Fixture {
         self.backend.open(Some(&self.namespace)).await.expect("a second handle")
     }
 
-    /// A handle to the entries of another namespace, which [`Fixture::own_namespace`] names; none is the plain names.
+    /// A handle to the entries of another namespace, from [`Fixture::own_namespace`]; `None` means no namespace.
     pub async fn in_namespace(&self, name: Option<&str>) -> SharedStore {
-        let namespace = name.map(|name| Namespace::parse(name).expect("a namespace"));
+        let namespace = name.map(|name| Namespace::parse(name).expect("a valid namespace"));
         self.backend.open(namespace.as_ref()).await.expect("a handle to a namespace")
     }
 
-    /// A namespace that no other fixture uses, and that is not the one of [`Fixture::store`].
+    /// The name of a namespace that no other fixture uses, different from that of [`Fixture::store`].
     #[must_use]
     pub fn own_namespace(&self, name: &str) -> String {
         format!("{}b{name}", self.base)
     }
 
-    /// A generator for one use: the same numbers for the same seed and name.
+    /// A random number generator for one purpose: the same numbers for the same seed and name.
     #[must_use]
     pub fn rng(&self, name: &str) -> fastrand::Rng {
         let of_name = name.bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)));
         fastrand::Rng::with_seed(self.seed ^ of_name)
     }
 
-    /// The tickets of this store, with the default settings and this fixture's clock.
+    /// Tickets over the store, with [`Fixture::settings`].
     #[must_use]
     pub fn tickets(&self) -> Tickets {
         self.tickets_over(Arc::clone(&self.store))
     }
 
-    /// The same over a wrapper of the store, or another handle.
+    /// Tickets over a wrapper of the store, or another handle.
     #[must_use]
     pub fn tickets_over(&self, store: SharedStore) -> Tickets {
         Tickets::new(store, self.settings()).expect("tickets")
     }
 
-    /// The default settings with this fixture's clock, and patience for a busy machine.
+    /// The default settings with the clock of this fixture and a long time limit.
     #[must_use]
     pub fn settings(&self) -> Settings {
         Settings { clock: Arc::new(self.clock.clone()), deadline_ms: DEADLINE_MS, ..Settings::default() }
     }
 
-    /// Lets time pass for entries and for the dates of changes. Where the store keeps its own time every deadline
-    /// comes nearer instead, which changes revisions; see [`Fixture::moved`].
+    /// Lets time pass, for entries and for the dates of changes. If the clock of the store cannot be moved, all
+    /// deadlines become earlier instead. That changes revisions: see [`Fixture::revision_after`].
     pub async fn pass(&self, ms: u64) {
         done(self.try_pass(ms).await);
     }
 
-    /// What a revision that was held before `pass(ms)` is called after it, for the revisions of this project's stores,
-    /// which begin with the deadline.
+    /// The revision after `pass(ms)` of a state that had `revision` before, for stores whose revisions begin with the
+    /// deadline, as those of this project do.
     #[must_use]
-    pub fn moved(&self, revision: &str, ms: u64) -> String {
+    pub fn revision_after(&self, revision: &str, ms: u64) -> String {
         match revision.split_once('.') {
-            Some((deadline_ms, rest)) if deadline_ms != "0" && !self.moves_clock() => {
+            Some((deadline_ms, rest)) if deadline_ms != "0" && !self.has_manual_clock() => {
                 let deadline_ms: u64 = deadline_ms.parse().unwrap_or_default();
                 format!("{}.{rest}", deadline_ms.saturating_sub(ms))
             }
@@ -128,113 +127,113 @@ impl Fixture {
         }
     }
 
-    /// Milliseconds since the epoch by the clock that ends entries.
+    /// Milliseconds since the Unix epoch by the clock that ends entries.
     pub async fn now_ms(&self) -> u64 {
         done(self.try_now_ms().await)
     }
 
-    /// Unix seconds by the clock that dates changes.
+    /// Seconds since the Unix epoch by the clock that dates changes.
     #[must_use]
     pub fn clock_s(&self) -> u64 {
         self.clock.now_ms() / 1_000
     }
 
-    /// How far deadlines may be from what [`Fixture::now_ms`] says, besides the jitter.
+    /// How far a deadline may be from what [`Fixture::now_ms`] says, besides the jitter.
     #[must_use]
     pub fn clock_slack_ms(&self) -> u64 {
-        if self.moves_clock() { 0 } else { OWN_TIME_SLACK_MS }
+        if self.has_manual_clock() { 0 } else { OWN_CLOCK_SLACK_MS }
     }
 
-    /// What is under a key, and when it ends.
+    /// The entry under a key.
     pub async fn entry(&self, key: &Key) -> Option<Entry> {
         self.store.read(key, Freshness::Latest).await.expect("read")
     }
 }
 
-/// What foreign hands do; where there are none, as far as the store itself can do it.
+/// What another client does and reads. Without a raw client, the store itself does it as far as it can.
 impl Fixture {
     fn raw_client(&self) -> &dyn RawClient {
-        self.backend.raw_client().expect("a hand that reaches the entries behind the store's back")
+        self.backend.raw_client().expect("a raw client")
     }
 
-    /// The name of a key in the store.
+    /// The name of a key in the backend.
     #[must_use]
     pub fn stored_name(&self, key: &Key) -> String {
         format!("{}:{key}", self.namespace.as_str())
     }
 
-    /// The damage that foreign programs can do to this store; none in the memory of a process.
+    /// The kinds of damage that the backend can contain; none without a raw client.
     #[must_use]
     pub fn damages(&self) -> &'static [Damage] {
         self.backend.raw_client().map_or(&[], RawClient::damages)
     }
 
-    /// Leaves damage under a key, whatever was there.
+    /// Replaces the entry under a key by damage.
     pub async fn damage(&self, key: &Key, damage: Damage) {
         done(self.raw_client().damage(&self.stored_name(key), damage).await);
     }
 
-    /// Takes the deadline from an entry.
-    pub async fn lose_deadline(&self, key: &Key) {
-        done(self.raw_client().lose_deadline(&self.stored_name(key)).await);
+    /// Removes the deadline of an entry.
+    pub async fn clear_deadline(&self, key: &Key) {
+        done(self.raw_client().clear_deadline(&self.stored_name(key)).await);
     }
 
-    /// Writes an entry as a foreign program does; where none can, as one that uses the store. Fields that are not given
-    /// may stay, as a plain `HSET` has it.
-    pub async fn foreign_write(&self, key: &Key, fields: &Fields) {
+    /// Writes fields as another client does. Without a raw client the store writes. Other fields of the entry may stay,
+    /// as after a plain `HSET`.
+    pub async fn external_write(&self, key: &Key, fields: &Fields) {
         match self.backend.raw_client() {
-            Some(raw_client) => done(raw_client.write(&self.stored_name(key), fields, FOREIGN_TTL_MS, true).await),
-            None => done(self.write_through(key, fields, FOREIGN_TTL_MS).await),
+            Some(raw_client) => done(raw_client.write(&self.stored_name(key), fields, EXTERNAL_TTL_MS, true).await),
+            None => done(self.write_through(key, fields, EXTERNAL_TTL_MS).await),
         }
     }
 
-    /// The revision of what is stored, asked behind the back of its store; none where nothing is or nobody can ask.
-    pub async fn foreign_revision(&self, key: &Key) -> Option<Revision> {
+    /// The revision under a key, computed by the raw client; `None` without an entry or a raw client.
+    pub async fn raw_revision(&self, key: &Key) -> Option<Revision> {
         done(self.backend.raw_client()?.revision(&self.stored_name(key)).await)
     }
 
-    /// Deletes an entry behind the back of its store.
-    pub async fn foreign_delete(&self, key: &Key) {
+    /// Deletes an entry as another client does.
+    pub async fn external_delete(&self, key: &Key) {
         done(self.try_delete(key).await);
     }
 
-    /// All that a foreign program sees of a key: deadline and content, as text to compare.
-    pub async fn seen(&self, key: &Key) -> String {
+    /// Deadline and content under a key, as text to compare.
+    pub async fn dump(&self, key: &Key) -> String {
         match self.backend.raw_client() {
-            Some(raw_client) => done(raw_client.seen(&self.stored_name(key)).await),
+            Some(raw_client) => done(raw_client.dump(&self.stored_name(key)).await),
             None => format!("{:?}", self.entry(key).await),
         }
     }
 
-    /// The fields that a foreign program reads under a key; none where there is no entry or nobody can look.
-    pub async fn foreign_fields(&self, key: &Key) -> Option<Fields> {
+    /// The fields under a key, read by the raw client; `None` without an entry or a raw client.
+    pub async fn raw_fields(&self, key: &Key) -> Option<Fields> {
         done(self.backend.raw_client()?.fields(&self.stored_name(key)).await)
     }
 
-    /// Leaves names that look like a ticket's and are none; in the memory of a process nobody can.
-    pub async fn plant_names(&self, names: &[&str]) {
+    /// Adds names that are not those of tickets; does nothing without a raw client.
+    pub async fn add_names(&self, names: &[&str]) {
         if let Some(raw_client) = self.backend.raw_client() {
-            done(raw_client.plant_names(&format!("{}:", self.namespace.as_str()), names).await);
+            done(raw_client.add_names(&format!("{}:", self.namespace.as_str()), names).await);
         }
     }
 
-    /// All names that this fixture's store has; none where nobody but the store can look.
+    /// All names of the store in the backend; `None` without a raw client.
     pub async fn names(&self) -> Option<Vec<String>> {
         Some(done(self.backend.raw_client()?.names(&format!("{}:", self.namespace.as_str()), false).await))
     }
 
-    /// The same of entries that have not ended; empty where nobody can look.
-    pub async fn names_alive(&self) -> Vec<String> {
+    /// The names of entries that have not expired; empty without a raw client.
+    pub async fn live_names(&self) -> Vec<String> {
         match self.backend.raw_client() {
             Some(raw_client) => done(raw_client.names(&format!("{}:", self.namespace.as_str()), true).await),
             None => Vec::new(),
         }
     }
 
-    /// Deletes all that this fixture has left, where a foreign hand can.
+    /// Deletes everything that this fixture has left; does nothing without a raw client.
     ///
     /// # Errors
-    /// Where it cannot.
+    /// If the raw client fails.
     pub async fn clean(&self) -> Result<(), BoxError> {
         let Some(raw_client) = self.backend.raw_client() else { return Ok(()) };
         for name in raw_client.names(&self.base, false).await? {
@@ -244,12 +243,12 @@ impl Fixture {
     }
 }
 
-/// What a scenario does, in whose play a failure is an error and no verdict.
+/// Steps of a scenario, in which a failure is an error and not a verdict.
 impl Fixture {
     pub(super) async fn try_pass(&self, ms: u64) -> Result<(), BoxError> {
         self.clock.advance(ms);
-        if !self.moves_clock() {
-            self.raw_client().bring_nearer(&self.base, ms).await?;
+        if !self.has_manual_clock() {
+            self.raw_client().advance_deadlines(&self.base, ms).await?;
         }
         Ok(())
     }
@@ -261,7 +260,7 @@ impl Fixture {
         }
     }
 
-    /// Makes fields the whole entry, as [`Fixture::foreign_write`], to end in `ttl_ms`.
+    /// Makes fields the whole entry, as another client does.
     pub(super) async fn try_replace(&self, key: &Key, fields: &Fields, ttl_ms: u64) -> Result<(), BoxError> {
         match self.backend.raw_client() {
             Some(raw_client) => raw_client.write(&self.stored_name(key), fields, ttl_ms, false).await,
@@ -284,8 +283,7 @@ impl Fixture {
     }
 }
 
-/// What a foreign hand brought.
 #[track_caller]
 fn done<T>(result: Result<T, BoxError>) -> T {
-    result.expect("the hand that reaches the entries behind the store's back")
+    result.expect("the raw client, or the store in its place")
 }

@@ -1,15 +1,15 @@
-//! What a scenario has happen between engine and store in the course of one operation.
+//! What a scenario lets happen between engine and store during one operation.
 
-use super::scenario::{StoreCall, StoreError};
-use super::scenario_host::ExternalWrite;
+use crate::external_write::ExternalWrite;
+use crate::scenario::{StoreCall, StoreError};
 
-/// What waits for calls of the store; each happens once, at the first call that it waits for.
+/// Interruptions that are due at calls of the store; each happens once, at the first such call.
 #[derive(Clone, Debug, Default)]
-pub struct Interruptions(Vec<(StoreCall, Waiting)>);
+pub struct Interruptions(Vec<(StoreCall, Due)>);
 
 #[derive(Clone, Debug)]
-enum Waiting {
-    ExternalWrites(ExternalWrite),
+enum Due {
+    ExternalWrite(ExternalWrite),
     Fault(Fault),
 }
 
@@ -18,49 +18,49 @@ enum Waiting {
 pub struct Fault {
     /// What is answered.
     pub error: StoreError,
-    /// Whether the call is made all the same.
+    /// Whether the call is executed nevertheless, and only its answer is lost.
     pub made: bool,
 }
 
 /// What happens at one call of the store.
 #[derive(Clone, Debug, Default)]
 pub struct Interruption {
-    /// What foreign programs do just before it, in this order.
-    pub deeds: Vec<ExternalWrite>,
-    /// How it ends, where it fails.
+    /// What other clients write just before the call, in this order.
+    pub external_writes: Vec<ExternalWrite>,
+    /// How the call fails, if it does.
     pub fault: Option<Fault>,
 }
 
 impl Interruptions {
-    /// Whether nothing waits.
+    /// Whether nothing is due.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Has a foreign program come first.
-    pub(super) fn add_external_write(&mut self, before: StoreCall, external_write: ExternalWrite) {
-        self.0.push((before, Waiting::ExternalWrites(external_write)));
+    /// Another client writes before the next such call.
+    pub(super) fn add_external_write(&mut self, before: StoreCall, write: ExternalWrite) {
+        self.0.push((before, Due::ExternalWrite(write)));
     }
 
-    /// Has the call fail.
+    /// The next such call fails.
     pub(super) fn add_fault(&mut self, of: StoreCall, fault: Fault) {
-        self.0.push((of, Waiting::Fault(fault)));
+        self.0.push((of, Due::Fault(fault)));
     }
 
-    /// What happens at this call: all deeds that wait for it, and the first fault.
+    /// Takes what happens at this call: all external writes that are due at it, and the first fault.
     pub fn take(&mut self, call: StoreCall) -> Interruption {
         let mut taken = Interruption::default();
-        self.0.retain(|(of, waiting)| match waiting {
-            Waiting::ExternalWrites(external_write) if *of == call => {
-                taken.deeds.push(external_write.clone());
+        self.0.retain(|(of, due)| match due {
+            Due::ExternalWrite(write) if *of == call => {
+                taken.external_writes.push(write.clone());
                 false
             }
-            Waiting::Fault(fault) if *of == call && taken.fault.is_none() => {
+            Due::Fault(fault) if *of == call && taken.fault.is_none() => {
                 taken.fault = Some(*fault);
                 false
             }
-            Waiting::ExternalWrites(_) | Waiting::Fault(_) => true,
+            Due::ExternalWrite(_) | Due::Fault(_) => true,
         });
         taken
     }

@@ -1,39 +1,73 @@
-//! Checks that a store keeps its promises, for the authors and the operators of stores.
+//! Checks that a store of tickets keeps its promises, for authors and operators of stores.
 //!
-//! The checks are those that this project's own stores pass: each promise of [`ticket_store`] and of the ticket engine
-//! over it, and a random comparison with the memory store. The author of a store calls them from one test:
+//! The kit checks every promise of a store ([`ticket_store::PROMISES`]) and of the ticket engine over it
+//! ([`ENGINE_PROMISES`]), and compares random scenarios with the memory store. The stores of this project pass the same
+//! checks. Call it from one test:
 //!
 //! ```
 //! use std::sync::Arc;
+//! use ticket_conformance::{InProcessBackend, Options};
 //! use ticket_store::clock::ManualClock;
-//! use ticket_conformance::{self as conformance, InProcess, Options};
 //! use ticket_store::{MemoryStore, Namespace, SharedStore};
 //!
 //! # async fn check() -> Result<(), ticket_store::Error> {
 //! let clock = ManualClock::at(1_750_000_000_000);
-//! let mine = MemoryStore::new(Arc::new(clock.clone())); // a store of one's own
+//! let store = MemoryStore::new(Arc::new(clock.clone())); // your own store
 //! let open = move |namespace: Option<&Namespace>| {
-//!     Ok(namespace.map_or_else(|| mine.clone(), |name| mine.in_namespace(name))).map(|store| Arc::new(store) as SharedStore)
+//!     let store = namespace.map_or_else(|| store.clone(), |name| store.in_namespace(name));
+//!     Ok(Arc::new(store) as SharedStore)
 //! };
-//! let ground = Arc::new(InProcess::new(clock, Box::new(open)));
-//! let report = conformance::run(ground, &Options { scenarios: 3, only: vec!["P1".into()], ..Options::default() }).await?;
+//! let backend = Arc::new(InProcessBackend::new(clock, Box::new(open)));
+//! let options = Options { scenarios: 3, only: vec!["P1".into()], ..Options::default() }; // leave `only` out to check all
+//! let report = ticket_conformance::run(backend, &options).await?;
 //! assert!(report.is_kept(), "{report:#?}");
 //! # Ok(())
 //! # }
 //! # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(check()).unwrap();
 //! ```
 //!
-//! A check that fails panics, as a test does; [`run`] catches that and makes a verdict of it.
-#![expect(clippy::panic, reason = "a check that fails panics")]
+//! A store outside this process implements [`TestBackend`] itself, with a [`RawClient`]: a client that reads and writes
+//! the entries without the store. Without one, the promises about damaged entries are not checked. A store whose clock
+//! cannot be moved needs one.
+//!
+//! # For authors of stores
+//!
+//! | items | purpose |
+//! |---|---|
+//! | [`run`], [`Options`], [`Report`], [`Checked`], [`Verdict`], [`Comparison`], [`Difference`] | run all checks |
+//! | [`TestBackend`], [`RawClient`], [`Damage`], [`BoxError`], [`EXTERNAL_TTL_MS`] | describe a store to the kit |
+//! | [`backend`], [`memory`], [`InProcessBackend`], [`SqliteBackend`], [`RedisBackend`] | backends that exist |
+//! | [`promises`], [`Promise`], [`Check`], [`sentences`], [`Fixture`] | run one check as a test of its own |
+//! | [`steps`], [`Interposed`], [`ErrorKind`] | write further checks |
+//!
+//! # For authors of hosts
+//!
+//! | items | purpose |
+//! |---|---|
+//! | [`ScenarioHost`], [`Call`], [`Answer`], [`ExternalWrite`], [`Interruptions`], [`Fault`] | run scenarios on a host |
+//! | [`Scenario`], [`Step`], [`run_scenario`], [`Transcript`] | read a scenario, write its transcript |
+//! | [`NativeHost`] | the host of this project |
+//!
+//! # Modules
+//!
+//! | modules | content |
+//! |---|---|
+//! | `backend`, `backends`, `raw_redis`, `raw_sqlite` | the contract with a store under test, and its implementations |
+//! | `fixture`, `promise`, `promises`, `engine_promises` | one empty store, and one check for each promise |
+//! | `scenario`, `transcript`, `scenario_host`, `external_write`, `interruption` | scenarios, independent of any host |
+//! | `interposed`, `native_host` | the fault injector, and the scenario host of this project |
+//! | `random`, `run` | random scenarios, and the run of all checks |
+#![expect(clippy::panic, reason = "a check that fails panics; `run` turns that into a verdict")]
 
 mod backend;
 mod backends;
 mod engine_promises;
 mod error_kind;
+mod external_write;
 mod fixture;
 mod interposed;
 mod interruption;
-mod native;
+mod native_host;
 mod promise;
 mod promises;
 mod random;
@@ -44,17 +78,18 @@ mod scenario;
 mod scenario_host;
 mod transcript;
 
-pub use backend::{BoxError, Damage, RawClient, TestBackend};
-pub use backends::{InFile, InProcess, OnServer, Open, OpenLater, backend, memory};
+pub use backend::{BoxError, Damage, EXTERNAL_TTL_MS, RawClient, TestBackend};
+pub use backends::{InProcessBackend, OpenStore, OpenStoreAsync, RedisBackend, SqliteBackend, backend, memory};
 pub use engine_promises::ENGINE_PROMISES;
 pub use error_kind::ErrorKind;
-pub use fixture::{FOREIGN_TTL_MS, Fixture};
-pub use interposed::{ExternalWrites, Interposed, Refusing};
+pub use external_write::ExternalWrite;
+pub use fixture::Fixture;
+pub use interposed::{Action, Before, Failure, Interposed};
 pub use interruption::{Fault, Interruption, Interruptions};
-pub use native::Native;
+pub use native_host::NativeHost;
 pub use promise::{Check, Promise, sentences};
 pub use promises::{promises, steps};
 pub use run::{Checked, Comparison, Difference, Options, Report, Verdict, run};
 pub use scenario::{At, Header, Limits, START_MS, Scenario, Snapshot, Step, StoreCall, StoreError};
-pub use scenario_host::{Call, ExternalWrite, ScenarioHost, run_scenario};
+pub use scenario_host::{Call, ScenarioHost, run_scenario};
 pub use transcript::{Answer, Transcript};

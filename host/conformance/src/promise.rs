@@ -1,12 +1,12 @@
-//! One promise, where it stands, and its check.
+//! One promise and its check.
 
 use std::fmt;
 use std::pin::Pin;
 
-use super::engine_promises::ENGINE_PROMISES;
-use super::fixture::Fixture;
+use crate::engine_promises::ENGINE_PROMISES;
+use crate::fixture::Fixture;
 
-/// A check of a promise over an empty store; it panics where the promise is broken.
+/// A check of a promise on an empty store; it panics if the promise is broken.
 pub type Check = fn(Fixture) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A promise and its check.
@@ -25,7 +25,7 @@ impl fmt::Debug for Promise {
 }
 
 impl Promise {
-    /// Its number as it stands in the contracts: `P7`, `E3`.
+    /// Its number: `P7`, `E3`.
     #[must_use]
     pub fn number(&self) -> String {
         let mut characters = self.name.chars();
@@ -34,18 +34,18 @@ impl Promise {
         format!("{letter}{}", digits.trim_start_matches('0'))
     }
 
-    /// What it says; empty where no contract has its number.
+    /// Its sentence; empty if no promise has its number.
     #[must_use]
     pub fn sentence(&self) -> &'static str {
         let number = self.number();
-        sentences().find(|(promised, _)| *promised == number).map_or("", |(_, sentence)| sentence)
+        sentences().find(|(known, _)| *known == number).map_or("", |(_, sentence)| sentence)
     }
 
-    /// Why it cannot be checked where no hand reaches the entries behind the store's back; none where it can.
+    /// Why it cannot be checked without a raw client; `None` if it can.
     #[must_use]
     pub fn needs_raw_client(&self) -> Option<&'static str> {
-        let only_by_others = matches!(self.number().as_str(), "P18" | "E24");
-        only_by_others.then_some("what it speaks of can only be made by other programs, and none reaches the entries")
+        let needs = matches!(self.number().as_str(), "P18" | "E24");
+        needs.then_some("only an external write can test it, and the backend has no raw client")
     }
 }
 
@@ -54,12 +54,12 @@ pub fn sentences() -> impl Iterator<Item = (&'static str, &'static str)> {
     ticket_store::PROMISES.iter().chain(ENGINE_PROMISES).copied()
 }
 
-/// Makes `promises()` of the checks in a module.
+/// Makes the function `promises()` from the checks of a module.
 macro_rules! promises {
     ($($name:ident),* $(,)?) => {
         /// The promises that this module checks.
         pub(super) fn promises() -> Vec<$crate::Promise> {
-            vec![$($crate::Promise {
+            vec![$($crate::promise::Promise {
                 name: stringify!($name),
                 check: |fixture| Box::pin($name(fixture)),
             }),*]

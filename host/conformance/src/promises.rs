@@ -1,17 +1,17 @@
-//! The checks, by what they are about.
+//! The checks, by topic.
 
-use super::promise::Promise;
+use crate::promise::Promise;
 
+mod cancellation;
 mod conditions;
 mod content;
 mod deadlines;
 mod engine;
-mod leaving;
 mod listing;
 mod refusals;
 pub mod steps;
 
-/// All promises, in the order of the contracts: those of a store, then those of the engine over it.
+/// All promises in order: those of a store, then those of the engine over it.
 #[must_use]
 pub fn promises() -> Vec<Promise> {
     let mut of_store = [
@@ -20,7 +20,7 @@ pub fn promises() -> Vec<Promise> {
         deadlines::promises(),
         listing::promises(),
         refusals::promises(),
-        leaving::promises(),
+        cancellation::promises(),
     ]
     .concat();
     of_store.sort_by_key(|promise| promise.name);
@@ -33,10 +33,10 @@ mod tests {
     use crate::promise::sentences;
 
     #[test]
-    fn every_promise_has_one_check_and_every_check_a_promise() {
-        let promised: Vec<&str> = sentences().map(|(number, _)| number).collect();
+    fn promises_and_checks_match_one_to_one() {
+        let documented: Vec<&str> = sentences().map(|(number, _)| number).collect();
         let checked: Vec<String> = promises().iter().map(super::Promise::number).collect();
-        assert_eq!(checked, promised);
-        assert!(promised.len() > 40, "{promised:?}");
+        assert_eq!(checked, documented);
+        assert!(documented.len() > 40, "{documented:?}");
     }
 }

@@ -1,25 +1,25 @@
-//! Random scenarios, in which most of what agents, foreign programs and time do to tickets comes up.
+//! Random scenarios of operations, external writes and passing time.
 
 use std::collections::BTreeMap;
 
 use fastrand::Rng;
-
-use super::scenario::{At, Header, Limits, Scenario, Snapshot, Step, StoreCall};
 use ticket_host::Change;
 
-/// Steps of one scenario.
+use crate::scenario::{At, Header, Limits, Scenario, Snapshot, Step, StoreCall};
+
+/// Number of steps of one scenario.
 const STEPS: std::ops::Range<u64> = 20..80;
 const IDS: [&str; 4] = ["a", "b", "c", "a b"];
-/// No sum of these is a time to live, to which a store that goes on with its own time cannot be held exactly.
+/// No sum of these is equal to the time to live: a store with a running clock cannot be tested at that very millisecond.
 const PASSES_MS: [u64; 4] = [7 * 60_000, 14 * 60_000, 21 * 60_000, 35 * 60_000];
-/// Small, so that scenarios meet them.
+/// Small, so that scenarios reach them.
 const LIMITS: Limits =
     Limits { ttl_ms: 1_800_000, message_bytes_max: 200, ticket_bytes_max: 1_500, history_entries_max: 12 };
 
-/// A store does not go further past its time to live by itself.
-const FOREIGN_AHEAD_MS: u64 = 300;
-/// More than the writes of one step.
-const FOREIGN_STEP_MS: u64 = 5;
+/// More than a store adds to a time to live by itself.
+const EXTERNAL_AHEAD_MS: u64 = 300;
+/// More than the number of writes in one step.
+const EXTERNAL_STEP_MS: u64 = 5;
 
 const MESSAGES: [&str; 8] = [
     "\"hello\"",
@@ -42,8 +42,8 @@ const PATCHES: [&str; 8] = [
     "{\"name\":\"Mia\"}",
 ];
 const DECISIONS: [&str; 6] = ["{}", "null", "{\"tool\":\"search\",\"n\":-1.50e+3}", "[ 1.0 ]", "{'a':1}", "\"x\""];
-/// What foreign programs leave: the bare old dict, a newer version, and damage.
-const FOREIGN: [&[(&str, &str)]; 6] = [
+/// Records of other clients: version 0, a newer version, and damage.
+const EXTERNAL: [&[(&str, &str)]; 6] = [
     &[
         ("facts", "{}"),
         ("history", "[]"),
@@ -66,47 +66,47 @@ const FOREIGN: [&[(&str, &str)]; 6] = [
     ],
 ];
 
-/// The scenario of these numbers.
+/// The next random scenario.
 pub(super) fn scenario(rng: &mut Rng) -> Scenario {
-    let header = Header { about: "what comes up at random".into(), settings: LIMITS };
+    let header = Header { about: "random".into(), settings: LIMITS };
     let first = Step::Create { id: Some("a".into()), changes: changes(rng) };
-    let rest: Vec<Step> = (0..rng.u64(STEPS)).flat_map(|number| some(rng, foreign_ttl_ms(number))).collect();
+    let rest: Vec<Step> = (0..rng.u64(STEPS)).flat_map(|number| group(rng, external_ttl_ms(number))).collect();
     Scenario { header, steps: std::iter::once(first).chain(rest).collect() }
 }
 
-/// The time to live that a foreign program gives in the step of this number. It is past all that a store gave before, by
-/// which two states of the same content are told apart.
-fn foreign_ttl_ms(number: u64) -> u64 {
-    LIMITS.ttl_ms + FOREIGN_AHEAD_MS + FOREIGN_STEP_MS * number
+/// The time to live of an external write in the step of this number. It is longer than all before, so that two states of
+/// the same content differ.
+fn external_ttl_ms(number: u64) -> u64 {
+    LIMITS.ttl_ms + EXTERNAL_AHEAD_MS + EXTERNAL_STEP_MS * number
 }
 
-/// A step, or a few that only together show something.
-fn some(rng: &mut Rng, foreign_ttl_ms: u64) -> Vec<Step> {
+/// One step, or a group of steps that belong together.
+fn group(rng: &mut Rng, external_ttl_ms: u64) -> Vec<Step> {
     match rng.u32(0..16) {
-        0 => rolled_back_over_damage(foreign_ttl_ms),
-        1 => lost_race(rng, foreign_ttl_ms),
-        _ => vec![step(rng, foreign_ttl_ms)],
+        0 => rolled_back_over_damage(external_ttl_ms),
+        1 => lost_race(rng, external_ttl_ms),
+        _ => vec![step(rng, external_ttl_ms)],
     }
 }
 
-/// Nothing of what is damaged stays after a rollback.
-fn rolled_back_over_damage(foreign_ttl_ms: u64) -> Vec<Step> {
+/// A rollback over a record of another client.
+fn rolled_back_over_damage(external_ttl_ms: u64) -> Vec<Step> {
     let id = || IDS[0].to_owned();
-    let put = Step::Put { id: id(), fields: fields(FOREIGN[0]), ttl_ms: foreign_ttl_ms, before: None };
+    let put = Step::Put { id: id(), fields: fields(EXTERNAL[0]), ttl_ms: external_ttl_ms, before: None };
     let rollback = Step::Rollback { id: id(), snapshot: Snapshot::Number(-1), at: None };
     vec![Step::Snapshot { id: id() }, put, rollback, Step::Get { id: id() }]
 }
 
-/// Somebody comes between what an operation read and what it writes. It is read just before, so that every host knows
-/// what is there: whether an operation that meets a ticket gone comes to write depends on what its host remembers.
-fn lost_race(rng: &mut Rng, foreign_ttl_ms: u64) -> Vec<Step> {
+/// Another client writes between the read and the write of an operation. The ticket is read just before, so that every
+/// host has the same knowledge of it: whether an operation on a missing ticket reaches the write depends on that.
+fn lost_race(rng: &mut Rng, external_ttl_ms: u64) -> Vec<Step> {
     let id = || IDS[0].to_owned();
     let before = Some(StoreCall::Write);
     let first = match rng.u32(0..4) {
         0 => Step::Drop { id: id(), before },
         _ => {
-            let fields = fields(FOREIGN[rng.usize(..FOREIGN.len())]);
-            Step::Put { id: id(), fields, ttl_ms: foreign_ttl_ms, before }
+            let fields = fields(EXTERNAL[rng.usize(..EXTERNAL.len())]);
+            Step::Put { id: id(), fields, ttl_ms: external_ttl_ms, before }
         }
     };
     let operation = match rng.u32(0..4) {
@@ -116,11 +116,11 @@ fn lost_race(rng: &mut Rng, foreign_ttl_ms: u64) -> Vec<Step> {
     vec![Step::Get { id: id() }, first, operation, Step::Get { id: id() }]
 }
 
-fn fields(foreign: &[(&str, &str)]) -> BTreeMap<String, String> {
-    foreign.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+fn fields(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
 }
 
-fn step(rng: &mut Rng, foreign_ttl_ms: u64) -> Step {
+fn step(rng: &mut Rng, external_ttl_ms: u64) -> Step {
     let id = id(rng);
     match rng.u32(0..100) {
         0..12 => Step::Create { id: Some(id), changes: changes(rng) },
@@ -136,20 +136,20 @@ fn step(rng: &mut Rng, foreign_ttl_ms: u64) -> Step {
         79..85 => Step::Pass { ms: PASSES_MS[rng.usize(..PASSES_MS.len())] },
         85..88 => Step::Date { ms: rng.i64(-100..100) * 1_000 },
         88..97 => {
-            let fields = fields(FOREIGN[rng.usize(..FOREIGN.len())]);
-            Step::Put { id: stored_id(rng), fields, ttl_ms: foreign_ttl_ms, before: before(rng) }
+            let fields = fields(EXTERNAL[rng.usize(..EXTERNAL.len())]);
+            Step::Put { id: stored_id(rng), fields, ttl_ms: external_ttl_ms, before: before(rng) }
         }
         _ => Step::Drop { id: stored_id(rng), before: before(rng) },
     }
 }
 
-/// Mostly the first, so that much happens to it.
+/// Mostly the first id, so that many steps affect one ticket.
 fn id(rng: &mut Rng) -> String {
     let index = if rng.u32(0..4) > 0 { 0 } else { rng.usize(..IDS.len()) };
     IDS[index].into()
 }
 
-/// One that may stand in a store.
+/// An id that a store accepts.
 fn stored_id(rng: &mut Rng) -> String {
     let index = if rng.bool() { 0 } else { rng.usize(..3) };
     IDS[index].into()
@@ -184,7 +184,7 @@ fn snapshot(rng: &mut Rng) -> Snapshot {
     }
 }
 
-/// Before a write somebody comes first in [`lost_race`] alone.
+/// Only [`lost_race`] places an external write before a write.
 fn before(rng: &mut Rng) -> Option<StoreCall> {
     (rng.u32(0..4) == 0).then_some(StoreCall::Remove)
 }

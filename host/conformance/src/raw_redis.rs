@@ -1,4 +1,4 @@
-//! What other programs do to the entries of a server, for checks of a store: plain commands of a plain client.
+//! A raw client of a Redis server: plain commands over a connection of redis-rs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,29 +6,35 @@ use std::time::Duration;
 use async_trait::async_trait;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, FromRedisValue};
-
-use crate::backend::{BoxError, Damage, RawClient};
 use ticket_store::{Entry, Error, Fields, Kind, Revision};
 
-/// Names that one SCAN looks at: few trips, and none that holds the server up.
-const SCANNED_AT_ONCE: usize = 1_000;
+use crate::backend::{BoxError, Damage, EXTERNAL_TTL_MS, RawClient};
 
-/// Longest time of one command and of connecting: a busy machine is not an outage.
+/// Names that one SCAN inspects: few round trips, and none that blocks the server.
+const NAMES_PER_SCAN: usize = 1_000;
+
+/// Time limit of one command and of connecting: a slow machine is not an outage.
 const CALL_TIME: Duration = Duration::from_secs(20);
 
-/// A plain client of a server.
+/// A raw client of a server.
 pub(crate) struct RawRedis(MultiplexedConnection);
 
 impl RawRedis {
-    /// Connects to the server of a URL.
+    /// Connects to the server of a URL; `rediss://` verifies its certificate by the roots of the system.
     pub(crate) async fn connect(url: &str) -> Result<Self, Error> {
         let config =
             AsyncConnectionConfig::new().set_connection_timeout(Some(CALL_TIME)).set_response_timeout(Some(CALL_TIME));
+        // The error of redis-rs contains no part of the URL, which may contain a password.
         let client = redis::Client::open(url).map_err(|error| Error::invalid("invalid redis URL").caused_by(error))?;
         let connection = client.get_multiplexed_async_connection_with_config(&config).await;
-        connection
-            .map(Self)
-            .map_err(|error| Error::new(Kind::Unavailable, "cannot connect to the redis server").caused_by(error))
+        connection.map(Self).map_err(|error| {
+            let kind = match error.kind() {
+                redis::ErrorKind::AuthenticationFailed => Kind::Denied,
+                _ => Kind::Unavailable,
+            };
+            let address = client.get_connection_info().addr();
+            Error::new(kind, format!("cannot connect to redis at {address} with a raw client")).caused_by(error)
+        })
     }
 
     fn client(&self) -> MultiplexedConnection {
@@ -51,40 +57,40 @@ impl RawClient for RawRedis {
         Ok(seconds * 1_000 + microseconds / 1_000)
     }
 
-    async fn bring_nearer(&self, prefix: &str, ms: u64) -> Result<(), BoxError> {
-        // One script, so that no deadline passes between two looks at it.
-        const NEARER: &str = "for _, key in ipairs(KEYS) do \
+    async fn advance_deadlines(&self, prefix: &str, ms: u64) -> Result<(), BoxError> {
+        // A script, so that no deadline passes between reading and changing it.
+        const ADVANCE: &str = "for _, key in ipairs(KEYS) do \
                                   local deadline = redis.call('PEXPIRETIME', key) \
                                   if deadline > 0 then \
                                       redis.call('PEXPIREAT', key, string.format('%.0f', deadline - ARGV[1])) \
                                   end \
                               end";
         let names = self.names(prefix, true).await?;
-        for some in names.chunks(SCANNED_AT_ONCE) {
+        for names in names.chunks(NAMES_PER_SCAN) {
             let mut eval = redis::cmd("EVAL");
-            let () = self.ask(eval.arg(NEARER).arg(some.len()).arg(some).arg(ms)).await?;
+            let () = self.ask(eval.arg(ADVANCE).arg(names.len()).arg(names).arg(ms)).await?;
         }
         Ok(())
     }
 
-    async fn write(&self, name: &str, fields: &Fields, ttl_ms: u64, adds: bool) -> Result<(), BoxError> {
-        let mut lifecycle = redis::pipe();
-        if !adds {
-            lifecycle.del(name).ignore();
+    async fn write(&self, name: &str, fields: &Fields, ttl_ms: u64, keep_others: bool) -> Result<(), BoxError> {
+        let mut pipeline = redis::pipe();
+        if !keep_others {
+            pipeline.del(name).ignore();
         }
-        lifecycle.hset_multiple(name, fields).ignore();
-        lifecycle.pexpire(name, i64::try_from(ttl_ms)?).ignore();
-        Ok(lifecycle.query_async(&mut self.client()).await?)
+        pipeline.hset_multiple(name, fields).ignore();
+        pipeline.pexpire(name, i64::try_from(ttl_ms)?).ignore();
+        Ok(pipeline.query_async(&mut self.client()).await?)
     }
 
     async fn delete(&self, name: &str) -> Result<(), BoxError> {
         self.ask(redis::cmd("DEL").arg(name)).await
     }
 
-    async fn lose_deadline(&self, name: &str) -> Result<(), BoxError> {
+    async fn clear_deadline(&self, name: &str) -> Result<(), BoxError> {
         match self.ask(redis::cmd("PERSIST").arg(name)).await? {
             true => Ok(()),
-            false => Err(format!("{name} has no deadline to lose").into()),
+            false => Err(format!("{name} does not exist or has no deadline").into()),
         }
     }
 
@@ -105,12 +111,12 @@ impl RawClient for RawRedis {
             Damage::NoField | Damage::NegativeDeadline => return Err(format!("redis has no {damage:?}").into()),
         };
         self.delete(name).await?;
-        let mut leave = redis::cmd(command);
-        let _: redis::Value = self.ask(leave.arg(name).arg(arguments)).await?;
-        self.ask(redis::cmd("PEXPIRE").arg(name).arg(crate::FOREIGN_TTL_MS)).await
+        let mut put = redis::cmd(command);
+        let _: redis::Value = self.ask(put.arg(name).arg(arguments)).await?;
+        self.ask(redis::cmd("PEXPIRE").arg(name).arg(EXTERNAL_TTL_MS)).await
     }
 
-    async fn plant_names(&self, prefix: &str, names: &[&str]) -> Result<(), BoxError> {
+    async fn add_names(&self, prefix: &str, names: &[&str]) -> Result<(), BoxError> {
         for name in names {
             let mut put = redis::cmd("HSET");
             let () = self.ask(put.arg(format!("{prefix}{name}")).arg("facts").arg("{}")).await?;
@@ -118,11 +124,11 @@ impl RawClient for RawRedis {
         Ok(())
     }
 
-    async fn seen(&self, name: &str) -> Result<String, BoxError> {
+    async fn dump(&self, name: &str) -> Result<String, BoxError> {
         let kind: String = self.ask(redis::cmd("TYPE").arg(name)).await?;
         let deadline_ms = self.deadline_ms(name).await?;
         if kind == "hash" {
-            // By name: a hash table has no order, and moves while it is looked at.
+            // Sorted: a hash has no order, and its order may change between two reads.
             let fields: BTreeMap<Vec<u8>, Vec<u8>> = self.ask(redis::cmd("HGETALL").arg(name)).await?;
             return Ok(format!("{deadline_ms} {fields:?}"));
         }
@@ -141,15 +147,15 @@ impl RawClient for RawRedis {
         Ok(fields.map(|fields| Entry::from((fields, deadline_ms)).revision))
     }
 
-    async fn names(&self, prefix: &str, _alive: bool) -> Result<Vec<String>, BoxError> {
-        // Prefixes are namespaces, which have no characters that a pattern knows. What has ended is not named.
+    async fn names(&self, prefix: &str, _live_only: bool) -> Result<Vec<String>, BoxError> {
+        // A prefix is made of namespaces, which contain no character of a pattern. SCAN returns no expired names.
         let mut cursor: u64 = 0;
         let mut names = Vec::new();
         loop {
             let mut scan = redis::cmd("SCAN");
-            scan.arg(cursor).arg("MATCH").arg(format!("{prefix}*")).arg("COUNT").arg(SCANNED_AT_ONCE);
-            let (next, some): (u64, Vec<String>) = self.ask(&scan).await?;
-            names.extend(some);
+            scan.arg(cursor).arg("MATCH").arg(format!("{prefix}*")).arg("COUNT").arg(NAMES_PER_SCAN);
+            let (next, page): (u64, Vec<String>) = self.ask(&scan).await?;
+            names.extend(page);
             cursor = next;
             if cursor == 0 {
                 break;

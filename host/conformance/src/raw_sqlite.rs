@@ -1,4 +1,4 @@
-//! What other programs do to the entries of a file, for checks of a store: plain statements on a connection of their own.
+//! A raw client of a SQLite file: plain statements, each on a connection of its own.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,23 +6,22 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, ToSql, params};
-
-use crate::FOREIGN_TTL_MS;
-use crate::backend::{BoxError, Damage, RawClient};
 use ticket_store::clock::Clock;
 use ticket_store::{Entry, Fields, Revision};
 
-/// How long a statement waits for others who use the file.
+use crate::backend::{BoxError, Damage, EXTERNAL_TTL_MS, RawClient};
+
+/// How long a statement waits for other users of the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A plain user of a file.
+/// A raw client of a file.
 pub(crate) struct RawSqlite {
     path: PathBuf,
     clock: Arc<dyn Clock>,
 }
 
 impl RawSqlite {
-    /// A user of this file, who tells the time by this clock.
+    /// A client of the file at `path`; deadlines are counted from `clock`.
     pub(crate) fn new(path: PathBuf, clock: Arc<dyn Clock>) -> Self {
         Self { path, clock }
     }
@@ -53,16 +52,16 @@ impl RawClient for RawSqlite {
         Ok(self.clock.now_ms())
     }
 
-    async fn bring_nearer(&self, prefix: &str, ms: u64) -> Result<(), BoxError> {
+    async fn advance_deadlines(&self, prefix: &str, ms: u64) -> Result<(), BoxError> {
         let sql = "UPDATE entry SET expires_at_ms = max(expires_at_ms - ?2, 1)
                    WHERE substr(key, 1, length(?1)) = ?1 AND expires_at_ms > 0";
         self.run(&[(sql, params![prefix, i64::try_from(ms)?])])
     }
 
-    async fn write(&self, name: &str, fields: &Fields, ttl_ms: u64, adds: bool) -> Result<(), BoxError> {
+    async fn write(&self, name: &str, fields: &Fields, ttl_ms: u64, keep_others: bool) -> Result<(), BoxError> {
         let mut connection = self.connect()?;
         let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        if !adds {
+        if !keep_others {
             transaction.execute("DELETE FROM field WHERE key = ?1", [name])?;
         }
         transaction.execute("INSERT OR REPLACE INTO entry VALUES (?1, ?2)", params![name, self.in_ms(ttl_ms)?])?;
@@ -79,7 +78,7 @@ impl RawClient for RawSqlite {
         ])
     }
 
-    async fn lose_deadline(&self, name: &str) -> Result<(), BoxError> {
+    async fn clear_deadline(&self, name: &str) -> Result<(), BoxError> {
         self.run(&[("UPDATE entry SET expires_at_ms = 0 WHERE key = ?1", params![name])])
     }
 
@@ -89,29 +88,29 @@ impl RawClient for RawSqlite {
     }
 
     async fn damage(&self, name: &str, damage: Damage) -> Result<(), BoxError> {
-        let deadline_ms = if damage == Damage::NegativeDeadline { -5 } else { self.in_ms(FOREIGN_TTL_MS)? };
+        let deadline_ms = if damage == Damage::NegativeDeadline { -5 } else { self.in_ms(EXTERNAL_TTL_MS)? };
         let (field, text): (&[u8], &[u8]) = match damage {
             Damage::TextNotUtf8 => (b"facts", b"\xff\xfe"),
             Damage::NameNotUtf8 => (b"\xc3", b"{}"),
             _ => (b"facts", b"{}"),
         };
-        let leave_entry = "INSERT OR REPLACE INTO entry VALUES (?1, ?2)";
-        let leave_field = "INSERT INTO field VALUES (?1, CAST(?2 AS TEXT), CAST(?3 AS TEXT))";
+        let insert_entry = "INSERT OR REPLACE INTO entry VALUES (?1, ?2)";
+        let insert_field = "INSERT INTO field VALUES (?1, CAST(?2 AS TEXT), CAST(?3 AS TEXT))";
         let (of_entry, of_field) = (params![name, deadline_ms], params![name, field, text]);
-        let bare: [(&str, &[&dyn ToSql]); 2] =
-            [("DELETE FROM field WHERE key = ?1", params![name]), (leave_entry, of_entry)];
-        self.run(&bare)?;
-        if damage == Damage::NoField { Ok(()) } else { self.run(&[(leave_field, of_field)]) }
+        let entry_alone: [(&str, &[&dyn ToSql]); 2] =
+            [("DELETE FROM field WHERE key = ?1", params![name]), (insert_entry, of_entry)];
+        self.run(&entry_alone)?;
+        if damage == Damage::NoField { Ok(()) } else { self.run(&[(insert_field, of_field)]) }
     }
 
-    async fn plant_names(&self, prefix: &str, names: &[&str]) -> Result<(), BoxError> {
+    async fn add_names(&self, prefix: &str, names: &[&str]) -> Result<(), BoxError> {
         for name in names {
             self.run(&[("INSERT INTO entry VALUES (?1, 0)", params![format!("{prefix}{name}")])])?;
         }
         Ok(())
     }
 
-    async fn seen(&self, name: &str) -> Result<String, BoxError> {
+    async fn dump(&self, name: &str) -> Result<String, BoxError> {
         let connection = self.connect()?;
         let mut select = connection.prepare(
             "SELECT coalesce(max(expires_at_ms), '') FROM entry WHERE key = ?1
@@ -138,14 +137,14 @@ impl RawClient for RawSqlite {
         Ok(fields.map(|fields| Entry::from((fields, expires_at_ms)).revision))
     }
 
-    async fn names(&self, prefix: &str, alive: bool) -> Result<Vec<String>, BoxError> {
+    async fn names(&self, prefix: &str, live_only: bool) -> Result<Vec<String>, BoxError> {
         let connection = self.connect()?;
         let sql = "SELECT key FROM (
                        SELECT key FROM entry WHERE NOT ?2 OR expires_at_ms <= 0 OR expires_at_ms >= ?3
                        UNION SELECT key FROM field WHERE NOT ?2
                    ) WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key";
         let mut select = connection.prepare(sql)?;
-        let names = select.query_map(params![prefix, alive, self.in_ms(0)?], |row| row.get(0))?;
+        let names = select.query_map(params![prefix, live_only, self.in_ms(0)?], |row| row.get(0))?;
         Ok(names.collect::<Result<_, _>>()?)
     }
 }

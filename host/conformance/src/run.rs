@@ -1,40 +1,40 @@
-//! Runs every check on a ground, each on an empty store, and says what came of it.
+//! Runs all checks on a backend, each on an empty store, and reports the results.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
-
-use super::backend::{BoxError, TestBackend};
-use super::fixture::Fixture;
-use super::native::Native;
-use super::promise::Promise;
-use super::promises::promises;
-use super::scenario::Scenario;
-use super::scenario_host::run_scenario;
-use super::{backends, random};
 use ticket_host::store::{Error, Kind};
 use ticket_store::clock::ManualClock;
 
-/// Random scenarios that are compared.
+use crate::backend::{BoxError, TestBackend};
+use crate::fixture::Fixture;
+use crate::native_host::NativeHost;
+use crate::promise::Promise;
+use crate::promises::promises;
+use crate::scenario::Scenario;
+use crate::scenario_host::run_scenario;
+use crate::{backends, random};
+
+/// Default number of random scenarios.
 const SCENARIOS: u32 = 100;
-/// How often a scenario that shows a difference is played again before that counts.
-const PLAYS_MORE: u32 = 4;
-/// The same of a shorter one.
-const PLAYS_SHORTER: u32 = 2;
-/// Most attempts to make a scenario shorter that shows a difference.
+/// How often a scenario with a difference runs again; the difference counts only if it shows every time.
+const RERUNS: u32 = 4;
+/// The same for a shortened scenario.
+const RERUNS_OF_SHORTENED: u32 = 2;
+/// Most attempts to shorten a scenario with a difference.
 const SHORTENINGS_MAX: u32 = 200;
 
-/// What is checked.
+/// What to check.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Random scenarios that are played on the store and on memory; 100 unless set.
+    /// Number of random scenarios that run on the store and on memory; 100 by default.
     pub scenarios: u32,
-    /// What the random numbers come from; the same seed gives the same scenarios.
+    /// Seed of the random numbers; the same seed gives the same scenarios.
     pub seed: u64,
-    /// The numbers of the promises that are checked; all where it is empty.
+    /// Numbers of the promises to check; empty means all.
     pub only: Vec<String>,
-    /// What namespaces begin with, before `conform-` and a number that nobody else has; nothing unless set.
+    /// Prefix of the namespaces, before `conform-` and a random number; empty by default.
     pub namespace: String,
 }
 
@@ -44,23 +44,23 @@ impl Default for Options {
     }
 }
 
-/// What came of all checks.
+/// The results of all checks.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// Of each promise, in the order of the contracts.
+    /// The promises, in order.
     pub promises: Vec<Checked>,
-    /// Of the random scenarios.
+    /// The random scenarios.
     pub comparison: Comparison,
 }
 
-/// What came of the check of one promise.
+/// The result for one promise.
 #[derive(Debug, Serialize)]
 pub struct Checked {
     /// Its number: `P7`, `E3`.
     pub promise: String,
-    /// What it says.
+    /// Its sentence.
     pub sentence: &'static str,
-    /// Whether it is kept.
+    /// The verdict.
     pub verdict: Verdict,
 }
 
@@ -68,48 +68,48 @@ pub struct Checked {
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// It is.
+    /// The store keeps it.
     Kept,
-    /// It is not, and this was seen instead.
+    /// The store breaks it; the message of the check.
     Broken(String),
     /// It could not be checked, for this reason.
     NotChecked(&'static str),
 }
 
-/// What came of the random scenarios.
+/// The result of the random scenarios.
 #[derive(Debug, Serialize)]
 pub struct Comparison {
-    /// What gives the same scenarios again.
+    /// The seed that gives the same scenarios again.
     pub seed: u64,
-    /// Scenarios that were played on the store and on memory.
+    /// Scenarios that ran on the store and on memory.
     pub scenarios: u32,
     /// Answers that were compared.
     pub answers: usize,
-    /// Of the scenarios, those that differed at first and not when they were played again.
+    /// Scenarios that differed once, and not when they ran again.
     pub unrepeated: u32,
-    /// The first difference that showed every time; none where there was none.
+    /// The first difference that showed in every run.
     pub difference: Option<Difference>,
 }
 
-/// A scenario in which a store and memory differ.
+/// A scenario with different answers of store and memory.
 #[derive(Debug, Serialize)]
 pub struct Difference {
-    /// The fewest steps that were found to show it, as a file.
+    /// The shortest scenario found that shows the difference, as the text of a file.
     pub scenario: String,
-    /// The first line in which the transcripts differ, as memory has it; empty where it has none.
+    /// The first different line in the transcript of memory; empty if that has no more lines.
     pub expected: String,
-    /// And as the store has it.
+    /// The same line in the transcript of the store.
     pub found: String,
 }
 
 impl Report {
-    /// Whether every promise that was checked is kept, and every answer equal.
+    /// Whether every checked promise is kept and every answer equal.
     #[must_use]
     pub fn is_kept(&self) -> bool {
         self.broken() == 0
     }
 
-    /// How many promises are broken; a difference counts as one.
+    /// The number of broken promises; a difference counts as one.
     #[must_use]
     pub fn broken(&self) -> usize {
         let broken = self.promises.iter().filter(|checked| matches!(checked.verdict, Verdict::Broken(_)));
@@ -117,39 +117,39 @@ impl Report {
     }
 }
 
-/// Runs the checks, one after the other, in namespaces of their own, which are cleaned.
+/// Runs the checks one after the other, each in namespaces of its own, which are emptied afterwards.
 ///
 /// # Errors
-/// Where the store cannot be opened or cleaned. A store that breaks a promise is no error.
+/// If the store cannot be opened or emptied. A broken promise is not an error but a verdict in the report.
 pub async fn run(backend: Arc<dyn TestBackend>, options: &Options) -> Result<Report, Error> {
-    let place = ReplicaStorage {
+    let checker = Checker {
         base: format!("{}conform-{:08x}", options.namespace, fastrand::u32(..)),
         backend,
         seed: options.seed,
-        plays: AtomicU64::new(0),
+        runs: AtomicU64::new(0),
     };
     let mut checked = Vec::new();
     for promise in promises() {
         if options.only.is_empty() || options.only.contains(&promise.number()) {
-            let verdict = place.check(&promise).await?;
+            let verdict = checker.check(&promise).await?;
             checked.push(Checked { promise: promise.number(), sentence: promise.sentence(), verdict });
         }
     }
-    let comparison = place.compare(options.scenarios).await?;
+    let comparison = checker.compare(options.scenarios).await?;
     Ok(Report { promises: checked, comparison })
 }
 
-/// A ground and the names that are used there.
-struct ReplicaStorage {
+/// A backend and the names to use there.
+struct Checker {
     backend: Arc<dyn TestBackend>,
     base: String,
     seed: u64,
-    plays: AtomicU64,
+    runs: AtomicU64,
 }
 
-impl ReplicaStorage {
-    async fn fixture(&self, of: &str) -> Result<Fixture, Error> {
-        Fixture::new(Arc::clone(&self.backend), &format!("{}-{of}-", self.base), self.seed).await
+impl Checker {
+    async fn fixture(&self, purpose: &str) -> Result<Fixture, Error> {
+        Fixture::new(Arc::clone(&self.backend), &format!("{}-{purpose}-", self.base), self.seed).await
     }
 
     /// Checks a promise on an empty store.
@@ -163,23 +163,23 @@ impl ReplicaStorage {
         cleaner.clean().await.map_err(unclean)?;
         Ok(match ended {
             Ok(()) => Verdict::Kept,
-            Err(ended) => Verdict::Broken(said(ended)),
+            Err(failed) => Verdict::Broken(panic_message(failed)),
         })
     }
 
-    /// Plays random scenarios here and in memory until one differs.
+    /// Runs random scenarios on the store and on memory until one differs.
     async fn compare(&self, scenarios: u32) -> Result<Comparison, Error> {
         let mut rng = fastrand::Rng::with_seed(self.seed);
         let mut comparison = Comparison { seed: self.seed, scenarios: 0, answers: 0, unrepeated: 0, difference: None };
         for _ in 0..scenarios {
             let scenario = random::scenario(&mut rng);
-            let (expected, found) = self.play_both(&scenario).await?;
+            let (expected, found) = self.run_both(&scenario).await?;
             comparison.scenarios += 1;
             comparison.answers += expected.lines().count();
             if expected == found {
                 continue;
             }
-            if let Some(both) = self.difference(&scenario, PLAYS_MORE).await? {
+            if let Some(both) = self.difference(&scenario, RERUNS).await? {
                 comparison.difference = Some(self.shorten(scenario, both).await?);
                 break;
             }
@@ -188,23 +188,23 @@ impl ReplicaStorage {
         Ok(comparison)
     }
 
-    /// The transcripts of a scenario in memory and here. What ends the play here is the last line.
-    async fn play_both(&self, scenario: &Scenario) -> Result<(String, String), Error> {
+    /// The transcripts of a scenario on memory and on the store.
+    async fn run_both(&self, scenario: &Scenario) -> Result<(String, String), Error> {
         let memory: Arc<dyn TestBackend> = Arc::new(backends::memory(&ManualClock::at(0)));
         let expected = transcript(Fixture::new(memory, "memory-", self.seed).await?, scenario.clone()).await;
-        // Each on an empty store, also where nothing can be cleaned.
-        let here = format!("r{}", self.plays.fetch_add(1, Ordering::Relaxed));
-        let found = transcript(self.fixture(&here).await?, scenario.clone()).await;
-        self.fixture(&here).await?.clean().await.map_err(unclean)?;
+        // A new namespace for each run, because a backend without a raw client is not emptied.
+        let purpose = format!("r{}", self.runs.fetch_add(1, Ordering::Relaxed));
+        let found = transcript(self.fixture(&purpose).await?, scenario.clone()).await;
+        self.fixture(&purpose).await?.clean().await.map_err(unclean)?;
         Ok((expected, found))
     }
 
-    /// The last of some plays where all differ. A state has the revision of one of a former life once in some hundred
-    /// times, in memory too: what is no chance shows every time.
-    async fn difference(&self, scenario: &Scenario, plays: u32) -> Result<Option<(String, String)>, Error> {
+    /// Runs a scenario several times and returns the last transcripts if they differ every time. One run is not enough:
+    /// by chance a state may have the revision of a state of an earlier incarnation, on memory too.
+    async fn difference(&self, scenario: &Scenario, runs: u32) -> Result<Option<(String, String)>, Error> {
         let mut shown = None;
-        for _ in 0..plays {
-            let both = self.play_both(scenario).await?;
+        for _ in 0..runs {
+            let both = self.run_both(scenario).await?;
             if both.0 == both.1 {
                 return Ok(None);
             }
@@ -213,7 +213,7 @@ impl ReplicaStorage {
         Ok(shown)
     }
 
-    /// Leaves steps out as long as there is a difference.
+    /// Leaves out steps as long as the difference shows.
     async fn shorten(&self, scenario: Scenario, shown: (String, String)) -> Result<Difference, Error> {
         let (mut shortest, mut shown) = (scenario, shown);
         let (mut attempts, mut index) = (0, shortest.steps.len());
@@ -221,7 +221,7 @@ impl ReplicaStorage {
             (attempts, index) = (attempts + 1, index - 1);
             let mut shorter = shortest.clone();
             shorter.steps.remove(index);
-            if let Some(both) = self.difference(&shorter, PLAYS_SHORTER).await? {
+            if let Some(both) = self.difference(&shorter, RERUNS_OF_SHORTENED).await? {
                 (shortest, shown) = (shorter, both);
             }
         }
@@ -235,22 +235,22 @@ impl ReplicaStorage {
     }
 }
 
-/// Plays a scenario; a panic or a trouble in it is its last line.
+/// Runs a scenario. If it ends with a panic or an error, that is the last line.
 async fn transcript(fixture: Fixture, scenario: Scenario) -> String {
-    let played = tokio::spawn(async move {
-        let mut native = Native::new(fixture, &scenario.header.settings).await?;
+    let run = tokio::spawn(async move {
+        let mut native = NativeHost::new(fixture, &scenario.header.settings).await?;
         run_scenario(&scenario, &mut native).await
     });
-    match played.await {
+    match run.await {
         Ok(Ok(transcript)) => transcript.text().to_owned(),
-        Ok(Err(trouble)) => format!("{trouble}\n"),
-        Err(ended) => format!("{}\n", said(ended)),
+        Ok(Err(error)) => format!("{error}\n"),
+        Err(failed) => format!("{}\n", panic_message(failed)),
     }
 }
 
-/// What a check said when it failed.
-fn said(ended: tokio::task::JoinError) -> String {
-    let Ok(payload) = ended.try_into_panic() else { return "the check was cancelled".into() };
+/// The message of a check that panicked.
+fn panic_message(failed: tokio::task::JoinError) -> String {
+    let Ok(payload) = failed.try_into_panic() else { return "the check was cancelled".into() };
     match payload.downcast::<String>() {
         Ok(text) => *text,
         Err(payload) => {
@@ -259,6 +259,6 @@ fn said(ended: tokio::task::JoinError) -> String {
     }
 }
 
-fn unclean(trouble: BoxError) -> Error {
-    Error::new(Kind::Unavailable, format!("what a check left in the store cannot be removed: {trouble}"))
+fn unclean(error: BoxError) -> Error {
+    Error::new(Kind::Unavailable, format!("cannot remove the entries of a check: {error}"))
 }

@@ -1,24 +1,23 @@
-//! Scenarios: scripts of operations, steps of the clock, foreign deeds and faults, which every host can play.
+//! Scenarios: scripts of operations, clock steps, external writes and faults, which every host can run.
 //!
-//! `tests/scenarios/README.md` has the form of their files.
+//! `tests/scenarios/README.md` describes the file format.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-
 use ticket_host::store::{Key, Kind, TTL_MS_MAX, TTL_MS_MIN};
 use ticket_host::{Change, Error, State};
 
-/// What the engine's clock shows when a scenario begins, in milliseconds since the epoch.
+/// The engine's clock at the start of a scenario, in milliseconds since the Unix epoch.
 pub const START_MS: u64 = 1_750_000_000_000;
 
 /// A script for the ticket engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scenario {
-    /// What it is for, and under which limits it plays.
+    /// Purpose and limits.
     pub header: Header,
-    /// What happens, in order; the first one stands on line 2.
+    /// The steps in order; the first one is on line 2.
     pub steps: Vec<Step>,
 }
 
@@ -26,14 +25,14 @@ pub struct Scenario {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
-    /// What it is for.
+    /// Its purpose.
     pub about: String,
-    /// Where a limit is not the usual one.
+    /// Limits that differ from the defaults.
     #[serde(default, skip_serializing_if = "Limits::are_usual")]
     pub settings: Limits,
 }
 
-/// What the engine is told of its settings.
+/// The settings of the engine during a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
@@ -61,10 +60,10 @@ impl Limits {
     }
 }
 
-/// One step; JSON values are texts, so that a scenario can hold what is no JSON.
+/// One step; JSON values are texts, so that a scenario can contain invalid JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
-#[expect(missing_docs, reason = "the fields are those of tests/scenarios/README.md")]
+#[expect(missing_docs, reason = "tests/scenarios/README.md describes the fields")]
 pub enum Step {
     /// `create`
     Create {
@@ -115,9 +114,9 @@ pub enum Step {
     },
     /// Time passes.
     Pass { ms: u64 },
-    /// The engine's clock is moved.
+    /// The engine's clock moves.
     Date { ms: i64 },
-    /// A foreign program replaces an entry.
+    /// Another client replaces an entry.
     Put {
         id: String,
         fields: BTreeMap<String, String>,
@@ -125,13 +124,13 @@ pub enum Step {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         before: Option<StoreCall>,
     },
-    /// A foreign program deletes an entry.
+    /// Another client deletes an entry.
     Drop {
         id: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         before: Option<StoreCall>,
     },
-    /// The next such call of the store ends with an error.
+    /// The next such call of the store fails.
     Fail {
         call: StoreCall,
         error: StoreError,
@@ -140,39 +139,39 @@ pub enum Step {
     },
 }
 
-/// The revision that a step names.
+/// The revision that a step refers to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum At {
-    /// By its ordinal in the transcript; negative ones count back among those that were shown of the ticket.
+    /// Its ordinal in the transcript; a negative number counts back among the revisions of the ticket.
     Number(i64),
-    /// Itself.
+    /// Its text.
     Text(String),
 }
 
-/// The snapshot that a step hands over.
+/// The snapshot that a step passes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Snapshot {
-    /// By its ordinal; negative ones count back.
+    /// Its ordinal; a negative number counts back.
     Number(i64),
-    /// Itself.
+    /// Its text.
     Text(String),
-    /// One that was altered on its way: the first `from` in it is `to`.
+    /// An altered one: the first `from` is replaced by `to`.
     Altered {
-        /// By its ordinal, as above.
+        /// Its ordinal, as above.
         number: i64,
         /// What is replaced.
         from: String,
-        /// What stands there instead.
+        /// The replacement.
         to: String,
     },
 }
 
-/// A function of `key-value`.
+/// A function of the interface `key-value`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "functions of `key-value`")]
 pub enum StoreCall {
     Read,
     Write,
@@ -181,10 +180,10 @@ pub enum StoreCall {
     Scan,
 }
 
-/// A case of `key-value.error`.
+/// An error of the interface `key-value`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "errors of `key-value`")]
 pub enum StoreError {
     Invalid,
     TooLarge,
@@ -195,7 +194,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// As stores say it.
+    /// The kind of error that a store returns.
     #[must_use]
     pub fn kind(self) -> Kind {
         match self {
@@ -210,13 +209,13 @@ impl StoreError {
 }
 
 impl Scenario {
-    /// Reads the text of a file.
+    /// Parses the text of a file.
     ///
     /// # Errors
-    /// `Invalid`, naming the line, for what is no scenario.
+    /// `Invalid` with the number of the line.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let mut lines = text.lines().enumerate();
-        let (_, first) = lines.next().ok_or_else(|| Error::Invalid("a scenario without a first line".into()))?;
+        let (_, first) = lines.next().ok_or_else(|| Error::Invalid("invalid scenario: it has no first line".into()))?;
         let header = line(0, first)?;
         let mut passed_ms = 0_u64;
         let step = |(number, text)| {
@@ -225,16 +224,16 @@ impl Scenario {
                 passed_ms = passed_ms.saturating_add(ms);
             }
             check(&step, passed_ms)
-                .map_err(|why| Error::Invalid(format!("line {} of a scenario: {why}", number + 1)))?;
+                .map_err(|why| Error::Invalid(format!("invalid scenario, line {}: {why}", number + 1)))?;
             Ok::<Step, Error>(step)
         };
         Ok(Self { header, steps: lines.map(step).collect::<Result<_, _>>()? })
     }
 }
 
-/// What a step does must be something that a store or a clock can do; `passed_ms` by this step.
+/// Checks the ranges of a step; `passed_ms` is the sum of all `pass` steps so far.
 fn check(step: &Step, passed_ms: u64) -> Result<(), String> {
-    // One that the host made is known later.
+    // An id of the host is known only at run time.
     if let Step::Put { id, .. } | Step::Drop { id, .. } = step
         && !id.starts_with("(fresh ")
     {
@@ -242,12 +241,12 @@ fn check(step: &Step, passed_ms: u64) -> Result<(), String> {
     }
     match step {
         Step::Pass { .. } if passed_ms > TTL_MS_MAX => {
-            Err(format!("{passed_ms} ms pass in all, and {TTL_MS_MAX} ms is the most"))
+            Err(format!("all `pass` steps together are {passed_ms} ms, more than {TTL_MS_MAX} ms"))
         }
         Step::Date { ms } if ms.unsigned_abs() > TTL_MS_MAX => {
-            Err(format!("the clock is moved by {ms} ms, and {TTL_MS_MAX} ms is the most, forward or back"))
+            Err(format!("clock step of {ms} ms is more than {TTL_MS_MAX} ms forward or back"))
         }
-        Step::Put { id, fields, .. } if fields.is_empty() => Err(format!("the entry of `{id}` has no field")),
+        Step::Put { id, fields, .. } if fields.is_empty() => Err(format!("the entry of ticket `{id}` has no fields")),
         Step::Put { ttl_ms, .. } if !(TTL_MS_MIN..=TTL_MS_MAX).contains(ttl_ms) => {
             Err(format!("ttl of {ttl_ms} ms is not between {TTL_MS_MIN} ms and {TTL_MS_MAX} ms"))
         }
@@ -257,7 +256,7 @@ fn check(step: &Step, passed_ms: u64) -> Result<(), String> {
 
 fn line<T: for<'de> Deserialize<'de>>(number: usize, text: &str) -> Result<T, Error> {
     serde_json::from_str(text)
-        .map_err(|error| Error::Invalid(format!("line {} of a scenario is none: {error}", number + 1)))
+        .map_err(|error| Error::Invalid(format!("invalid scenario, line {}: {error}", number + 1)))
 }
 
 impl fmt::Display for Scenario {
@@ -306,7 +305,7 @@ mod changes {
     }
 }
 
-/// A mergeable state with its five texts and numbers.
+/// The five fields of a mergeable state.
 mod state {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -336,7 +335,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scenario_reads_back_as_it_was_written_and_faults_name_their_line() {
+    fn scenarios_round_trip_and_errors_contain_the_line() {
         let text = concat!(
             "{\"about\":\"all forms\"}\n",
             "{\"op\":\"create\",\"id\":\"a\",\"changes\":[{\"say\":\"\\\"x\\\"\"},{\"learn\":\"{\"}]}\n",

@@ -1,42 +1,43 @@
-//! Plays a scenario on a host and writes its transcript.
-
-use std::collections::BTreeMap;
+//! Runs a scenario on a host and writes its transcript.
 
 use async_trait::async_trait;
-
-use super::backend::BoxError;
-use super::interruption::{Fault, Interruptions};
-use super::scenario::{Scenario, Step};
-use super::transcript::{Answer, Transcript};
 use ticket_host::{Change, Error, State};
 
-/// A host with the engine and an empty store, on which a scenario is played.
+use crate::backend::BoxError;
+use crate::external_write::ExternalWrite;
+use crate::interruption::{Fault, Interruptions};
+use crate::scenario::{Scenario, Step};
+use crate::transcript::{Answer, Transcript};
+
+/// A host that can run scenarios: the engine over an empty store.
 #[async_trait]
 pub trait ScenarioHost: Send {
-    /// Runs an operation, in the course of which the interruptions happen; those that it does not come to are forgotten.
-    /// An `Err` within is the engine's answer, one without ends the play.
+    /// Runs an operation with these interruptions. Those that are not due at any call of the operation are dropped.
+    ///
+    /// # Errors
+    /// The inner `Err` is an answer of the engine. The outer one ends the scenario.
     async fn call(&mut self, call: Call, interruptions: Interruptions) -> Result<Result<Answer, Error>, BoxError>;
 
-    /// Lets time pass for the store and for the engine.
+    /// Lets time pass for the store and the engine.
     async fn pass(&mut self, ms: u64) -> Result<(), BoxError>;
 
-    /// Moves the engine's clock alone.
-    async fn date(&mut self, ms: i64) -> Result<(), BoxError>;
+    /// Moves the clock of the engine alone.
+    async fn shift_clock(&mut self, ms: i64) -> Result<(), BoxError>;
 
-    /// Does a foreign deed.
-    async fn act(&mut self, external_write: ExternalWrite) -> Result<(), BoxError>;
+    /// Writes as another client does.
+    async fn external_write(&mut self, write: ExternalWrite) -> Result<(), BoxError>;
 
-    /// What deadlines are counted from, in milliseconds since the epoch: the start by the clock that ends entries, earlier
-    /// by what passed where deadlines came nearer instead.
-    fn began_ms(&self) -> u64;
+    /// The start of the scenario by the clock that ends entries, in milliseconds since the Unix epoch. If `pass` made
+    /// deadlines earlier instead of moving that clock, the start is earlier by as much.
+    fn start_ms(&self) -> u64;
 
-    /// What a revision that was held before `ms` passed is called after it.
-    fn moved(&self, revision: &str, ms: u64) -> String;
+    /// The revision after `pass(ms)` of a state that had `revision` before.
+    fn revision_after(&self, revision: &str, ms: u64) -> String;
 }
 
-/// An operation of the engine, every name in it resolved.
+/// An operation of the engine, with ids, revisions and snapshots as the engine knows them.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "the fields are those of tickets.wit")]
+#[expect(missing_docs, reason = "operations and parameters of the interface `tickets`")]
 pub enum Call {
     Create { id: Option<String>, changes: Vec<Change> },
     Get { id: String },
@@ -50,18 +51,10 @@ pub enum Call {
     Merge { base: State, ours: State, theirs: State },
 }
 
-/// What a foreign program does to an entry.
-#[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "the fields are those of the steps")]
-pub enum ExternalWrite {
-    Put { id: String, fields: BTreeMap<String, String>, ttl_ms: u64 },
-    Drop { id: String },
-}
-
-/// Plays a scenario to its end.
+/// Runs a scenario.
 ///
 /// # Errors
-/// Where the host does not work; what the engine refuses is an answer.
+/// If the host fails. A refusal of the engine is an answer in the transcript.
 pub async fn run_scenario(scenario: &Scenario, host: &mut dyn ScenarioHost) -> Result<Transcript, BoxError> {
     let mut transcript = Transcript::default();
     let mut interruptions = Interruptions::default();
@@ -69,21 +62,21 @@ pub async fn run_scenario(scenario: &Scenario, host: &mut dyn ScenarioHost) -> R
         match step {
             Step::Pass { ms } => {
                 host.pass(*ms).await?;
-                transcript.rename(|revision| host.moved(revision, *ms));
+                transcript.rename_revisions(|revision| host.revision_after(revision, *ms));
             }
-            Step::Date { ms } => host.date(*ms).await?,
+            Step::Date { ms } => host.shift_clock(*ms).await?,
             Step::Put { id, fields, ttl_ms, before } => {
                 let put = ExternalWrite::Put { id: transcript.id(id), fields: fields.clone(), ttl_ms: *ttl_ms };
                 match before {
                     Some(call) => interruptions.add_external_write(*call, put),
-                    None => host.act(put).await?,
+                    None => host.external_write(put).await?,
                 }
             }
             Step::Drop { id, before } => {
                 let removal = ExternalWrite::Drop { id: transcript.id(id) };
                 match before {
                     Some(call) => interruptions.add_external_write(*call, removal),
-                    None => host.act(removal).await?,
+                    None => host.external_write(removal).await?,
                 }
             }
             Step::Fail { call, error, made } => {
@@ -94,16 +87,16 @@ pub async fn run_scenario(scenario: &Scenario, host: &mut dyn ScenarioHost) -> R
                 let makes_id = matches!(call, Call::Create { id: None, .. });
                 let answer = host.call(call, std::mem::take(&mut interruptions)).await?;
                 if let (true, Ok(Answer::Ticket(ticket))) = (makes_id, &answer) {
-                    transcript.made_id(&ticket.id);
+                    transcript.add_fresh_id(&ticket.id);
                 }
-                transcript.add(number, op, answer, host.began_ms());
+                transcript.add(number, op, answer, host.start_ms());
             }
         }
     }
     Ok(transcript)
 }
 
-/// The name of an operation, and the call that it is; none for a step that is none.
+/// The name and the call of an operation; none for a step that is not an operation.
 fn resolve(step: &Step, names: &Transcript) -> Option<(&'static str, Call)> {
     let at = |id: &str, at: &Option<_>| at.as_ref().map(|at| names.revision(id, at));
     Some(match step {

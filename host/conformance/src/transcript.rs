@@ -1,20 +1,20 @@
-//! Transcripts: what the engine answered, freed of what differs from run to run.
+//! Transcripts: the answers of the engine without what differs from run to run.
 
 use std::collections::HashMap;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-
-use super::scenario::{At, START_MS, Snapshot};
 use ticket_host::{Error, Merged, Side, Ticket};
 
-/// Longest text that a transcript shows itself, in bytes.
+use crate::scenario::{At, START_MS, Snapshot};
+
+/// Longest text that a transcript contains; of a longer one it contains the digest.
 const TEXT_BYTES_MAX: usize = 200;
 const MINUTE_MS: i64 = 60_000;
 
 /// What an operation answered.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "named after what they contain")]
 pub enum Answer {
     Ticket(Ticket),
     Snapshot(String),
@@ -23,7 +23,7 @@ pub enum Answer {
     Merged(Merged),
 }
 
-/// A transcript as it is written, and the names that it gives to things.
+/// The lines of a transcript, and the ordinals it gives to ids, revisions and snapshots.
 #[derive(Debug, Default)]
 pub struct Transcript {
     lines: String,
@@ -31,7 +31,7 @@ pub struct Transcript {
     /// Ticket and text of each revision, by ordinal.
     revisions: Vec<(String, String)>,
     ordinals: HashMap<(String, String), usize>,
-    /// Ordinals of the revisions that were shown of a ticket, in order.
+    /// Ordinals of the revisions of each ticket, in the order of answers.
     shown: HashMap<String, Vec<usize>>,
     snapshots: Vec<String>,
     fresh_ids: Vec<String>,
@@ -86,25 +86,25 @@ impl Transcript {
         &self.lines
     }
 
-    /// How many answers it has.
+    /// The number of answers.
     #[must_use]
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// Notes an id that the host made.
-    pub(super) fn made_id(&mut self, id: &str) {
+    /// Adds an id that the host generated.
+    pub(super) fn add_fresh_id(&mut self, id: &str) {
         self.fresh_ids.push(id.to_owned());
     }
 
-    /// The id that a step means.
+    /// The id that a step refers to.
     pub(super) fn id(&self, id: &str) -> String {
         let number = id.strip_prefix("(fresh ").and_then(|rest| rest.strip_suffix(')')).and_then(|n| n.parse().ok());
         let fresh = number.and_then(|number: usize| self.fresh_ids.get(number.checked_sub(1)?));
         fresh.cloned().unwrap_or_else(|| id.to_owned())
     }
 
-    /// The revision that a step on a ticket means.
+    /// The revision that a step on a ticket refers to.
     pub(super) fn revision(&self, id: &str, at: &At) -> String {
         let number = match at {
             At::Text(text) => return text.clone(),
@@ -120,7 +120,7 @@ impl Transcript {
         revision.map_or_else(|| format!("revision {number}"), |(_, text)| text.clone())
     }
 
-    /// The snapshot that a step means.
+    /// The snapshot that a step refers to.
     pub(super) fn snapshot(&self, snapshot: &Snapshot) -> String {
         match snapshot {
             Snapshot::Text(text) => text.clone(),
@@ -137,18 +137,18 @@ impl Transcript {
         snapshot.cloned().unwrap_or_else(|| format!("snapshot {number}"))
     }
 
-    /// Knows every revision again after the store has made other texts of them.
-    pub(super) fn rename(&mut self, renamed: impl Fn(&str) -> String) {
+    /// Replaces the text of every revision, after `pass` changed all deadlines.
+    pub(super) fn rename_revisions(&mut self, renamed: impl Fn(&str) -> String) {
         for (_, text) in &mut self.revisions {
             *text = renamed(text);
         }
         self.ordinals = self.revisions.iter().cloned().zip(1..).collect();
     }
 
-    /// Adds an answer. `began_ms` is what a deadline is counted from, by the clock that ends entries.
-    pub(super) fn add(&mut self, step: usize, op: &str, answer: Result<Answer, Error>, began_ms: u64) {
+    /// Adds an answer. Deadlines are counted from `start_ms`, by the clock that ends entries.
+    pub(super) fn add(&mut self, step: usize, op: &str, answer: Result<Answer, Error>, start_ms: u64) {
         let answer = match answer {
-            Ok(Answer::Ticket(ticket)) => Shown::Ticket { ticket: self.ticket(ticket, began_ms) },
+            Ok(Answer::Ticket(ticket)) => Shown::Ticket { ticket: self.ticket(ticket, start_ms) },
             Ok(Answer::Snapshot(text)) => {
                 self.snapshots.push(text.clone());
                 Shown::Snapshot { snapshot: self.snapshots.len(), text: short(text) }
@@ -171,19 +171,19 @@ impl Transcript {
                 aside: branch.map(|side| if side == Side::Ours { "ours" } else { "theirs" }),
             },
             Err(Error::Conflict(ticket)) => {
-                let ticket = ticket.map(|ticket| self.ticket(*ticket, began_ms));
+                let ticket = ticket.map(|ticket| self.ticket(*ticket, start_ms));
                 Shown::Conflict { error: "conflict", ticket }
             }
             Err(error) => Shown::Error { error: case(&error) },
         };
-        // Texts, numbers and lists of them: nothing that has no JSON.
+        // A line contains only texts, numbers and lists, so serialization cannot fail.
         let line = serde_json::to_string(&Line { step, op, answer }).unwrap_or_default();
         self.lines.push_str(&line);
         self.lines.push('\n');
         self.count += 1;
     }
 
-    fn ticket(&mut self, ticket: Ticket, began_ms: u64) -> ShownTicket {
+    fn ticket(&mut self, ticket: Ticket, start_ms: u64) -> ShownTicket {
         let key = (ticket.id.clone(), ticket.revision);
         let next = self.revisions.len() + 1;
         let revision = *self.ordinals.entry(key.clone()).or_insert(next);
@@ -191,7 +191,7 @@ impl Transcript {
             self.revisions.push(key);
         }
         self.shown.entry(ticket.id.clone()).or_default().push(revision);
-        let left_ms = signed(ticket.expires_at_ms).saturating_sub(signed(began_ms));
+        let left_ms = signed(ticket.expires_at_ms).saturating_sub(signed(start_ms));
         ShownTicket {
             id: self.shown_id(ticket.id),
             facts: short(ticket.facts),
@@ -213,7 +213,7 @@ impl Transcript {
     }
 }
 
-/// The item that a negative number counts back to.
+/// The item that a negative number refers to, counted from the end.
 fn back<T>(items: &[T], number: i64) -> Option<&T> {
     items.len().checked_sub(usize::try_from(number.unsigned_abs()).ok()?).and_then(|index| items.get(index))
 }
@@ -222,7 +222,7 @@ fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Seconds since the start.
+/// Seconds since the start; `None` for an unknown time.
 fn time(seconds: u64) -> Option<i64> {
     (seconds != 0).then(|| signed(seconds).saturating_sub(signed(START_MS / 1_000)))
 }
@@ -235,7 +235,7 @@ fn short(text: String) -> String {
     format!("sha256:{digest}")
 }
 
-/// The case of an error, as WIT names it.
+/// The name of an error in WIT.
 fn case(error: &Error) -> &'static str {
     match error {
         Error::Invalid(_) => "invalid",

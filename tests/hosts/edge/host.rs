@@ -1,4 +1,4 @@
-//! A host that serves `edge.wasm`: the standard WASI of Wasmtime's crates, in which one instance answers many requests.
+//! A host for `edge.wasm` with the standard WASI of Wasmtime's crates; one instance answers many requests.
 
 use std::path::Path;
 
@@ -12,21 +12,21 @@ use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 use wasmtime_wasi_keyvalue::{WasiKeyValue, WasiKeyValueCtx, WasiKeyValueCtxBuilder};
 
-use crate::unwell::{self, Unwell};
+use crate::failing_bucket::{self, FailingBucket};
 
 const COMPONENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../guest/dist/edge.wasm");
 
-/// The state of one instance.
-pub(crate) struct Lent {
+/// The host context of one instance.
+pub(crate) struct HostCtx {
     table: ResourceTable,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     hooks: NoRequests,
     key_value: WasiKeyValueCtx,
-    pub(crate) unwell: Unwell,
+    pub(crate) failing_bucket: FailingBucket,
 }
 
-/// An edge sends nothing anywhere.
+/// Denies outgoing requests: an edge sends none.
 struct NoRequests;
 
 type Sent = (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
@@ -42,25 +42,25 @@ impl WasiHttpHooks for NoRequests {
     }
 }
 
-impl WasiView for Lent {
+impl WasiView for HostCtx {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
 }
 
-impl WasiHttpView for Lent {
+impl WasiHttpView for HostCtx {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         WasiHttpCtxView { hooks: &mut self.hooks, table: &mut self.table, ctx: &mut self.http }
     }
 }
 
-/// One instance, and the bucket that it opened.
+/// One instance with its bucket.
 pub(crate) struct Edge {
-    store: Store<Lent>,
+    store: Store<HostCtx>,
     proxy: Proxy,
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: u16,
@@ -69,34 +69,36 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    /// A header; empty where there is none.
+    /// A header; empty if it is missing.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 }
 
 impl Edge {
-    /// An instance on the bucket of `wasmtime-wasi-keyvalue` with these values.
+    /// An instance with a bucket of `wasmtime-wasi-keyvalue` that contains these values.
     pub(crate) async fn on(values: &[(&str, &str)]) -> Self {
         Self::linked(values, |linker| {
-            wasmtime_wasi_keyvalue::add_to_linker(linker, |lent: &mut Lent| {
-                WasiKeyValue::new(&lent.key_value, &mut lent.table)
+            wasmtime_wasi_keyvalue::add_to_linker(linker, |host_ctx: &mut HostCtx| {
+                WasiKeyValue::new(&host_ctx.key_value, &mut host_ctx.table)
             })
         })
         .await
     }
 
-    /// An instance on a bucket that fails.
-    pub(crate) async fn on_unwell(unwell: Unwell) -> Self {
+    /// An instance with a bucket that fails.
+    pub(crate) async fn on_failing_bucket(failing_bucket: FailingBucket) -> Self {
         let mut edge = Self::linked(&[], |linker| {
-            unwell::store::add_to_linker::<_, HasSelf<Unwell>>(linker, |lent: &mut Lent| &mut lent.unwell)
+            failing_bucket::store::add_to_linker::<_, HasSelf<FailingBucket>>(linker, |host_ctx: &mut HostCtx| {
+                &mut host_ctx.failing_bucket
+            })
         })
         .await;
-        edge.store.data_mut().unwell = unwell;
+        edge.store.data_mut().failing_bucket = failing_bucket;
         edge
     }
 
-    async fn linked(values: &[(&str, &str)], link: impl FnOnce(&mut Linker<Lent>) -> wasmtime::Result<()>) -> Self {
+    async fn linked(values: &[(&str, &str)], link: impl FnOnce(&mut Linker<HostCtx>) -> wasmtime::Result<()>) -> Self {
         let engine = Engine::default();
         let component = Component::from_file(&engine, Path::new(COMPONENT)).unwrap();
         let mut linker = Linker::new(&engine);
@@ -104,15 +106,15 @@ impl Edge {
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).unwrap();
         link(&mut linker).unwrap();
         let values = values.iter().copied();
-        let lent = Lent {
+        let host_ctx = HostCtx {
             table: ResourceTable::new(),
             wasi: WasiCtx::builder().build(),
             http: WasiHttpCtx::new(),
             hooks: NoRequests,
             key_value: WasiKeyValueCtxBuilder::new().in_memory_data(values).build(),
-            unwell: Unwell::default(),
+            failing_bucket: FailingBucket::default(),
         };
-        let mut store = Store::new(&engine, lent);
+        let mut store = Store::new(&engine, host_ctx);
         let proxy = Proxy::instantiate_async(&mut store, &component, &linker).await.unwrap();
         Self { store, proxy }
     }
@@ -122,12 +124,12 @@ impl Edge {
         self.send(method, path, &[], body.into()).await
     }
 
-    /// Sends a request on the condition that the ticket has not changed.
+    /// Sends a request with `if-match`.
     pub(crate) async fn ask_at(&mut self, tag: &str, method: &str, path: &str, body: &str) -> Response {
         self.send(method, path, &[("if-match", tag)], Bytes::from(body.to_owned())).await
     }
 
-    /// Sends a request to the instance and waits for all of its answer.
+    /// Sends a request and waits for the complete response.
     pub(crate) async fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: Bytes) -> Response {
         let mut request = http::Request::builder().method(method).uri(format!("http://edge{path}"));
         for (name, value) in headers {

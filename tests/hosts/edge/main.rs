@@ -1,18 +1,18 @@
-//! Tickets over HTTP: `edge.wasm` on a host that knows the standard interfaces alone, by every route and every status.
+//! Tickets over HTTP: `edge.wasm` on a host with standard interfaces alone, with every route and status.
 
+mod failing_bucket;
 mod host;
-mod unwell;
 
+use failing_bucket::{FailingBucket, store};
 use host::{Edge, Response};
 use serde_json::{Value, json};
-use unwell::{Unwell, store};
 
 fn parsed(response: &Response) -> Value {
     assert_eq!(response.header("content-type"), "application/json", "{response:?}");
     serde_json::from_str(&response.body).expect("JSON")
 }
 
-/// The ticket of an answer that has its revision as its tag.
+/// The ticket of a response, whose ETag must be the revision.
 fn ticket(response: &Response, status: u16) -> Value {
     assert_eq!(response.status, status, "{response:?}");
     let ticket = parsed(response);
@@ -29,14 +29,14 @@ fn refused(response: &Response, status: u16, case: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_ticket_lives_by_requests_to_one_instance() {
+async fn every_route_works_on_one_instance() {
     let mut edge = Edge::on(&[]).await;
     let body = r#"{"id":"a","changes":[{"say":"hello"},{"learn":{"n": 1.0}},{"decide": [12345678901234567890123]}]}"#;
     let created = edge.ask("POST", "/tickets", body).await;
     assert_eq!(created.header("location"), "/tickets/a");
     let made = ticket(&created, 201);
     assert_eq!((&made["history"], &made["version"]), (&json!(["hello"]), &json!(1)));
-    assert!(created.body.contains(r#""n":1.0"#), "kept as it was sent: {}", created.body);
+    assert!(created.body.contains(r#""n":1.0"#), "stored as it was sent: {}", created.body);
     assert!(created.body.contains("[12345678901234567890123]"), "{}", created.body);
     assert_eq!(edge.ask("GET", "/tickets/a", "").await.body, created.body);
 
@@ -61,7 +61,7 @@ async fn a_ticket_lives_by_requests_to_one_instance() {
 }
 
 #[tokio::test]
-async fn a_condition_is_the_tag_that_an_answer_had() {
+async fn if_match_takes_the_etag_of_a_response() {
     let mut edge = Edge::on(&[]).await;
     let made = edge.ask("POST", "/tickets", r#"{"id":"a"}"#).await;
     let snapshot = edge.ask("GET", "/tickets/a/snapshot", "").await.body;
@@ -84,7 +84,7 @@ async fn a_condition_is_the_tag_that_an_answer_had() {
 }
 
 #[tokio::test]
-async fn ids_are_made_and_listed_page_by_page() {
+async fn ids_are_generated_and_listed_page_by_page() {
     let mut edge = Edge::on(&[("other", "value")]).await;
     let made = ticket(&edge.ask("POST", "/tickets", "").await, 201);
     let id = made["id"].as_str().unwrap().to_owned();
@@ -108,11 +108,11 @@ async fn ids_are_made_and_listed_page_by_page() {
     all.sort();
     listed.sort();
     assert_eq!((listed, pages), (all, 2));
-    refused(&edge.ask("GET", "/tickets?cursor=garbled", "").await, 400, "invalid");
+    refused(&edge.ask("GET", "/tickets?cursor=invalid", "").await, 400, "invalid");
 }
 
 #[tokio::test]
-async fn wrong_requests_are_refused_by_their_own_status() {
+async fn invalid_requests_have_their_own_status() {
     let mut edge = Edge::on(&[]).await;
     for (method, path) in [("GET", "/"), ("GET", "/tickets/"), ("POST", "/tickets/a/close"), ("GET", "/health")] {
         refused(&edge.ask(method, path, "").await, 404, "no-route");
@@ -142,7 +142,7 @@ async fn wrong_requests_are_refused_by_their_own_status() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_is_413() {
+async fn too_large_requests_are_413() {
     const MIB: usize = 1024 * 1024;
     let mut edge = Edge::on(&[]).await;
     let message = format!(r#"{{"changes":[{{"say":"{}"}}]}}"#, "x".repeat(64 * 1024));
@@ -155,7 +155,7 @@ async fn what_is_too_large_is_413() {
 }
 
 #[tokio::test]
-async fn a_ticket_of_many_pieces_comes_back_whole() {
+async fn a_large_ticket_is_returned_completely() {
     let mut edge = Edge::on(&[]).await;
     edge.ask("POST", "/tickets", r#"{"id":"a"}"#).await;
     let text = "é".repeat(30_000);
@@ -169,7 +169,7 @@ async fn a_ticket_of_many_pieces_comes_back_whole() {
 }
 
 #[tokio::test]
-async fn what_is_stored_wrongly_is_500() {
+async fn damaged_records_are_500() {
     let of = |version: &str| {
         let fields = json!({"facts": "{}", "history": "[]", "last_decision": "{}", "created_at": "1", "updated_at": "1", "version": version});
         json!({"expires_at_ms": 0, "revision": "r", "fields": fields}).to_string()
@@ -183,7 +183,7 @@ async fn what_is_stored_wrongly_is_500() {
 }
 
 #[tokio::test]
-async fn settings_come_from_the_bucket_and_a_wrong_one_is_502() {
+async fn invalid_settings_in_the_bucket_are_502() {
     let mut edge = Edge::on(&[("settings", "history_entries_max=1")]).await;
     let two = r#"{"changes":[{"say":"1"},{"say":"2"}]}"#;
     refused(&edge.ask("POST", "/tickets", two).await, 413, "too-large");
@@ -193,16 +193,24 @@ async fn settings_come_from_the_bucket_and_a_wrong_one_is_502() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_fails_is_502_503_or_504() {
+async fn a_failing_bucket_is_502_503_or_504() {
     let other = || Some(store::Error::Other("the disk is full".into()));
-    for (unwell, read, written) in [
-        (Unwell { opening: Some(store::Error::NoSuchStore), ..Unwell::default() }, (502, "denied"), (502, "denied")),
-        (Unwell { opening: other(), ..Unwell::default() }, (503, "unavailable"), (503, "unavailable")),
-        (Unwell { reading: Some(store::Error::AccessDenied), ..Unwell::default() }, (502, "denied"), (502, "denied")),
-        (Unwell { reading: other(), ..Unwell::default() }, (503, "unavailable"), (503, "unavailable")),
-        (Unwell { writing: other(), ..Unwell::default() }, (404, "not-found"), (504, "uncertain")),
+    for (failing_bucket, read, written) in [
+        (
+            FailingBucket { opening: Some(store::Error::NoSuchStore), ..FailingBucket::default() },
+            (502, "denied"),
+            (502, "denied"),
+        ),
+        (FailingBucket { opening: other(), ..FailingBucket::default() }, (503, "unavailable"), (503, "unavailable")),
+        (
+            FailingBucket { reading: Some(store::Error::AccessDenied), ..FailingBucket::default() },
+            (502, "denied"),
+            (502, "denied"),
+        ),
+        (FailingBucket { reading: other(), ..FailingBucket::default() }, (503, "unavailable"), (503, "unavailable")),
+        (FailingBucket { writing: other(), ..FailingBucket::default() }, (404, "not-found"), (504, "uncertain")),
     ] {
-        let mut edge = Edge::on_unwell(unwell).await;
+        let mut edge = Edge::on_failing_bucket(failing_bucket).await;
         refused(&edge.ask("GET", "/tickets/a", "").await, read.0, read.1);
         refused(&edge.ask("POST", "/tickets", r#"{"id":"a"}"#).await, written.0, written.1);
     }

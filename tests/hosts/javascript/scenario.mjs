@@ -7,7 +7,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { Border } from './border.mjs';
+import { Interposed } from './interposed.mjs';
 import { broken, RULES } from './broken.mjs';
 import { loadEngine, TicketsError } from './engine.mjs';
 import { MapStore } from './map-store.mjs';
@@ -28,15 +28,15 @@ class Run {
   #names = new Names();
   #transcript = new Transcript(this.#names);
   #store;
-  #border;
+  #interposed;
   #engine;
 
   static async start(folder, settings, rule) {
     const run = new Run();
     const clock = () => START_MS + run.#passedMs;
     run.#store = new MapStore(clock);
-    run.#border = new Border(rule ? broken(rule, run.#store, clock) : run.#store);
-    run.#engine = await loadEngine(folder, run.#border, run.#environment({ ...SETTINGS, ...settings }));
+    run.#interposed = new Interposed(rule ? broken(rule, run.#store, clock) : run.#store);
+    run.#engine = await loadEngine(folder, run.#interposed, run.#environment({ ...SETTINGS, ...settings }));
     return run;
   }
 
@@ -79,18 +79,18 @@ class Run {
         this.#foreign(step, (key) => this.#store.remove(key, { tag: 'present' }));
         break;
       case 'fail':
-        this.#border.fail(step.call, step.error, step.made ?? false);
+        this.#interposed.fail(step.call, step.error, step.made ?? false);
         break;
       default:
         this.#transcript.add(number, step.op, this.#answer(step));
-        this.#border.clear();
+        this.#interposed.clear();
     }
   }
 
   #foreign(step, act) {
     // The id may be one that is made by then.
     const action = () => act(`ticket:${this.#names.idOf(step.id)}`);
-    if (step.before) this.#border.stepIn(step.before, action);
+    if (step.before) this.#interposed.stepIn(step.before, action);
     else action();
   }
 

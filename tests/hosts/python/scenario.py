@@ -12,7 +12,7 @@ import uuid
 from pathlib import Path
 
 import transcript
-from border import Border
+from interposed import Interposed
 from broken import RULES
 from engine import Engine, State, TicketsError
 from environment import Settings
@@ -50,8 +50,8 @@ class Play:
         self._names = Names()
         self._environment = ScriptedEnvironment(self._names, Settings(**about.get("settings", {})))
         store = RULES[rule](world.store, world.now_ms) if rule else world.store
-        self._border = Border(store, self._change)
-        self._engine = Engine(component, self._border, self._environment)
+        self._interposed = Interposed(store, self._change)
+        self._engine = Engine(component, self._interposed, self._environment)
 
     def step(self, number, step):
         """Does a step; the line of its answer, none where the transcript has none."""
@@ -61,12 +61,12 @@ class Play:
         if op in ("pass", "date"):
             self._environment.time_ms += step["ms"]
         elif op == "fail" or "before" in step:
-            self._border.wait(step)
+            self._interposed.wait(step)
         elif op in ("put", "drop"):
             self._change(step)
         else:
             answer = self._answer(getattr(self, f"_{op}"), step)
-            self._border.forget()
+            self._interposed.forget()
             return transcript.line({"step": number, "op": op, **answer})
         return None
 

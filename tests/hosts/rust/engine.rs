@@ -1,6 +1,6 @@
-//! Runs the engine in a host of one's own: all that it takes with Wasmtime.
+//! The ticket engine in a host of your own, with Wasmtime.
 //!
-//! The component imports two interfaces and nothing of WASI. Whoever implements the two traits below can run it.
+//! The component imports two interfaces and nothing of WASI: implement `key_value::Host` and `environment::Host`.
 
 use std::path::Path;
 
@@ -14,17 +14,17 @@ wasmtime::component::bindgen!({
 
 use agent::tickets::{environment, key_value};
 
-/// Loads the component of a file, to be lent what it imports: a store, and a clock, ids and settings.
+/// Loads the component of a file. `T` is the host context: it implements the two interfaces.
 ///
-/// `instantiate_async` on a `Store` of the two makes an instance, whose `agent_tickets_tickets()` has the functions. An
-/// instance may serve any number of calls; one that trapped must be thrown away.
-pub(crate) fn load<L>(path: &Path) -> wasmtime::Result<EnginePre<L>>
+/// `instantiate_async` on a `Store<T>` creates an instance; its `agent_tickets_tickets()` has the functions. An instance
+/// serves any number of calls. Discard one that trapped.
+pub(crate) fn load<T>(path: &Path) -> wasmtime::Result<EnginePre<T>>
 where
-    L: key_value::Host + environment::Host + Send + 'static,
+    T: key_value::Host + environment::Host + Send + 'static,
 {
     let engine = wasmtime::Engine::default();
     let component = Component::from_file(&engine, path)?;
     let mut linker = Linker::new(&engine);
-    Engine::add_to_linker::<_, HasSelf<L>>(&mut linker, |lent| lent)?;
+    Engine::add_to_linker::<_, HasSelf<T>>(&mut linker, |host_ctx| host_ctx)?;
     EnginePre::new(linker.instantiate_pre(&component)?)
 }

@@ -1,26 +1,26 @@
-//! Plays scenarios on the engine in a host of one's own, and writes their transcripts.
+//! Runs scenarios on a small host in Rust and writes their transcripts.
 //!
 //! `host-rust [--break RULE] ENGINE.wasm OUT_FOLDER SCENARIO.jsonl...`; `engine.rs` and `map_store.rs` are the host, the
-//! rest lets scenarios come between the two. With --break the store breaks a rule, to see whether anybody notices.
+//! rest runs scenarios on it. With `--break` the store breaks a rule, to test that transcripts show it.
 
-mod border;
 mod engine;
 #[path = "../exported.rs"]
 mod exported;
+mod host_ctx;
 mod map_store;
 
 use std::path::Path;
 
 use anyhow::{Context, Error, bail};
 use async_trait::async_trait;
-use border::Border;
+use host_ctx::HostCtx;
 use ticket_conformance::{
     self as conformance, Answer, BoxError, Call, ExternalWrite, Interruptions, START_MS, Scenario, ScenarioHost,
 };
 use ticket_tests::broken::Rule;
 use wasmtime::Store;
 
-/// The engine's exports, and what scenarios call them.
+/// The exports of the engine, as scenarios use them.
 mod tickets {
     crate::exported::exported!(crate::engine::exports::agent::tickets::tickets);
 }
@@ -35,24 +35,24 @@ async fn main() -> anyhow::Result<()> {
     let engine = engine::load(Path::new(component)).map_err(BoxError::from).map_err(Error::from_boxed)?;
     for path in scenarios.iter().map(Path::new) {
         let scenario = Scenario::parse(&std::fs::read_to_string(path)?)?;
-        let mut store = Store::new(engine.engine(), Border::new(&scenario.header.settings, rule));
+        let mut store = Store::new(engine.engine(), HostCtx::new(&scenario.header.settings, rule));
         let instance = engine.instantiate_async(&mut store).await.map_err(BoxError::from).map_err(Error::from_boxed)?;
-        let played = conformance::run_scenario(&scenario, &mut Own { store, instance }).await;
-        let transcript = played.map_err(Error::from_boxed).with_context(|| format!("playing {}", path.display()))?;
-        let name = path.file_name().context("a scenario without a name")?;
+        let run = conformance::run_scenario(&scenario, &mut RustHost { store, instance }).await;
+        let transcript = run.map_err(Error::from_boxed).with_context(|| format!("running {}", path.display()))?;
+        let name = path.file_name().context("the scenario path has no file name")?;
         std::fs::write(Path::new(folder).join(name), transcript.text())?;
     }
     Ok(())
 }
 
-/// One instance on its map.
-struct Own {
-    store: Store<Border>,
+/// One instance with its store.
+struct RustHost {
+    store: Store<HostCtx>,
     instance: engine::Engine,
 }
 
 #[async_trait]
-impl ScenarioHost for Own {
+impl ScenarioHost for RustHost {
     async fn call(
         &mut self,
         call: Call,
@@ -69,22 +69,22 @@ impl ScenarioHost for Own {
         Ok(())
     }
 
-    async fn date(&mut self, ms: i64) -> Result<(), BoxError> {
-        let border = self.store.data_mut();
-        border.date_ms = border.date_ms.saturating_add_signed(ms);
+    async fn shift_clock(&mut self, ms: i64) -> Result<(), BoxError> {
+        let host_ctx = self.store.data_mut();
+        host_ctx.date_ms = host_ctx.date_ms.saturating_add_signed(ms);
         Ok(())
     }
 
-    async fn act(&mut self, external_write: ExternalWrite) -> Result<(), BoxError> {
-        self.store.data_mut().act(external_write);
+    async fn external_write(&mut self, write: ExternalWrite) -> Result<(), BoxError> {
+        self.store.data_mut().external_write(write);
         Ok(())
     }
 
-    fn began_ms(&self) -> u64 {
+    fn start_ms(&self) -> u64 {
         START_MS
     }
 
-    fn moved(&self, revision: &str, _ms: u64) -> String {
+    fn revision_after(&self, revision: &str, _ms: u64) -> String {
         revision.to_owned()
     }
 }

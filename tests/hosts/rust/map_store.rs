@@ -1,4 +1,4 @@
-//! A store on a map: the whole contract of `key-value.wit`, for one instance.
+//! A store on a map: the complete contract of `key-value.wit`, for one instance.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ const TTL_MS_MIN: u64 = 1_000;
 const TTL_MS_MAX: u64 = 31_622_400_000;
 const ENTRY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Entries by key, and the time that ends them.
+/// Entries by key, and the clock that ends them.
 #[derive(Default)]
 pub(crate) struct MapStore {
     entries: BTreeMap<String, Entry>,
@@ -29,10 +29,10 @@ impl MapStore {
         Ok(self.entries.get(key).cloned())
     }
 
-    /// Puts an entry in place of what is there.
+    /// Replaces the entry.
     fn put(&mut self, key: String, fields: Fields, ttl_ms: u64) -> Outcome {
         self.changes += 1;
-        // Counted, so that no state has the revision of another.
+        // A counter, so that no two states have the same revision.
         let (revision, expires_at_ms): (Revision, u64) = (self.changes.to_string(), self.now_ms + ttl_ms);
         self.entries.insert(key, Entry { fields, revision: revision.clone(), expires_at_ms });
         Outcome { applied: true, revision: Some(revision), expires_at_ms, current: None }

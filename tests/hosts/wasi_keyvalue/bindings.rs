@@ -1,4 +1,4 @@
-//! What a composed component looks like from outside: generated, and what scenarios call of it.
+//! Generated bindings of a composed component.
 
 wasmtime::component::bindgen!({
     path: ["../wit", "../wit/adapters"],

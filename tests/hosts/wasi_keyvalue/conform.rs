@@ -1,6 +1,6 @@
-//! The adapter to `wasi:keyvalue` keeps the promises of a store, by the kit that is for the authors of stores.
+//! Checks the adapter to `wasi:keyvalue` as a store with the conformance kit.
 //!
-//! This is also how such a test looks: a store of one's own behind the trait, a ground that opens it, one call.
+//! An example of such a test: a store behind the trait, a backend that opens it, one call.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ticket_conformance::{self as conformance, InProcess, START_MS};
+use ticket_conformance::{self as conformance, InProcessBackend, START_MS};
 use ticket_host::clock::{Clock, ManualClock};
 use ticket_host::store::{
     self, Entry, Error, Fields, Freshness, Health, Key, Kind, Namespace, Outcome, Page, Revision, SharedStore, Store,
@@ -41,7 +41,7 @@ const ADAPTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../guest/dist/wasi-k
 fn the_adapter_keeps_every_promise_of_a_store() {
     let clock = ManualClock::at(START_MS);
     let adapters = Adapters::new(clock.clone());
-    let backend = Arc::new(InProcess::new(clock, Box::new(move |namespace| adapters.open(namespace))));
+    let backend = Arc::new(InProcessBackend::new(clock, Box::new(move |namespace| adapters.open(namespace))));
     let options = conformance::Options { seed: seed::seed(), scenarios: 200, ..conformance::Options::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let report = runtime.block_on(conformance::run(backend, &options)).unwrap();
@@ -49,9 +49,9 @@ fn the_adapter_keeps_every_promise_of_a_store() {
     assert!(report.comparison.answers > 4_000, "{report:#?}");
 }
 
-/// The stores of all namespaces: a bucket, and an instance of the adapter, for each.
+/// The stores of all namespaces, each a bucket with an instance of the adapter.
 struct Adapters {
-    component: generated::AdapterPre<Lent>,
+    component: generated::AdapterPre<HostCtx>,
     clock: ManualClock,
     open: Mutex<BTreeMap<Option<String>, Arc<Adapter>>>,
 }
@@ -62,8 +62,8 @@ impl Adapters {
         let component = Component::from_file(&engine, Path::new(ADAPTER)).unwrap();
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_sync(&mut linker).unwrap();
-        wasmtime_wasi_keyvalue::add_to_linker(&mut linker, |lent: &mut Lent| {
-            WasiKeyValue::new(&lent.key_value, &mut lent.table)
+        wasmtime_wasi_keyvalue::add_to_linker(&mut linker, |host_ctx: &mut HostCtx| {
+            WasiKeyValue::new(&host_ctx.key_value, &mut host_ctx.table)
         })
         .unwrap();
         let component = generated::AdapterPre::new(linker.instantiate_pre(&component).unwrap()).unwrap();
@@ -78,20 +78,20 @@ impl Adapters {
     }
 }
 
-/// What an instance is lent.
-struct Lent {
+/// The host context of an instance.
+struct HostCtx {
     table: ResourceTable,
     wasi: WasiCtx,
     key_value: WasiKeyValueCtx,
 }
 
-impl WasiView for Lent {
+impl WasiView for HostCtx {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
 }
 
-/// The clock of the test, as WASI has it.
+/// The clock of the test as a clock of WASI.
 struct WallClock(ManualClock);
 
 impl HostWallClock for WallClock {
@@ -104,25 +104,25 @@ impl HostWallClock for WallClock {
     }
 }
 
-/// An instance of the adapter on its bucket, as a store.
-struct Adapter(Mutex<(wasmtime::Store<Lent>, generated::Adapter)>);
+/// An instance of the adapter with its bucket, as a store.
+struct Adapter(Mutex<(wasmtime::Store<HostCtx>, generated::Adapter)>);
 
-/// What a call of the adapter gives: outside, whether it was executed.
+/// The result of a call: the outer error is a trap, the inner one an error of the adapter.
 type Called<T> = wasmtime::Result<Result<T, wit::Error>>;
 
 impl Adapter {
-    fn new(component: &generated::AdapterPre<Lent>, clock: ManualClock) -> Self {
-        let lent = Lent {
+    fn new(component: &generated::AdapterPre<HostCtx>, clock: ManualClock) -> Self {
+        let host_ctx = HostCtx {
             table: ResourceTable::new(),
             wasi: WasiCtx::builder().wall_clock(WallClock(clock)).build(),
             key_value: WasiKeyValueCtxBuilder::new().build(),
         };
-        let mut store = wasmtime::Store::new(component.engine(), lent);
+        let mut store = wasmtime::Store::new(component.engine(), host_ctx);
         let instance = component.instantiate(&mut store).unwrap();
         Self(Mutex::new((store, instance)))
     }
 
-    fn call<T>(&self, call: impl FnOnce(&mut wasmtime::Store<Lent>, &wit::Guest) -> Called<T>) -> Result<T, Error> {
+    fn call<T>(&self, call: impl FnOnce(&mut wasmtime::Store<HostCtx>, &wit::Guest) -> Called<T>) -> Result<T, Error> {
         let mut locked: MutexGuard<'_, _> = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (store, instance) = &mut *locked;
         call(store, instance.agent_tickets_key_value()).unwrap().map_err(error)

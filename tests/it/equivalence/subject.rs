@@ -7,14 +7,14 @@ use ticket_host::clock::ManualClock;
 use ticket_host::store::{Condition, Key};
 use ticket_host::{Error, Settings, Ticket, Tickets};
 use ticket_tests::model::{Answer, At, Call, Fields, Limits, Model, View};
-use ticket_tests::{ErrorKind, Fixture, StoreKind};
+use ticket_tests::{ErrorKind, StoreKind, TestStore};
 
 /// Time to live that foreign programs give is that of the tickets, so that the model has one.
 const JITTER_DIVISOR: u64 = 2_000;
 
 /// A store, the tickets in it, and the revisions that it showed.
 pub(super) struct Subject {
-    fixture: Fixture,
+    test: TestStore,
     tickets: Tickets,
     dates: ManualClock,
     limits: Limits,
@@ -33,7 +33,7 @@ pub(super) enum End {
 
 impl Subject {
     pub(super) async fn new(kind: StoreKind, limits: Limits) -> Self {
-        let fixture = Fixture::new(kind).await;
+        let test = TestStore::new(kind).await;
         let dates = ManualClock::at(0);
         let settings = Settings {
             ttl_ms: limits.ttl_ms,
@@ -41,10 +41,10 @@ impl Subject {
             ticket_bytes_max: u32::try_from(limits.ticket_bytes_max).expect("limit"),
             history_entries_max: u32::try_from(limits.history_entries_max).expect("limit"),
             clock: std::sync::Arc::new(dates.clone()),
-            ..fixture.settings()
+            ..test.fixture.settings()
         };
-        let tickets = Tickets::new(fixture.store.clone(), settings).expect("tickets");
-        Self { fixture, tickets, dates, limits, revisions: BTreeMap::new(), started: Instant::now() }
+        let tickets = Tickets::new(test.fixture.store.clone(), settings).expect("tickets");
+        Self { test, tickets, dates, limits, revisions: BTreeMap::new(), started: Instant::now() }
     }
 
     /// Begins a sequence.
@@ -62,7 +62,7 @@ impl Subject {
         {
             self.watch_for_coincidence(id, *state, before).await?;
         }
-        let name = self.fixture.name();
+        let name = self.test.kind.name();
         if let Call::ForeignPut { id, .. } | Call::ForeignReplace { id, .. } = call {
             return self.edit_foreign(id, call).await;
         }
@@ -76,9 +76,9 @@ impl Subject {
     /// Lets a foreign program edit a ticket, and ends the comparison where its state has by chance the revision of the
     /// one before: a store that knows that one cannot see the edit.
     async fn edit_foreign(&mut self, id: &str, call: &Call) -> Result<(), End> {
-        let before = self.fixture.foreign_revision(&key(id)).await;
+        let before = self.test.fixture.raw_revision(&key(id)).await;
         self.answer(call).await.map_err(|error| End::Differs(error.to_string()))?;
-        let is_alike = before.is_some() && before == self.fixture.foreign_revision(&key(id)).await;
+        let is_alike = before.is_some() && before == self.test.fixture.raw_revision(&key(id)).await;
         if is_alike { Err(End::Coincidence) } else { Ok(()) }
     }
 
@@ -88,7 +88,7 @@ impl Subject {
             return Ok(());
         };
         if record.state != state && state < record.life {
-            let entry = self.fixture.entry(&key(id)).await;
+            let entry = self.test.fixture.entry(&key(id)).await;
             if entry.is_some_and(|entry| entry.revision.as_str() == named) {
                 return Err(End::Coincidence);
             }
@@ -132,10 +132,10 @@ impl Subject {
                 }
             }
             Call::Pass { ms } => {
-                self.fixture.pass(*ms).await;
+                self.test.fixture.pass(*ms).await;
                 self.dates.advance(*ms);
                 for (_, revision) in self.revisions.values_mut() {
-                    *revision = self.fixture.moved(revision, *ms);
+                    *revision = self.test.fixture.revision_after(revision, *ms);
                 }
                 Actual::Done
             }
@@ -148,12 +148,12 @@ impl Subject {
                 Actual::Done
             }
             Call::ForeignReplace { id, fields } => {
-                self.fixture.foreign_delete(&key(id)).await;
+                self.test.fixture.external_delete(&key(id)).await;
                 self.foreign_put(id, fields).await;
                 Actual::Done
             }
             Call::ForeignDelete { id } => {
-                self.fixture.foreign_delete(&key(id)).await;
+                self.test.fixture.external_delete(&key(id)).await;
                 Actual::Done
             }
         })
@@ -162,13 +162,13 @@ impl Subject {
     /// A plain Redis client gives only what it changed; through a store a whole entry is written.
     async fn foreign_put(&self, id: &str, fields: &Fields) {
         let mut all = Fields::new();
-        if !self.fixture.kind.has_hand()
-            && let Some(entry) = self.fixture.entry(&key(id)).await
+        if !self.test.kind.has_raw_client()
+            && let Some(entry) = self.test.fixture.entry(&key(id)).await
         {
             all.extend(entry.into_fields());
         }
         all.extend(fields.clone());
-        self.fixture.foreign_write(&key(id), &all.into_iter().collect()).await;
+        self.test.fixture.external_write(&key(id), &all.into_iter().collect()).await;
     }
 
     async fn compare(&mut self, expected: &Answer, actual: Result<Actual, Error>, before: &Model) -> Result<(), End> {
@@ -216,8 +216,8 @@ impl Subject {
 
     /// Compares the time that a ticket has left, within the jitter and what the store's clock went on by itself.
     async fn has_left(&self, expires_at_ms: u64, left_ms: u64) -> Result<(), End> {
-        let actual_ms = expires_at_ms.saturating_sub(self.fixture.now_ms().await);
-        let slack_ms = self.fixture.clock_slack_ms();
+        let actual_ms = expires_at_ms.saturating_sub(self.test.fixture.now_ms().await);
+        let slack_ms = self.test.fixture.clock_slack_ms();
         let went_on_ms = if slack_ms == 0 { 0 } else { u64::try_from(self.started.elapsed().as_millis()).unwrap_or(0) };
         let jitter_ms = self.limits.ttl_ms / JITTER_DIVISOR;
         // Deadlines of changes that follow quickly are named past one another: up to 250 ms more, then 1 ms each.
@@ -231,19 +231,19 @@ impl Subject {
     pub(super) async fn end(&mut self, ids: &[String], model: &Model) -> Result<(), End> {
         let mut result = Ok(());
         for id in ids {
-            let entry = self.fixture.entry(&key(id)).await;
+            let entry = self.test.fixture.entry(&key(id)).await;
             let stored = entry.as_ref().map(|entry| entry.fields.iter().cloned().collect::<Fields>());
             let expected = model.records().get(id);
             if stored.as_ref() != expected.map(|record| &record.fields) {
                 result = Err(End::Differs(format!(
                     "{}: {id} is stored as {stored:?}\nmodel: {expected:?}",
-                    self.fixture.name()
+                    self.test.kind.name()
                 )));
             }
             if let (Some(entry), Some(record), Ok(())) = (&entry, expected, &result) {
                 result = self.has_left(entry.expires_at_ms, record.left_ms).await;
             }
-            self.fixture.store.remove(&key(id), &Condition::Present).await.expect("removed");
+            self.test.fixture.store.remove(&key(id), &Condition::Present).await.expect("removed");
         }
         result
     }

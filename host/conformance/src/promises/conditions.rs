@@ -1,30 +1,29 @@
-//! P4 to P8: of writers who race, who wins, and what the others are told.
+//! P4 to P8: concurrent writers, which of them is applied, and what the others are told.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use ticket_host::store::{Condition, Entry, Outcome, SharedStore};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use crate::Fixture;
-use ticket_host::store::{Condition, Entry, Outcome, SharedStore};
-
+use crate::fixture::Fixture;
 use crate::promise::promises;
 use crate::promises::steps::{
-    TTL_MS, applied, create, fields, handles, key, number_of, numbered, read, refused, removed, there,
+    TTL_MS, applied, create, existing, fields, handles, key, number_of, numbered, read, refused, removed,
 };
 
 promises![
     p04_of_writers_with_absent_exactly_one_is_applied,
     p05_of_writers_at_one_revision_exactly_one_is_applied,
-    p06_present_is_applied_to_whatever_is_there,
-    p07_what_is_not_applied_changes_nothing_and_brings_the_entry,
+    p06_present_is_applied_to_any_existing_entry,
+    p07_a_refused_change_changes_nothing_and_returns_the_entry,
     p08_every_write_and_touch_gives_a_new_revision,
 ];
 
 const RACERS: u64 = 16;
 
-/// Lets writers, numbered from 1, write at once through several handles; the outcomes by number.
+/// Starts concurrent writers, numbered from 1, on several handles, and returns their outcomes by number.
 async fn race(fixture: &Fixture, id: &'static str, when: Condition) -> Vec<(u64, Outcome)> {
     let start = Arc::new(Barrier::new(usize::try_from(RACERS).expect("racers")));
     let mut racers = JoinSet::new();
@@ -47,7 +46,7 @@ async fn change(store: &SharedStore, id: &str, number: u64, when: &Condition) ->
     .expect("an outcome")
 }
 
-/// The number of the one racer that was applied, and what the others found.
+/// The number of the only writer that was applied, and the entries that the others got.
 fn the_winner(outcomes: Vec<(u64, Outcome)>) -> (u64, Vec<Option<Entry>>) {
     let (mut winners, mut found) = (Vec::new(), Vec::new());
     for (number, outcome) in outcomes {
@@ -63,7 +62,7 @@ fn the_winner(outcomes: Vec<(u64, Outcome)>) -> (u64, Vec<Option<Entry>>) {
 async fn p04_of_writers_with_absent_exactly_one_is_applied(fixture: Fixture) {
     for round in 0..10 {
         let (winner, found) = the_winner(race(&fixture, "k", Condition::Absent).await);
-        let entry = there(&fixture.store, &key("k")).await;
+        let entry = existing(&fixture.store, &key("k")).await;
         assert_eq!(number_of(&entry), winner);
         assert!(found.iter().all(|found| found.as_ref() == Some(&entry)), "{found:?} is not {entry:?}");
         if round % 2 == 0 {
@@ -100,12 +99,12 @@ async fn p05_of_writers_at_one_revision_exactly_one_is_applied(fixture: Fixture)
         });
     }
     adders.join_all().await;
-    assert_eq!(number_of(&there(store, &key("sum")).await), 8 * 25, "no addition was lost");
+    assert_eq!(number_of(&existing(store, &key("sum")).await), 8 * 25, "an addition was lost");
 }
 
-/// Reads, adds and writes at what was read, until nobody was faster.
+/// Reads, adds one and writes at the revision read, until the write is applied.
 async fn add_one(store: &SharedStore) {
-    let mut entry = there(store, &key("sum")).await;
+    let mut entry = existing(store, &key("sum")).await;
     loop {
         let more = numbered(number_of(&entry) + 1);
         match store.write(&key("sum"), more, TTL_MS, &Condition::At(entry.revision)).await.expect("an outcome") {
@@ -115,13 +114,13 @@ async fn add_one(store: &SharedStore) {
     }
 }
 
-async fn p06_present_is_applied_to_whatever_is_there(fixture: Fixture) {
+async fn p06_present_is_applied_to_any_existing_entry(fixture: Fixture) {
     let store = &fixture.store;
     for (index, odd) in [fields(&[("x", "")]), fields(&[("version", "99")]), numbered(1)].into_iter().enumerate() {
         let key = key(&format!("odd-{index}"));
         create(store, &key, odd).await;
         applied(store.write(&key, numbered(2), TTL_MS, &Condition::Present).await);
-        assert_eq!(number_of(&there(store, &key).await), 2);
+        assert_eq!(number_of(&existing(store, &key).await), 2);
         removed(store.remove(&key, &Condition::Present).await);
         assert_eq!(read(store, &key).await, None);
     }
@@ -129,7 +128,7 @@ async fn p06_present_is_applied_to_whatever_is_there(fixture: Fixture) {
         let key = key(&format!("damaged-{damage:?}"));
         fixture.damage(&key, damage).await;
         applied(store.write(&key, numbered(3), TTL_MS, &Condition::Present).await);
-        let entry = there(store, &key).await;
+        let entry = existing(store, &key).await;
         assert_eq!(number_of(&entry), 3, "{damage:?}");
         assert!(entry.expires_at_ms > fixture.now_ms().await, "{damage:?}");
         fixture.damage(&key, damage).await;
@@ -148,22 +147,22 @@ async fn p06_present_is_applied_to_whatever_is_there(fixture: Fixture) {
     }
 }
 
-async fn p07_what_is_not_applied_changes_nothing_and_brings_the_entry(fixture: Fixture) {
+async fn p07_a_refused_change_changes_nothing_and_returns_the_entry(fixture: Fixture) {
     let second = fixture.second().await;
     let (store, key) = (&fixture.store, key("k"));
     let old = create(store, &key, numbered(1)).await.revision;
     applied(store.write(&key, numbered(2), TTL_MS, &Condition::Present).await);
-    let (there_now, seen) = (there(store, &key).await, fixture.seen(&key).await);
+    let (current, dumped) = (existing(store, &key).await, fixture.dump(&key).await);
     for when in [Condition::Absent, Condition::At(old.clone())] {
         for handle in [store, &second] {
             for ttl_ms in [1_000, TTL_MS, 2 * TTL_MS] {
                 let found = refused(handle.write(&key, numbered(3), ttl_ms, &when).await);
-                assert_eq!(found.as_ref(), Some(&there_now), "{when:?}");
+                assert_eq!(found.as_ref(), Some(&current), "{when:?}");
             }
-            assert_eq!(refused(handle.remove(&key, &when).await).as_ref(), Some(&there_now), "{when:?}");
+            assert_eq!(refused(handle.remove(&key, &when).await).as_ref(), Some(&current), "{when:?}");
         }
     }
-    assert_eq!((there(store, &key).await, fixture.seen(&key).await), (there_now, seen));
+    assert_eq!((existing(store, &key).await, fixture.dump(&key).await), (current, dumped));
 
     let none = super::steps::key("none");
     for when in [Condition::Present, Condition::At(old)] {
@@ -183,11 +182,11 @@ async fn p08_every_write_and_touch_gives_a_new_revision(fixture: Fixture) {
             0 => store.touch(&key("k"), TTL_MS).await,
             1 => store.write(&key("k"), numbered(1), TTL_MS, &Condition::Present).await,
             _ => {
-                let revision = there(store, &key("k")).await.revision;
+                let revision = existing(store, &key("k")).await.revision;
                 store.write(&key("k"), numbered(1), TTL_MS, &Condition::At(revision)).await
             }
         };
-        assert!(seen.insert(applied(outcome).0), "a revision stands for a second state in round {round}");
+        assert!(seen.insert(applied(outcome).0), "a revision was used twice, in round {round}");
     }
     let mut writers = JoinSet::new();
     for (number, store) in (0..8).zip(handles.into_iter().cycle()) {
@@ -204,6 +203,6 @@ async fn p08_every_write_and_touch_gives_a_new_revision(fixture: Fixture) {
         });
     }
     for revision in writers.join_all().await.concat() {
-        assert!(seen.insert(revision.clone()), "{revision} stands for two states");
+        assert!(seen.insert(revision.clone()), "revision {revision} was used twice");
     }
 }

@@ -1,59 +1,59 @@
-//! P9 to P12: when entries end, and what moves their end.
+//! P9 to P12: when entries expire, and what moves their deadline.
 
 use std::time::{Duration, Instant};
 
-use crate::Fixture;
 use ticket_host::store::{Condition, Freshness, Outcome, TTL_MS_MAX, TTL_MS_MIN};
 
+use crate::fixture::Fixture;
 use crate::promise::promises;
-use crate::promises::steps::{TTL_MS, applied, create, key, numbered, read, refused, removed, scan_all, there};
+use crate::promises::steps::{TTL_MS, applied, create, existing, key, numbered, read, refused, removed, scan_all};
 
 promises![
-    p09_an_outcome_shows_what_the_next_read_shows,
+    p09_an_outcome_is_what_the_next_read_returns,
     p10_a_change_sets_the_deadline_to_its_ttl_from_now,
-    p11_up_to_its_deadline_an_entry_is_there_and_then_it_is_gone,
+    p11_an_entry_exists_until_its_deadline,
     p12_reading_and_listing_change_nothing,
 ];
 
-async fn p09_an_outcome_shows_what_the_next_read_shows(fixture: Fixture) {
+async fn p09_an_outcome_is_what_the_next_read_returns(fixture: Fixture) {
     let second = fixture.second().await;
     let key = key("k");
-    let shown = async |outcome: Result<Outcome, _>| {
+    let check = async |outcome: Result<Outcome, _>| {
         let (revision, expires_at_ms) = applied(outcome);
         for store in [&fixture.store, &second] {
-            let entry = there(store, &key).await;
+            let entry = existing(store, &key).await;
             assert_eq!((&entry.revision, entry.expires_at_ms), (&revision, expires_at_ms));
         }
         revision
     };
-    let mut revision = shown(fixture.store.write(&key, numbered(1), TTL_MS, &Condition::Absent).await).await;
+    let mut revision = check(fixture.store.write(&key, numbered(1), TTL_MS, &Condition::Absent).await).await;
     for number in 2..60 {
-        // Of all lengths, times of all forms among them.
+        // Texts and times of many lengths.
         let fields = numbered(number * number * number * number * number);
         let ttl_ms = TTL_MS_MIN + number * 20_000;
-        shown(second.write(&key, fields.clone(), ttl_ms, &Condition::At(revision)).await).await;
-        shown(fixture.store.touch(&key, ttl_ms).await).await;
-        shown(second.touch(&key, TTL_MS).await).await;
-        revision = shown(fixture.store.write(&key, fields, TTL_MS, &Condition::Present).await).await;
+        check(second.write(&key, fields.clone(), ttl_ms, &Condition::At(revision)).await).await;
+        check(fixture.store.touch(&key, ttl_ms).await).await;
+        check(second.touch(&key, TTL_MS).await).await;
+        revision = check(fixture.store.write(&key, fields, TTL_MS, &Condition::Present).await).await;
         if number % 10 == 0 {
             fixture.pass(7).await;
-            revision = there(&second, &key).await.revision;
+            revision = existing(&second, &key).await.revision;
         }
     }
-    assert_eq!(there(&second, &key).await.revision, revision);
+    assert_eq!(existing(&second, &key).await.revision, revision);
 }
 
 async fn p10_a_change_sets_the_deadline_to_its_ttl_from_now(fixture: Fixture) {
     let store = &fixture.store;
     let slack_ms = fixture.clock_slack_ms();
     let mut number = 0;
-    // Where a store goes on with its own time the shortest is one that a busy machine does not outlast.
-    let shortest_ms = if fixture.moves_clock() { TTL_MS_MIN } else { 30_000 };
+    // If the clock of the store keeps running, the shortest TTL must outlast delays of a slow machine.
+    let shortest_ms = if fixture.has_manual_clock() { TTL_MS_MIN } else { 30_000 };
     for ttl_ms in [shortest_ms, shortest_ms + 999, 60_000, TTL_MS, 86_400_000, TTL_MS_MAX] {
         for _ in 0..5 {
             number += 1;
             let key = key(&format!("k{number}"));
-            // Each change with a TTL of its own, longer and shorter ones: the last one counts.
+            // Each change with a TTL of its own, longer or shorter: the last one counts.
             for change in 0..4 {
                 let ttl_ms = if change == 1 { 2 * TTL_MS } else { ttl_ms };
                 let before_ms = fixture.now_ms().await;
@@ -62,7 +62,7 @@ async fn p10_a_change_sets_the_deadline_to_its_ttl_from_now(fixture: Fixture) {
                     1 => store.write(&key, numbered(2), ttl_ms, &Condition::Present).await,
                     2 => store.touch(&key, ttl_ms).await,
                     _ => {
-                        let revision = there(store, &key).await.revision;
+                        let revision = existing(store, &key).await.revision;
                         store.write(&key, numbered(3), ttl_ms, &Condition::At(revision)).await
                     }
                 });
@@ -78,17 +78,17 @@ async fn p10_a_change_sets_the_deadline_to_its_ttl_from_now(fixture: Fixture) {
     let entry = create(store, &key("late"), numbered(1)).await;
     fixture.pass(TTL_MS / 2).await;
     let (_, expires_at_ms) = applied(store.touch(&key("late"), TTL_MS).await);
-    // Where the clock cannot be moved, the deadline came nearer instead.
-    let nearer_ms = if fixture.moves_clock() { 0 } else { TTL_MS / 2 };
-    let slid_ms = expires_at_ms + nearer_ms - entry.expires_at_ms;
-    assert!(slid_ms.abs_diff(TTL_MS / 2) <= TTL_MS / 2_000 + slack_ms, "slid by {slid_ms} ms");
+    // If the clock cannot be moved, `pass` made the deadline earlier instead.
+    let advanced_ms = if fixture.has_manual_clock() { 0 } else { TTL_MS / 2 };
+    let moved_ms = expires_at_ms + advanced_ms - entry.expires_at_ms;
+    assert!(moved_ms.abs_diff(TTL_MS / 2) <= TTL_MS / 2_000 + slack_ms, "moved by {moved_ms} ms");
 }
 
-async fn p11_up_to_its_deadline_an_entry_is_there_and_then_it_is_gone(fixture: Fixture) {
-    if fixture.moves_clock() {
-        ends_at_the_millisecond(&fixture).await;
+async fn p11_an_entry_exists_until_its_deadline(fixture: Fixture) {
+    if fixture.has_manual_clock() {
+        expires_at_the_millisecond(&fixture).await;
     } else {
-        ends_by_the_time_of_the_store(&fixture).await;
+        expires_by_the_clock_of_the_store(&fixture).await;
     }
     let store = &fixture.store;
     let ids = ["read", "absent", "present", "at", "touch", "remove-present", "remove-at", "remove-absent"];
@@ -99,7 +99,7 @@ async fn p11_up_to_its_deadline_an_entry_is_there_and_then_it_is_gone(fixture: F
     let at = Condition::At(revision.expect("revision"));
     fixture.pass(TTL_MS - TTL_MS / 10).await;
     for id in ids {
-        assert!(read(store, &key(id)).await.is_some(), "{id} has time left");
+        assert!(read(store, &key(id)).await.is_some(), "{id} expired too early");
     }
     fixture.pass(TTL_MS / 10 + 1).await;
     assert_eq!(read(store, &key("read")).await, None);
@@ -117,21 +117,21 @@ async fn p11_up_to_its_deadline_an_entry_is_there_and_then_it_is_gone(fixture: F
     }
 }
 
-/// With a clock that is moved by hand: there at the deadline itself, gone one millisecond later.
-async fn ends_at_the_millisecond(fixture: &Fixture) {
+/// With a manual clock: an entry exists at its deadline and is gone one millisecond later.
+async fn expires_at_the_millisecond(fixture: &Fixture) {
     for ttl_ms in [TTL_MS_MIN, TTL_MS] {
         applied(fixture.store.write(&key("edge"), numbered(1), ttl_ms, &Condition::Absent).await);
-        let entry = there(&fixture.store, &key("edge")).await;
+        let entry = existing(&fixture.store, &key("edge")).await;
         fixture.pass(entry.expires_at_ms - fixture.now_ms().await).await;
-        assert_eq!(there(&fixture.store, &key("edge")).await, entry);
+        assert_eq!(existing(&fixture.store, &key("edge")).await, entry);
         refused(fixture.store.write(&key("edge"), numbered(1), ttl_ms, &Condition::Absent).await).expect("current");
         fixture.pass(1).await;
         assert_eq!(read(&fixture.store, &key("edge")).await, None);
     }
 }
 
-/// With a store that keeps its own time: whatever is seen agrees with its clock before and after.
-async fn ends_by_the_time_of_the_store(fixture: &Fixture) {
+/// With a clock of the store: every read agrees with that clock before and after the read.
+async fn expires_by_the_clock_of_the_store(fixture: &Fixture) {
     let outcome = fixture.store.write(&key("edge"), numbered(1), TTL_MS_MIN, &Condition::Absent).await;
     let (_, deadline_ms) = applied(outcome);
     let until = Instant::now() + Duration::from_secs(20);
@@ -142,14 +142,14 @@ async fn ends_by_the_time_of_the_store(fixture: &Fixture) {
         match entry {
             Some(entry) => {
                 assert_eq!(entry.expires_at_ms, deadline_ms);
-                assert!(before_ms <= deadline_ms, "there at {before_ms}, after its deadline {deadline_ms}");
+                assert!(before_ms <= deadline_ms, "exists at {before_ms}, after its deadline {deadline_ms}");
             }
             None => {
                 assert!(after_ms > deadline_ms, "gone by {after_ms}, before its deadline {deadline_ms}");
                 break;
             }
         }
-        assert!(Instant::now() < until, "still there at {after_ms}, deadline {deadline_ms}");
+        assert!(Instant::now() < until, "still exists at {after_ms}, deadline {deadline_ms}");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
@@ -160,11 +160,11 @@ async fn p12_reading_and_listing_change_nothing(fixture: Fixture) {
     for key in &keys {
         create(&fixture.store, key, numbered(1)).await;
     }
-    for passed_ms in [0, 1, 60_000, TTL_MS / 2] {
-        fixture.pass(passed_ms).await;
+    for elapsed_ms in [0, 1, 60_000, TTL_MS / 2] {
+        fixture.pass(elapsed_ms).await;
         let mut before = Vec::new();
         for key in &keys {
-            before.push((there(&fixture.store, key).await, fixture.seen(key).await));
+            before.push((existing(&fixture.store, key).await, fixture.dump(key).await));
         }
         for store in [&fixture.store, &second] {
             for freshness in [Freshness::Latest, Freshness::Recent] {
@@ -179,7 +179,7 @@ async fn p12_reading_and_listing_change_nothing(fixture: Fixture) {
         }
         let mut after = Vec::new();
         for key in &keys {
-            after.push((there(&fixture.store, key).await, fixture.seen(key).await));
+            after.push((existing(&fixture.store, key).await, fixture.dump(key).await));
         }
         assert_eq!(after, before);
     }

@@ -4,34 +4,34 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::Fixture;
 use ticket_host::store::{Condition, Key, Kind, SharedStore};
 
+use crate::fixture::Fixture;
 use crate::promise::promises;
 use crate::promises::steps::{
-    TTL_MS, applied, create, failed, key, number_of, numbered, read, refused, removed, scan_all, there,
+    TTL_MS, applied, create, existing, failed, key, number_of, numbered, read, refused, removed, scan_all,
 };
 
-promises![p15_scanning_names_every_key_that_was_there_all_along, p16_namespaces_never_see_each_other];
+promises![p15_a_scan_returns_every_key_that_existed_throughout, p16_namespaces_never_see_each_other];
 
 const KEYS: usize = 300;
 
-async fn p15_scanning_names_every_key_that_was_there_all_along(fixture: Fixture) {
+async fn p15_a_scan_returns_every_key_that_existed_throughout(fixture: Fixture) {
     let all: BTreeSet<Key> = (0..KEYS).map(|number| key(&format!("stays-{number}"))).collect();
     for key in &all {
         create(&fixture.store, key, numbered(1)).await;
     }
     for limit in [1, 7, 100, 299, 300, 301, 10_000] {
-        let named: BTreeSet<Key> = scan_all(&fixture.store, limit).await.into_iter().collect();
-        assert_eq!(named, all, "limit {limit}");
+        let scanned: BTreeSet<Key> = scan_all(&fixture.store, limit).await.into_iter().collect();
+        assert_eq!(scanned, all, "limit {limit}");
     }
-    scan_while_others_come_and_go(&fixture, &all).await;
-    survive_garbled_cursors(&fixture, &all).await;
+    scan_during_changes(&fixture, &all).await;
+    invalid_cursors(&fixture, &all).await;
 }
 
-async fn scan_while_others_come_and_go(fixture: &Fixture, all: &BTreeSet<Key>) {
+async fn scan_during_changes(fixture: &Fixture, all: &BTreeSet<Key>) {
     let ended = Arc::new(AtomicBool::new(false));
-    let coming_and_going = tokio::spawn({
+    let changes = tokio::spawn({
         let (store, ended) = (fixture.second().await, Arc::clone(&ended));
         async move {
             let mut number: u32 = 0;
@@ -44,16 +44,16 @@ async fn scan_while_others_come_and_go(fixture: &Fixture, all: &BTreeSet<Key>) {
         }
     });
     for limit in [3, 50, 3, 50] {
-        let named: BTreeSet<Key> = scan_all(&fixture.store, limit).await.into_iter().collect();
-        let missing: Vec<&Key> = all.difference(&named).collect();
-        assert!(missing.is_empty(), "not named: {missing:?}");
+        let scanned: BTreeSet<Key> = scan_all(&fixture.store, limit).await.into_iter().collect();
+        let missing: Vec<&Key> = all.difference(&scanned).collect();
+        assert!(missing.is_empty(), "missing: {missing:?}");
     }
     ended.store(true, Ordering::SeqCst);
-    coming_and_going.await.expect("the other");
+    changes.await.expect("the other client");
 }
 
-/// Cursors of no store, and of every other store: refused, or a page of our own keys.
-async fn survive_garbled_cursors(fixture: &Fixture, all: &BTreeSet<Key>) {
+/// Cursors of other stores and invalid ones are refused, or give a page of our own keys.
+async fn invalid_cursors(fixture: &Fixture, all: &BTreeSet<Key>) {
     let long = "9".repeat(10_000);
     let cursors = [
         "",
@@ -92,13 +92,13 @@ async fn survive_garbled_cursors(fixture: &Fixture, all: &BTreeSet<Key>) {
     for limit in [0, 10_001, u32::MAX] {
         assert_eq!(failed(fixture.store.scan(None, limit).await), Kind::Invalid, "limit {limit}");
     }
-    let named: BTreeSet<Key> = scan_all(&fixture.store, 100).await.into_iter().collect();
-    assert!(all.is_subset(&named), "nothing came of it");
+    let scanned: BTreeSet<Key> = scan_all(&fixture.store, 100).await.into_iter().collect();
+    assert!(all.is_subset(&scanned), "an invalid cursor did damage");
 }
 
 async fn p16_namespaces_never_see_each_other(fixture: Fixture) {
     let id = fixture.own_namespace("id");
-    // One is the beginning of another's name, and one looks like a key.
+    // One name is a prefix of another, and one looks like a key.
     let mut stores: Vec<SharedStore> = vec![Arc::clone(&fixture.store)];
     for name in ["x", "x1", "x.ticket", "X"] {
         stores.push(fixture.in_namespace(Some(&fixture.own_namespace(name))).await);
@@ -116,11 +116,11 @@ async fn p16_namespaces_never_see_each_other(fixture: Fixture) {
         create(store, &super::steps::key(&format!("{id}-{number}")), numbered(number)).await;
     }
     for (number, store) in (0..).zip(&stores) {
-        assert_eq!(number_of(&there(store, &key).await), number);
-        // Without a namespace there is what other fixtures have made.
+        assert_eq!(number_of(&existing(store, &key).await), number);
+        // Without a namespace, the scan returns entries of other fixtures too.
         let ours = |key: &Key| key.ticket_id().starts_with(&id);
-        let named: BTreeSet<Key> = scan_all(store, 50).await.into_iter().filter(ours).collect();
-        assert_eq!(named, BTreeSet::from([key.clone(), super::steps::key(&format!("{id}-{number}"))]), "{store:?}");
+        let scanned: BTreeSet<Key> = scan_all(store, 50).await.into_iter().filter(ours).collect();
+        assert_eq!(scanned, BTreeSet::from([key.clone(), super::steps::key(&format!("{id}-{number}"))]), "{store:?}");
     }
     for (number, store) in (0..).zip(&stores) {
         applied(store.touch(&key, TTL_MS).await);

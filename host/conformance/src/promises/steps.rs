@@ -1,11 +1,12 @@
-//! The few steps that checks of stores are made of; each panics where the store does otherwise.
+//! Steps that checks of stores consist of; each panics if the store does not do what its name says.
 
 use std::sync::Arc;
 
-use crate::Fixture;
 use ticket_host::store::{Condition, Entry, Error, Fields, Freshness, Key, Kind, Outcome, Revision, SharedStore};
 
-/// The usual time to live: thirty minutes.
+use crate::fixture::Fixture;
+
+/// The time to live of the checks: thirty minutes.
 pub const TTL_MS: u64 = 1_800_000;
 
 /// The key of a ticket id.
@@ -13,12 +14,12 @@ pub fn key(id: &str) -> Key {
     Key::parse(&format!("ticket:{id}")).expect("key")
 }
 
-/// Fields of these names and texts.
+/// Fields from names and texts.
 pub fn fields(pairs: &[(&str, &str)]) -> Fields {
     pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
 }
 
-/// The six fields of a ticket, each with the same number in it, so that a mixture of two shows.
+/// The six fields of a ticket with the same number in each, so that a mixture of two writes is detected.
 pub fn numbered(number: u64) -> Fields {
     fields(&[
         ("facts", &format!("{{\"n\":{number}}}")),
@@ -30,22 +31,22 @@ pub fn numbered(number: u64) -> Fields {
     ])
 }
 
-/// The number of an entry whose every field has it.
+/// The number of an entry written by [`numbered`]; panics if its fields are of different writes.
 #[track_caller]
 pub fn number_of(entry: &Entry) -> u64 {
     let text = &entry.fields.iter().find(|(name, _)| name == "version").expect("version").1;
     let number = text.parse().expect("number");
-    assert_eq!(sorted(entry.clone().into_fields()), sorted(numbered(number)), "an entry is of one write");
+    assert_eq!(sorted(entry.clone().into_fields()), sorted(numbered(number)), "fields of different writes");
     number
 }
 
-/// Fields by name.
+/// Fields sorted by name.
 pub fn sorted(mut fields: Fields) -> Fields {
     fields.sort();
     fields
 }
 
-/// The new state of a change that must have been applied.
+/// Revision and deadline of a change that must have been applied.
 #[track_caller]
 pub fn applied(outcome: Result<Outcome, Error>) -> (Revision, u64) {
     match outcome {
@@ -54,7 +55,7 @@ pub fn applied(outcome: Result<Outcome, Error>) -> (Revision, u64) {
     }
 }
 
-/// What a change that must have been refused found there.
+/// The entry that refused a change; the change must have been refused.
 #[track_caller]
 pub fn refused(outcome: Result<Outcome, Error>) -> Option<Entry> {
     match outcome {
@@ -63,41 +64,41 @@ pub fn refused(outcome: Result<Outcome, Error>) -> Option<Entry> {
     }
 }
 
-/// A removal that must have been applied.
+/// Checks that a removal was applied.
 #[track_caller]
 pub fn removed(outcome: Result<Outcome, Error>) {
     assert_eq!(outcome.expect("removed"), Outcome::Removed);
 }
 
-/// The kind of a call that must have failed.
+/// The kind of error of a call that must have failed.
 #[track_caller]
 pub fn failed<T: std::fmt::Debug>(answer: Result<T, Error>) -> Kind {
     answer.expect_err("an error").kind()
 }
 
-/// What is under a key.
+/// The entry under a key.
 pub async fn read(store: &SharedStore, key: &Key) -> Option<Entry> {
     store.read(key, Freshness::Latest).await.expect("read")
 }
 
-/// What must be under a key.
-pub async fn there(store: &SharedStore, key: &Key) -> Entry {
+/// The entry under a key, which must exist.
+pub async fn existing(store: &SharedStore, key: &Key) -> Entry {
     read(store, key).await.expect("an entry")
 }
 
-/// Makes a new entry of the usual time to live, and gives it as it is read.
+/// Creates an entry and reads it.
 pub async fn create(store: &SharedStore, key: &Key, fields: Fields) -> Entry {
     applied(store.write(key, fields, TTL_MS, &Condition::Absent).await);
-    there(store, key).await
+    existing(store, key).await
 }
 
-/// Four handles to the same entries, two of them of their own.
+/// Four handles to the same entries, from two connections.
 pub async fn handles(fixture: &Fixture) -> Vec<SharedStore> {
     let second = fixture.second().await;
     vec![Arc::clone(&fixture.store), Arc::clone(&second), Arc::clone(&fixture.store), second]
 }
 
-/// Every page of a listing, `limit` keys at a time.
+/// All pages of a scan, `limit` keys at a time.
 pub async fn scan_all(store: &SharedStore, limit: u32) -> Vec<Key> {
     const PAGES_MAX: u32 = 100_000;
     let (mut keys, mut cursor) = (Vec::new(), None);
@@ -109,5 +110,5 @@ pub async fn scan_all(store: &SharedStore, limit: u32) -> Vec<Key> {
             return keys;
         }
     }
-    panic!("a listing without end");
+    panic!("the scan does not end");
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ticket_host::Tickets;
-use ticket_tests::resident::resident_bytes;
+use ticket_tests::memory_usage::resident_bytes;
 use ticket_tests::seed::{rng, seed};
 
 use super::agents::Agents;

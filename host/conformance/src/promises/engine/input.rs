@@ -1,39 +1,40 @@
-//! E25, E26, E28: what is refused before anything is written, and what the store refuses.
+//! E25, E26, E28: input that is refused before anything is written, and errors of the store.
 
 use std::sync::Arc;
 
-use crate::interposed::Refusing;
-use crate::{ErrorKind, Fixture};
 use ticket_host::{Change, Settings, Tickets};
 use ticket_store::Kind;
 
-use super::{ID, decide, learn, record, refusal, say, the_key};
+use crate::error_kind::ErrorKind;
+use crate::fixture::Fixture;
+use crate::interposed::Interposed;
 use crate::promise::promises;
+use crate::promises::engine::steps::{ID, decide, learn, record, refusal, say, the_key};
 
 promises![
-    e25_past_a_limit_nothing_is_written,
+    e25_above_a_limit_nothing_is_written,
     e26_json_that_is_not_strict_is_invalid,
-    e28_what_the_store_refuses_arrives_as_it_is,
+    e28_errors_of_the_store_reach_the_caller,
 ];
 
-/// A JSON string of so many bytes.
+/// A JSON string of this many bytes.
 fn text_of_bytes(bytes: usize) -> String {
     format!("\"{}\"", "x".repeat(bytes - 2))
 }
 
-async fn e25_past_a_limit_nothing_is_written(fixture: Fixture) {
+async fn e25_above_a_limit_nothing_is_written(fixture: Fixture) {
     let limits =
         Settings { message_bytes_max: 100, ticket_bytes_max: 1_000, history_entries_max: 5, ..fixture.settings() };
     let tickets = Tickets::new(fixture.store.clone(), limits).expect("tickets");
     refuse_ids(&fixture, &tickets).await;
     tickets.create(Some(ID), &[]).await.expect("created");
 
-    tickets.apply(ID, &[say(&text_of_bytes(100))], None).await.expect("a message of the limit");
-    let seen = fixture.seen(&the_key()).await;
+    tickets.apply(ID, &[say(&text_of_bytes(100))], None).await.expect("a message at the limit");
+    let dumped = fixture.dump(&the_key()).await;
     let too_large = [
         vec![say(&text_of_bytes(101))],
         vec![say(&format!("{{\"a\":{}}}", text_of_bytes(95)))],
-        // Spaces count too: the limit is on what is given.
+        // Spaces count too: the limit is on the text as given.
         vec![say(&format!("\"\"{}", " ".repeat(99)))],
         (0..5).map(|number| say(&number.to_string().replace(|_| true, "\"\""))).collect(),
         vec![decide(&text_of_bytes(1_001))],
@@ -47,17 +48,17 @@ async fn e25_past_a_limit_nothing_is_written(fixture: Fixture) {
         let kind = refusal(tickets.create(Some("new"), &[&changes[..], &[decide(&text_of_bytes(990))]].concat()).await);
         assert_eq!(kind, ErrorKind::TooLarge, "{changes:.200?}");
     }
-    assert_eq!(fixture.seen(&the_key()).await, seen);
+    assert_eq!(fixture.dump(&the_key()).await, dumped);
     assert_eq!(refusal(tickets.get("new").await), ErrorKind::NotFound);
     let four = [say("1"), say("2"), say("3"), say("4")].map(|_| say("\"\""));
-    tickets.apply(ID, &four, None).await.expect("a history of the limit");
+    tickets.apply(ID, &four, None).await.expect("a history at the limit");
     let ticket = tickets.get(ID).await.expect("got");
     let used = ticket.facts.len() + ticket.history.len() + 10 + 10 + 1;
-    tickets.apply(ID, &[decide(&text_of_bytes(1_000 - used))], None).await.expect("a ticket of the limit");
+    tickets.apply(ID, &[decide(&text_of_bytes(1_000 - used))], None).await.expect("a ticket at the limit");
     let over = tickets.apply(ID, &[decide(&text_of_bytes(1_001 - used))], None).await;
     assert_eq!(refusal(over), ErrorKind::TooLarge);
 
-    stored_past_a_limit(&fixture, &tickets).await;
+    stored_above_a_limit(&fixture, &tickets).await;
     depth(&fixture.tickets()).await;
     default_limits(&fixture.tickets()).await;
 }
@@ -78,20 +79,20 @@ async fn refuse_ids(fixture: &Fixture, tickets: &Tickets) {
     assert_eq!(fixture.names().await.unwrap_or_default(), Vec::<String>::new());
 }
 
-/// What somebody with other limits has stored is not shown, not changed, and can be closed.
-async fn stored_past_a_limit(fixture: &Fixture, tickets: &Tickets) {
+/// A ticket that a client with other limits stored is not returned and not changed, but can be closed.
+async fn stored_above_a_limit(fixture: &Fixture, tickets: &Tickets) {
     let now_s = fixture.clock_s();
     let large = record("{}", "[]", &text_of_bytes(1_000), now_s, now_s, "1");
     let long = record("{}", "[1,2,3,4,5,6]", "{}", now_s, now_s, "1");
     for stored in [large, long] {
-        fixture.foreign_delete(&the_key()).await;
-        fixture.foreign_write(&the_key(), &stored).await;
-        let seen = fixture.seen(&the_key()).await;
+        fixture.external_delete(&the_key()).await;
+        fixture.external_write(&the_key(), &stored).await;
+        let dumped = fixture.dump(&the_key()).await;
         assert_eq!(refusal(tickets.get(ID).await), ErrorKind::TooLarge);
         assert_eq!(refusal(tickets.apply(ID, &[decide("1")], None).await), ErrorKind::TooLarge);
         assert_eq!(refusal(tickets.snapshot(ID).await), ErrorKind::TooLarge);
-        assert_eq!(fixture.seen(&the_key()).await, seen);
-        fixture.tickets().get(ID).await.expect("with other limits it is a ticket");
+        assert_eq!(fixture.dump(&the_key()).await, dumped);
+        fixture.tickets().get(ID).await.expect("valid with other limits");
         tickets.close(ID, None).await.expect("closed");
     }
 }
@@ -124,8 +125,8 @@ async fn default_limits(tickets: &Tickets) {
 async fn e26_json_that_is_not_strict_is_invalid(fixture: Fixture) {
     let tickets = fixture.tickets();
     tickets.create(Some(ID), &[]).await.expect("created");
-    let seen = fixture.seen(&the_key()).await;
-    let no_json = [
+    let dumped = fixture.dump(&the_key()).await;
+    let invalid = [
         "",
         " ",
         "NaN",
@@ -167,7 +168,7 @@ async fn e26_json_that_is_not_strict_is_invalid(fixture: Fixture) {
         "{\"b\":[{\"a\":1,\"a\":1}]}",
         "{\"a\":\u{a0}1}",
     ];
-    for text in no_json {
+    for text in invalid {
         for change in [say(text), learn(text), decide(text)] {
             assert_eq!(
                 refusal(tickets.apply(ID, std::slice::from_ref(&change), None).await),
@@ -182,21 +183,21 @@ async fn e26_json_that_is_not_strict_is_invalid(fixture: Fixture) {
         assert_eq!(refusal(tickets.apply(ID, &[learn(other)], None).await), ErrorKind::Invalid, "{other}");
     }
     assert_eq!(refusal(tickets.apply(ID, &[learn("\"a\"")], None).await), ErrorKind::Invalid);
-    assert_eq!(fixture.seen(&the_key()).await, seen);
+    assert_eq!(fixture.dump(&the_key()).await, dumped);
     assert_eq!(refusal(tickets.get("new").await), ErrorKind::NotFound);
     let odd: [Change; 3] = [say("\"\\ud83c\\udfab\""), learn(" {\"\":{\"\":0}} "), decide("1E400")];
-    let ticket = tickets.apply(ID, &odd, None).await.expect("odd, and good JSON");
+    let ticket = tickets.apply(ID, &odd, None).await.expect("unusual but valid JSON");
     assert_eq!(ticket.history, "[\"\\ud83c\\udfab\"]");
     assert_eq!((ticket.facts.as_str(), ticket.last_decision.as_str()), ("{\"\":{\"\":0}}", "1E400"));
 }
 
-async fn e28_what_the_store_refuses_arrives_as_it_is(fixture: Fixture) {
+async fn e28_errors_of_the_store_reach_the_caller(fixture: Fixture) {
     let snapshot = {
         let tickets = fixture.tickets();
         tickets.create(Some(ID), &[]).await.expect("created");
         tickets.snapshot(ID).await.expect("snapshot")
     };
-    for (refused, expected) in [
+    for (kind, expected) in [
         (Kind::Denied, ErrorKind::Denied),
         (Kind::Unavailable, ErrorKind::Unavailable),
         (Kind::Uncertain, ErrorKind::Uncertain),
@@ -204,7 +205,7 @@ async fn e28_what_the_store_refuses_arrives_as_it_is(fixture: Fixture) {
         (Kind::Corrupt, ErrorKind::Corrupt),
         (Kind::Invalid, ErrorKind::Invalid),
     ] {
-        let tickets = fixture.tickets_over(Arc::new(Refusing(refused)));
+        let tickets = fixture.tickets_over(Arc::new(Interposed::refusing(fixture.store.clone(), kind)));
         assert_eq!(refusal(tickets.create(None, &[]).await), expected);
         assert_eq!(refusal(tickets.get(ID).await), expected);
         assert_eq!(refusal(tickets.apply(ID, &[decide("1")], None).await), expected);
@@ -215,5 +216,5 @@ async fn e28_what_the_store_refuses_arrives_as_it_is(fixture: Fixture) {
         assert_eq!(refusal(tickets.close(ID, None).await), expected);
         assert_eq!(refusal(tickets.list(None).await), expected);
     }
-    fixture.tickets().get(ID).await.expect("untouched");
+    fixture.tickets().get(ID).await.expect("unchanged");
 }

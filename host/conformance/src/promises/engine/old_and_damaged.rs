@@ -1,27 +1,28 @@
-//! E20 to E24: what other programs, other versions and accidents leave in a store.
+//! E20 to E24: records of other versions, damaged records, and records without a deadline.
 
-use crate::{ErrorKind, Fixture};
 use ticket_host::{Error, Tickets};
 use ticket_store::Fields;
 
-use super::{ID, decide, record, record_of, refusal, say, the_key};
+use crate::error_kind::ErrorKind;
+use crate::fixture::Fixture;
 use crate::promise::promises;
+use crate::promises::engine::steps::{ID, decide, record, record_of, refusal, say, the_key};
 use crate::promises::steps::{TTL_MS, fields, sorted};
 
 promises![
-    e20_version_0_is_shown_as_1_and_written_with_the_next_change,
+    e20_version_0_reads_as_1_and_the_next_change_stores_it,
     e21_a_newer_version_is_never_overwritten,
     e22_damage_is_named_and_not_overwritten,
     e23_rollback_and_close_replace_damage,
-    e24_a_ticket_without_a_deadline_is_healed,
+    e24_a_missing_deadline_is_restored_by_the_next_change,
 ];
 
-async fn e20_version_0_is_shown_as_1_and_written_with_the_next_change(fixture: Fixture) {
+async fn e20_version_0_reads_as_1_and_the_next_change_stores_it(fixture: Fixture) {
     let tickets = fixture.tickets();
     let bare = [("facts", "{\"n\": 1.0}"), ("history", "[\"h\\u00e9\", {\"id\": \"m\"}]"), ("last_decision", "{ }")];
     let now_s = fixture.clock_s();
     let (some, other) = ((now_s - 9).to_string(), (now_s - 5).to_string());
-    // What the record says of its times, and what is shown.
+    // The times in the record, and those of the ticket.
     let cases = [
         (&[][..], 0, 0),
         (&[("created_at", some.as_str()), ("updated_at", other.as_str())], now_s - 9, now_s - 5),
@@ -30,26 +31,26 @@ async fn e20_version_0_is_shown_as_1_and_written_with_the_next_change(fixture: F
     ];
     for (times, created_at, updated_at) in cases {
         let old = fields(&[&bare[..], times].concat());
-        fixture.foreign_delete(&the_key()).await;
-        fixture.foreign_write(&the_key(), &old).await;
+        fixture.external_delete(&the_key()).await;
+        fixture.external_write(&the_key(), &old).await;
         let ticket = tickets.get(ID).await.expect("got");
         assert_eq!((ticket.version, ticket.created_at, ticket.updated_at), (1, created_at, updated_at));
         assert_eq!((ticket.facts.as_str(), ticket.history.as_str()), (bare[0].1, bare[1].1));
         assert_eq!(ticket.last_decision, bare[2].1);
         let snapshot = tickets.snapshot(ID).await.expect("snapshot");
         tickets.touch(ID).await.expect("touched");
-        assert_eq!(tickets.get(ID).await.expect("got").created_at, created_at, "the same at every look");
+        assert_eq!(tickets.get(ID).await.expect("got").created_at, created_at, "the same in every read");
         assert_eq!(
             sorted(fixture.entry(&the_key()).await.expect("entry").into_fields()),
             sorted(old),
-            "looked at alone"
+            "reading changed the record"
         );
 
         let changed = tickets.apply(ID, &[say("\"x\"")], None).await.expect("applied");
         assert_eq!((changed.version, changed.created_at, changed.updated_at), (1, created_at, now_s));
         let entry = fixture.entry(&the_key()).await.expect("entry");
         assert_eq!(sorted(entry.clone().into_fields()), sorted(record_of(&changed)), "six fields, of version 1");
-        let back = tickets.rollback(ID, &snapshot, None).await.expect("the snapshot holds the migrated form");
+        let back = tickets.rollback(ID, &snapshot, None).await.expect("the snapshot contains the migrated record");
         assert_eq!((back.version, back.updated_at, back.history.as_str()), (1, updated_at, bare[1].1));
         let entry = fixture.entry(&the_key()).await.expect("entry");
         assert_eq!(sorted(entry.clone().into_fields()), sorted(record_of(&back)));
@@ -63,11 +64,11 @@ async fn e21_a_newer_version_is_never_overwritten(fixture: Fixture) {
     let snapshot = tickets.snapshot(ID).await.expect("snapshot");
     let six = record("{}", "[]", "{}", now_s, now_s, "2");
     let seven = [six.clone(), fields(&[("mood", "good")])].concat();
-    let strange = fields(&[("version", "17"), ("everything", "else")]);
-    for newer in [six, seven, strange] {
-        fixture.foreign_delete(&the_key()).await;
-        fixture.foreign_write(&the_key(), &newer).await;
-        let seen = fixture.seen(&the_key()).await;
+    let unknown = fields(&[("version", "17"), ("everything", "else")]);
+    for newer in [six, seven, unknown] {
+        fixture.external_delete(&the_key()).await;
+        fixture.external_write(&the_key(), &newer).await;
+        let dumped = fixture.dump(&the_key()).await;
         let unsupported = ErrorKind::UnsupportedVersion;
         assert_eq!(refusal(tickets.get(ID).await), unsupported);
         assert_eq!(refusal(tickets.snapshot(ID).await), unsupported);
@@ -78,13 +79,13 @@ async fn e21_a_newer_version_is_never_overwritten(fixture: Fixture) {
         assert_eq!(refusal(tickets.touch(ID).await), unsupported);
         assert_eq!(refusal(tickets.create(Some(ID), &[]).await), ErrorKind::Exists);
         assert_eq!(refusal(tickets.restore(&snapshot).await), ErrorKind::Exists);
-        assert_eq!(fixture.seen(&the_key()).await, seen, "the deadline stays too");
+        assert_eq!(fixture.dump(&the_key()).await, dumped, "the deadline changed");
         let entry = fixture.entry(&the_key()).await.expect("entry");
         assert_eq!(sorted(entry.clone().into_fields()), sorted(newer));
     }
 }
 
-/// Records that are no tickets, and what the error must name.
+/// Records that are not tickets, and the field that the error must name.
 fn damaged_records(now_s: u64) -> Vec<(Fields, &'static str)> {
     let good = || record("{\"a\":1}", "[\"x\"]", "{}", now_s, now_s, "1");
     let without = |name: &str| good().into_iter().filter(|(field, _)| field != name).collect::<Fields>();
@@ -113,9 +114,9 @@ async fn e22_damage_is_named_and_not_overwritten(fixture: Fixture) {
     tickets.create(Some(ID), &[]).await.expect("created");
     let snapshot = tickets.snapshot(ID).await.expect("snapshot");
     for (damaged, field) in damaged_records(fixture.clock_s()) {
-        fixture.foreign_delete(&the_key()).await;
-        fixture.foreign_write(&the_key(), &damaged).await;
-        let seen = fixture.seen(&the_key()).await;
+        fixture.external_delete(&the_key()).await;
+        fixture.external_write(&the_key(), &damaged).await;
+        let dumped = fixture.dump(&the_key()).await;
         let errors = [
             tickets.get(ID).await.map(drop),
             tickets.snapshot(ID).await.map(drop),
@@ -130,12 +131,12 @@ async fn e22_damage_is_named_and_not_overwritten(fixture: Fixture) {
         assert_eq!(refusal(tickets.create(Some(ID), &[]).await), ErrorKind::Exists);
         assert_eq!(refusal(tickets.restore(&snapshot).await), ErrorKind::Exists);
         assert_eq!(refusal(tickets.touch(ID).await), ErrorKind::Corrupt);
-        assert_eq!(fixture.seen(&the_key()).await, seen, "{damaged:?}");
+        assert_eq!(fixture.dump(&the_key()).await, dumped, "{damaged:?}");
         assert_eq!(sorted(fixture.entry(&the_key()).await.expect("entry").into_fields()), sorted(damaged));
     }
     for &damage in fixture.damages() {
         fixture.damage(&the_key(), damage).await;
-        let seen = fixture.seen(&the_key()).await;
+        let dumped = fixture.dump(&the_key()).await;
         let errors = [
             tickets.get(ID).await.map(drop),
             tickets.snapshot(ID).await.map(drop),
@@ -148,7 +149,7 @@ async fn e22_damage_is_named_and_not_overwritten(fixture: Fixture) {
             assert!(matches!(error, Error::Corrupt(_)), "{damage:?}: {error:?}");
             assert!(error.to_string().contains(the_key().as_str()), "{damage:?}: {error}");
         }
-        assert_eq!(fixture.seen(&the_key()).await, seen, "{damage:?}");
+        assert_eq!(fixture.dump(&the_key()).await, dumped, "{damage:?}");
     }
 }
 
@@ -156,33 +157,33 @@ async fn e23_rollback_and_close_replace_damage(fixture: Fixture) {
     let tickets = fixture.tickets();
     let ticket = tickets.create(Some(ID), &[say("\"x\""), decide("1")]).await.expect("created");
     let snapshot = tickets.snapshot(ID).await.expect("snapshot");
-    let healthy = async || {
+    let restore = async || {
         let back = tickets.rollback(ID, &snapshot, None).await.expect("rolled back");
         assert_eq!(sorted(record_of(&back)), sorted(record_of(&ticket)));
         let entry = fixture.entry(&the_key()).await.expect("entry");
-        assert_eq!(sorted(entry.clone().into_fields()), sorted(record_of(&ticket)), "nothing of the damage stays");
+        assert_eq!(sorted(entry.clone().into_fields()), sorted(record_of(&ticket)), "part of the damage stays");
         assert!(entry.expires_at_ms > fixture.now_ms().await);
     };
     for (damaged, field) in damaged_records(ticket.created_at) {
-        let plant = async || {
-            fixture.foreign_delete(&the_key()).await;
-            fixture.foreign_write(&the_key(), &damaged).await;
+        let write_damage = async || {
+            fixture.external_delete(&the_key()).await;
+            fixture.external_write(&the_key(), &damaged).await;
         };
-        plant().await;
+        write_damage().await;
         if field != "version" {
-            // Damage has no ticket to bring; a caller who names another revision is told so all the same.
+            // A conflict over a damaged record contains no ticket.
             let refused = tickets.rollback(ID, &snapshot, Some("other")).await;
             assert!(matches!(refused, Err(Error::Conflict(None))), "{damaged:?}: {refused:?}");
         }
-        healthy().await;
-        plant().await;
+        restore().await;
+        write_damage().await;
         closes(&tickets).await;
     }
     for &damage in fixture.damages() {
         fixture.damage(&the_key(), damage).await;
         assert_eq!(refusal(tickets.rollback(ID, &snapshot, Some("other")).await), ErrorKind::Corrupt, "{damage:?}");
         assert_eq!(refusal(tickets.close(ID, Some("other")).await), ErrorKind::Corrupt, "{damage:?}");
-        healthy().await;
+        restore().await;
         fixture.damage(&the_key(), damage).await;
         closes(&tickets).await;
     }
@@ -193,29 +194,29 @@ async fn closes(tickets: &Tickets) {
     assert_eq!(refusal(tickets.get(ID).await), ErrorKind::NotFound);
 }
 
-async fn e24_a_ticket_without_a_deadline_is_healed(fixture: Fixture) {
+async fn e24_a_missing_deadline_is_restored_by_the_next_change(fixture: Fixture) {
     let tickets = fixture.tickets();
     let ticket = tickets.create(Some(ID), &[say("\"x\"")]).await.expect("created");
     let snapshot = tickets.snapshot(ID).await.expect("snapshot");
-    for heal in 0..5 {
-        fixture.lose_deadline(&the_key()).await;
+    for operation in 0..5 {
+        fixture.clear_deadline(&the_key()).await;
         fixture.pass(TTL_MS * 2).await;
-        let lasting = tickets.get(ID).await.expect("it does not end");
+        let lasting = tickets.get(ID).await.expect("a ticket without a deadline");
         assert_eq!(lasting.expires_at_ms, 0);
         assert_eq!(lasting.history, ticket.history);
-        assert_eq!(tickets.get(ID).await.expect("got"), lasting, "a look heals nothing");
-        let healed = match heal {
+        assert_eq!(tickets.get(ID).await.expect("got"), lasting, "a read changed it");
+        let restored = match operation {
             0 => tickets.touch(ID).await,
             1 => tickets.apply(ID, &[decide("1")], None).await,
             2 => tickets.apply(ID, &[decide("2")], Some(&lasting.revision)).await,
             3 => tickets.rollback(ID, &snapshot, Some(&lasting.revision)).await,
             _ => tickets.rollback(ID, &snapshot, None).await,
         };
-        let healed = healed.expect("healed");
-        let left_ms = healed.expires_at_ms.saturating_sub(fixture.now_ms().await);
+        let restored = restored.expect("restored");
+        let left_ms = restored.expires_at_ms.saturating_sub(fixture.now_ms().await);
         assert!(left_ms.abs_diff(TTL_MS) <= TTL_MS / 2_000 + fixture.clock_slack_ms() + 1, "{left_ms} ms are left");
-        assert_eq!(tickets.get(ID).await.expect("got"), healed);
+        assert_eq!(tickets.get(ID).await.expect("got"), restored);
     }
-    fixture.lose_deadline(&the_key()).await;
+    fixture.clear_deadline(&the_key()).await;
     tickets.close(ID, None).await.expect("closed");
 }

@@ -1,46 +1,46 @@
-//! A store in a file.
+//! A store in a SQLite file.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-
-use crate::backend::{RawClient, TestBackend};
 use ticket_host::store::{Error, Namespace, Options, SharedStore, SqliteStore};
 use ticket_store::clock::{Clock, ManualClock, SystemClock};
 
+use crate::backend::{RawClient, TestBackend};
 use crate::raw_sqlite::RawSqlite;
 
 /// A SQLite file.
-pub struct InFile {
+pub struct SqliteBackend {
     path: PathBuf,
     clock: Option<ManualClock>,
     raw_client: RawSqlite,
 }
 
-impl InFile {
-    /// A file that others may use too: its entries end by the machine's time.
+impl SqliteBackend {
+    /// A file that other processes may use too; its entries end by the system clock.
     #[must_use]
     pub fn shared(path: PathBuf) -> Self {
         Self { raw_client: RawSqlite::new(path.clone(), Arc::new(SystemClock)), path, clock: None }
     }
 
-    /// A file of the test alone, whose entries end by this clock: what expires by it is dropped from the file.
+    /// A file of the test alone, whose entries end by `clock`. No other store may open it: it would delete entries by
+    /// the system clock.
     #[must_use]
     pub fn private(path: PathBuf, clock: ManualClock) -> Self {
         Self { raw_client: RawSqlite::new(path.clone(), Arc::new(clock.clone())), path, clock: Some(clock) }
     }
 }
 
-impl fmt::Debug for InFile {
+impl fmt::Debug for SqliteBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "InFile({})", self.path.display())
+        write!(f, "SqliteBackend({})", self.path.display())
     }
 }
 
 #[async_trait]
-impl TestBackend for InFile {
+impl TestBackend for SqliteBackend {
     async fn open(&self, namespace: Option<&Namespace>) -> Result<SharedStore, Error> {
         let clock: Arc<dyn Clock> = match &self.clock {
             Some(clock) => Arc::new(clock.clone()),

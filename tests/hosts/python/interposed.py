@@ -3,7 +3,7 @@
 from store import StoreError
 
 
-class Border:
+class Interposed:
     """Passes calls on. Before one, it does what waits for it: `change(step)` does a `put` or a `drop`."""
 
     def __init__(self, store, change):

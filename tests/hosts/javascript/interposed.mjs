@@ -3,7 +3,7 @@
 import { StoreError } from './map-store.mjs';
 
 /** A store whose next calls can be met by something. */
-export class Border {
+export class Interposed {
   #store;
   #steppingIn = [];
   #faults = [];

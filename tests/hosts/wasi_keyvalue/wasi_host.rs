@@ -1,4 +1,4 @@
-//! The stage of scenarios: one instance of a composed component on one bucket.
+//! The scenario host: one instance of a composed component on one bucket.
 
 use std::path::Path;
 
@@ -6,61 +6,63 @@ use async_trait::async_trait;
 use ticket_conformance::{Answer, BoxError, Call, ExternalWrite, Interruptions, Limits, START_MS, ScenarioHost};
 use ticket_host::Error;
 use ticket_tests::broken::Rule;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::Linker;
 use wasmtime::{Engine, Store};
 
 use crate::bindings::exports::agent::tickets::key_value::Condition;
 use crate::bindings::{Composed, ComposedPre, answer};
-use crate::lent::Lent;
+use crate::host_ctx::HostCtx;
 
-/// A component, compiled and linked.
-pub(crate) struct Host {
-    component: ComposedPre<Lent>,
+/// A composed component, compiled and linked.
+pub(crate) struct Component {
+    component: ComposedPre<HostCtx>,
     interposed: bool,
 }
 
-impl Host {
-    /// Loads the component of a file.
+impl Component {
+    /// Loads a file.
     pub(crate) fn new(path: &Path) -> Result<Self, BoxError> {
         let engine = Engine::default();
-        let component = Component::from_file(&engine, path)?;
+        let component = wasmtime::component::Component::from_file(&engine, path)?;
         let interposed =
             component.component_type().imports(&engine).any(|(name, _)| name.starts_with("agent:adapters/"));
         let mut linker = Linker::new(&engine);
-        Lent::link(&mut linker)?;
+        HostCtx::link(&mut linker)?;
         Ok(Self { component: ComposedPre::new(linker.instantiate_pre(&component)?)?, interposed })
     }
 
-    /// A fresh instance with an empty store.
-    pub(crate) async fn host(&self, limits: &Limits, rule: Option<Rule>) -> Result<OnWasi, BoxError> {
-        let mut store = Store::new(self.component.engine(), Lent::new(limits, rule));
+    /// A new instance with an empty store.
+    pub(crate) async fn host(&self, limits: &Limits, rule: Option<Rule>) -> Result<WasiHost, BoxError> {
+        let mut store = Store::new(self.component.engine(), HostCtx::new(limits, rule));
         let instance = self.component.instantiate_async(&mut store).await?;
-        Ok(OnWasi { store, instance, interposed: self.interposed })
+        Ok(WasiHost { store, instance, interposed: self.interposed })
     }
 }
 
-/// One instance on its bucket.
-pub(crate) struct OnWasi {
-    store: Store<Lent>,
+/// One instance with its bucket.
+pub(crate) struct WasiHost {
+    store: Store<HostCtx>,
     instance: Composed,
     interposed: bool,
 }
 
-impl OnWasi {
-    /// What happens between engine and store needs a component that lets it happen.
-    fn between(&mut self) -> Result<&mut Lent, BoxError> {
+impl WasiHost {
+    /// The host context, for interruptions: they need a component with the interface `interposition`.
+    fn interposition(&mut self) -> Result<&mut HostCtx, BoxError> {
         if !self.interposed {
-            return Err("the scenario comes between engine and store: play it on interposed.wasm".into());
+            return Err(
+                "the scenario interrupts the store or moves the engine's clock: run it on interposed.wasm".into()
+            );
         }
         Ok(self.store.data_mut())
     }
 }
 
 #[async_trait]
-impl ScenarioHost for OnWasi {
+impl ScenarioHost for WasiHost {
     async fn call(&mut self, call: Call, interruptions: Interruptions) -> Result<Result<Answer, Error>, BoxError> {
         if !interruptions.is_empty() {
-            self.between()?.interruptions = interruptions;
+            self.interposition()?.interruptions = interruptions;
         }
         let answer = answer(&mut self.store, self.instance.agent_tickets_tickets(), call).await;
         self.store.data_mut().interruptions = Interruptions::default();
@@ -72,18 +74,18 @@ impl ScenarioHost for OnWasi {
         Ok(())
     }
 
-    async fn date(&mut self, ms: i64) -> Result<(), BoxError> {
-        self.between()?.ahead_ms += ms;
+    async fn shift_clock(&mut self, ms: i64) -> Result<(), BoxError> {
+        self.interposition()?.ahead_ms += ms;
         Ok(())
     }
 
-    /// By the store's own interface: what is there goes, whatever it is, and the new comes.
-    async fn act(&mut self, external_write: ExternalWrite) -> Result<(), BoxError> {
+    /// Through the interface `key-value`: removes any entry, then writes the new one.
+    async fn external_write(&mut self, write: ExternalWrite) -> Result<(), BoxError> {
         let key_value = self.instance.agent_tickets_key_value();
-        let (ExternalWrite::Put { id, .. } | ExternalWrite::Drop { id }) = &external_write;
+        let (ExternalWrite::Put { id, .. } | ExternalWrite::Drop { id }) = &write;
         let key = format!("ticket:{id}");
         key_value.call_remove(&mut self.store, &key, &Condition::Present).await?.map_err(wasmtime::Error::from)?;
-        if let ExternalWrite::Put { fields, ttl_ms, .. } = external_write {
+        if let ExternalWrite::Put { fields, ttl_ms, .. } = write {
             let fields: Vec<_> = fields.into_iter().collect();
             let written = key_value.call_write(&mut self.store, &key, &fields, ttl_ms, &Condition::Absent).await?;
             written.map_err(wasmtime::Error::from)?;
@@ -91,11 +93,11 @@ impl ScenarioHost for OnWasi {
         Ok(())
     }
 
-    fn began_ms(&self) -> u64 {
+    fn start_ms(&self) -> u64 {
         START_MS
     }
 
-    fn moved(&self, revision: &str, _ms: u64) -> String {
+    fn revision_after(&self, revision: &str, _ms: u64) -> String {
         revision.to_owned()
     }
 }

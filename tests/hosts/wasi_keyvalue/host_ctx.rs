@@ -1,4 +1,4 @@
-//! What an instance is lent: WASI as Wasmtime has it, on a clock that is moved by hand, and the script of the interposition.
+//! The host context of an instance: WASI of Wasmtime with a manual clock, and the interface `interposition`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use wasmtime_wasi_keyvalue::{WasiKeyValue, WasiKeyValueCtx, WasiKeyValueCtxBuild
 
 use crate::bindings::agent::adapters::interposition;
 
-/// A wall clock that stands still until it is moved; a clone is the same clock.
+/// A wall clock that stands still until a test moves it; a clone is the same clock.
 #[derive(Clone)]
 pub(crate) struct Clock(Arc<AtomicU64>);
 
@@ -34,19 +34,19 @@ impl HostWallClock for Clock {
 }
 
 /// The state of one instance.
-pub(crate) struct Lent {
+pub(crate) struct HostCtx {
     table: ResourceTable,
     wasi: WasiCtx,
     key_value: WasiKeyValueCtx,
     pub(crate) clock: Clock,
     pub(crate) ahead_ms: i64,
-    /// What happens in the course of the operation that runs.
+    /// What happens during the running operation.
     pub(crate) interruptions: Interruptions,
     rule: Option<Rule>,
 }
 
-impl Lent {
-    /// An empty store that holds these settings, at the time when scenarios begin.
+impl HostCtx {
+    /// An empty store with these settings, at the start of a scenario.
     pub(crate) fn new(limits: &Limits, rule: Option<Rule>) -> Self {
         let Limits { ttl_ms, message_bytes_max, ticket_bytes_max, history_entries_max } = limits;
         let settings = format!(
@@ -65,23 +65,23 @@ impl Lent {
         }
     }
 
-    /// Everything that such an instance may import.
+    /// Links everything that such an instance may import.
     pub(crate) fn link(linker: &mut Linker<Self>) -> wasmtime::Result<()> {
         wasmtime_wasi::p2::add_to_linker_async(linker)?;
-        wasmtime_wasi_keyvalue::add_to_linker(linker, |lent: &mut Self| {
-            WasiKeyValue::new(&lent.key_value, &mut lent.table)
+        wasmtime_wasi_keyvalue::add_to_linker(linker, |host_ctx: &mut Self| {
+            WasiKeyValue::new(&host_ctx.key_value, &mut host_ctx.table)
         })?;
-        interposition::add_to_linker::<_, HasSelf<Self>>(linker, |lent| lent)
+        interposition::add_to_linker::<_, HasSelf<Self>>(linker, |host_ctx| host_ctx)
     }
 }
 
-impl WasiView for Lent {
+impl WasiView for HostCtx {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
 }
 
-impl interposition::Host for Lent {
+impl interposition::Host for HostCtx {
     fn before(&mut self, call: interposition::Call) -> interposition::Script {
         let call = match call {
             interposition::Call::Read => StoreCall::Read,
@@ -90,9 +90,9 @@ impl interposition::Host for Lent {
             interposition::Call::Remove => StoreCall::Remove,
             interposition::Call::Scan => StoreCall::Scan,
         };
-        let Interruption { deeds, fault } = self.interruptions.take(call);
+        let Interruption { external_writes, fault } = self.interruptions.take(call);
         let fault = fault.map(|Fault { error, made }| interposition::Fault { answer: error.into(), made });
-        interposition::Script { deeds: deeds.into_iter().map(scripted).collect(), fault }
+        interposition::Script { deeds: external_writes.into_iter().map(deed).collect(), fault }
     }
 
     fn broken(&mut self) -> Option<interposition::BrokenRule> {
@@ -108,8 +108,8 @@ impl interposition::Host for Lent {
     }
 }
 
-fn scripted(external_write: ExternalWrite) -> interposition::Deed {
-    match external_write {
+fn deed(write: ExternalWrite) -> interposition::Deed {
+    match write {
         ExternalWrite::Put { id, fields, ttl_ms } => interposition::Deed::Put(interposition::Replacement {
             key: format!("ticket:{id}"),
             fields: fields.into_iter().collect(),

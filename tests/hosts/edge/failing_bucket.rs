@@ -1,4 +1,4 @@
-//! A bucket of `wasi:keyvalue` that fails, as those of Wasmtime's crate never do.
+//! A bucket of `wasi:keyvalue` that fails, which the buckets of Wasmtime's crate never do.
 
 use wasmtime::component::Resource;
 
@@ -11,13 +11,13 @@ wasmtime::component::bindgen!({
 
 pub(crate) use wasi::keyvalue::store;
 
-/// The one bucket, which holds nothing.
-#[expect(unreachable_pub, reason = "the bindings name it again")]
+/// The only bucket, always empty.
+#[expect(unreachable_pub, reason = "the generated bindings export it")]
 pub struct Bucket;
 
-/// What fails, and how.
+/// Which calls fail, and how.
 #[derive(Default)]
-pub(crate) struct Unwell {
+pub(crate) struct FailingBucket {
     pub(crate) opening: Option<store::Error>,
     pub(crate) reading: Option<store::Error>,
     pub(crate) writing: Option<store::Error>,
@@ -27,15 +27,15 @@ fn ended<T>(error: Option<&store::Error>, good: T) -> Result<T, store::Error> {
     error.cloned().map_or(Ok(good), Err)
 }
 
-impl store::Host for Unwell {
+impl store::Host for FailingBucket {
     fn open(&mut self, _identifier: String) -> Result<Resource<Bucket>, store::Error> {
         ended(self.opening.as_ref(), Resource::new_own(0))
     }
 }
 
-impl store::HostBucket for Unwell {
+impl store::HostBucket for FailingBucket {
     fn get(&mut self, _bucket: Resource<Bucket>, key: String) -> Result<Option<Vec<u8>>, store::Error> {
-        // The settings are read once; what fails is what is asked after.
+        // The settings can be read; later reads fail.
         if key == "settings" { Ok(None) } else { ended(self.reading.as_ref(), None) }
     }
 

@@ -15,13 +15,13 @@ use ticket_host::store::{Condition, Entry, Error, Fields, Freshness, Health, Key
 /// A store with a fallback, and until when that lives which was made and not removed: what ended long ago its
 /// fallback has forgotten.
 #[derive(Debug)]
-pub struct Alone {
+pub struct SoleUserStore {
     store: FallbackStore,
     clock: ManualClock,
     made: Mutex<BTreeMap<Key, u64>>,
 }
 
-impl Alone {
+impl SoleUserStore {
     /// Around a store that is empty.
     #[must_use]
     pub fn new(store: FallbackStore, clock: ManualClock) -> Self {
@@ -51,14 +51,14 @@ impl Alone {
     }
 }
 
-impl fmt::Display for Alone {
+impl fmt::Display for SoleUserStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.store.fmt(f)
     }
 }
 
 #[async_trait]
-impl Store for Alone {
+impl Store for SoleUserStore {
     async fn read(&self, key: &Key, freshness: Freshness) -> Result<Option<Entry>, Error> {
         let answer = self.store.read(key, freshness).await;
         self.answer(key, answer, None)

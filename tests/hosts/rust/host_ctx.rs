@@ -1,4 +1,4 @@
-//! What stands between engine and store while a scenario is played: foreign deeds, faults, and rules broken on purpose.
+//! The host context of scenarios: a store, with external writes, faults, and rules broken on purpose.
 
 use std::collections::HashMap;
 
@@ -11,21 +11,21 @@ use crate::engine::agent::tickets::key_value::{
 };
 use crate::map_store::MapStore;
 
-/// A store, and what a scenario does to it.
-pub(crate) struct Border {
+/// A store, and the interruptions of a scenario.
+pub(crate) struct HostCtx {
     store: MapStore,
     settings: Settings,
-    /// What the engine's clock shows, in milliseconds since the Unix epoch.
+    /// The clock of the engine, in milliseconds since the Unix epoch.
     pub(crate) date_ms: u64,
-    /// What happens in the course of the operation that runs.
+    /// What happens during the running operation.
     pub(crate) interruptions: Interruptions,
     rule: Option<Rule>,
-    /// By key: the revision that is shown, and the one that is there.
-    names: HashMap<String, (Revision, Revision)>,
+    /// By key: the revision shown to the engine, and the real one.
+    revisions: HashMap<String, (Revision, Revision)>,
 }
 
-impl Border {
-    /// An empty store at the time when scenarios begin.
+impl HostCtx {
+    /// An empty store at the start of a scenario.
     pub(crate) fn new(limits: &Limits, rule: Option<Rule>) -> Self {
         let Limits { ttl_ms, message_bytes_max, ticket_bytes_max, history_entries_max } = *limits;
         let mut store = MapStore::default();
@@ -36,7 +36,7 @@ impl Border {
             date_ms: START_MS,
             interruptions: Interruptions::default(),
             rule,
-            names: HashMap::new(),
+            revisions: HashMap::new(),
         }
     }
 
@@ -46,27 +46,27 @@ impl Border {
         self.date_ms += ms;
     }
 
-    /// Does what a foreign program does.
-    pub(crate) fn act(&mut self, external_write: ExternalWrite) {
-        let (ExternalWrite::Put { id, .. } | ExternalWrite::Drop { id }) = &external_write;
+    /// Writes as another client does.
+    pub(crate) fn external_write(&mut self, write: ExternalWrite) {
+        let (ExternalWrite::Put { id, .. } | ExternalWrite::Drop { id }) = &write;
         let key = format!("ticket:{id}");
         drop(self.store.remove(key.clone(), Condition::Present));
-        if let ExternalWrite::Put { fields, ttl_ms, .. } = external_write {
+        if let ExternalWrite::Put { fields, ttl_ms, .. } = write {
             drop(self.store.write(key, fields.into_iter().collect(), ttl_ms, Condition::Absent));
         }
     }
 
-    /// Makes a call, with what interrupts it.
-    fn during<T>(&mut self, call: StoreCall, make: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
-        let Interruption { deeds, fault } = self.interruptions.take(call);
-        for external_write in deeds {
-            self.act(external_write);
+    /// Makes a call with its interruptions.
+    fn call<T>(&mut self, call: StoreCall, make: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+        let Interruption { external_writes, fault } = self.interruptions.take(call);
+        for write in external_writes {
+            self.external_write(write);
         }
         let Some(Fault { error, made }) = fault else { return make(self) };
         if made {
             make(self)?;
         }
-        let why = "the scenario has the store fail".to_owned();
+        let why = "the scenario lets this call fail".to_owned();
         Err(match error {
             StoreError::Invalid => Error::Invalid(why),
             StoreError::TooLarge => Error::TooLarge(1),
@@ -77,12 +77,12 @@ impl Border {
         })
     }
 
-    /// What is there before a change.
+    /// The entry before a change.
     fn before(&mut self, key: &str) -> Option<Entry> {
         self.store.read(key.to_owned(), Freshness::Latest).ok()?.entry
     }
 
-    /// The time to live that a change gives.
+    /// The time to live of a change.
     fn ttl_ms(&self, ttl_ms: u64, before: Option<&Entry>) -> u64 {
         match before {
             Some(entry) if self.rule == Some(Rule::TtlNotRefreshed) => {
@@ -92,29 +92,29 @@ impl Border {
         }
     }
 
-    /// An entry under the revision that is shown of it.
+    /// An entry with the revision shown to the engine.
     fn shown(&self, key: &str, entry: Entry) -> Entry {
-        match self.names.get(key) {
-            Some((shown, there)) if *there == entry.revision => Entry { revision: shown.clone(), ..entry },
+        match self.revisions.get(key) {
+            Some((shown, real)) if *real == entry.revision => Entry { revision: shown.clone(), ..entry },
             _ => entry,
         }
     }
 
-    /// A condition on what is there.
-    fn meant(&self, key: &str, when: Condition) -> Condition {
-        match (&when, self.names.get(key)) {
-            (Condition::At(at), Some((shown, there))) if at == shown => Condition::At(there.clone()),
+    /// A condition with the real revision.
+    fn real_condition(&self, key: &str, when: Condition) -> Condition {
+        match (&when, self.revisions.get(key)) {
+            (Condition::At(at), Some((shown, real))) if at == shown => Condition::At(real.clone()),
             _ => when,
         }
     }
 
-    /// What a change shows that was made after `before`.
+    /// The outcome shown to the engine.
     fn outcome(&mut self, key: &str, before: Option<Entry>, outcome: Outcome) -> Outcome {
         let current = outcome.current.map(|entry| self.shown(key, entry));
         match (outcome.revision, before) {
             (Some(revision), Some(before)) if self.rule == Some(Rule::RevisionNotRaised) => {
                 let shown = self.shown(key, before).revision;
-                self.names.insert(key.to_owned(), (shown.clone(), revision));
+                self.revisions.insert(key.to_owned(), (shown.clone(), revision));
                 Outcome { revision: Some(shown), current, ..outcome }
             }
             (revision, _) => Outcome { revision, current, ..outcome },
@@ -122,47 +122,47 @@ impl Border {
     }
 }
 
-impl Host for Border {
+impl Host for HostCtx {
     fn read(&mut self, key: String, freshness: Freshness) -> Result<Lookup, Error> {
-        let lookup = self.during(StoreCall::Read, |border| border.store.read(key.clone(), freshness))?;
+        let lookup = self.call(StoreCall::Read, |host_ctx| host_ctx.store.read(key.clone(), freshness))?;
         Ok(Lookup { entry: lookup.entry.map(|entry| self.shown(&key, entry)) })
     }
 
     fn write(&mut self, key: String, mut fields: Fields, ttl_ms: u64, when: Condition) -> Result<Outcome, Error> {
-        self.during(StoreCall::Write, |border| {
-            let before = border.before(&key);
-            if let (Some(Rule::MergeInsteadOfReplace), Some(before)) = (border.rule, &before) {
+        self.call(StoreCall::Write, |host_ctx| {
+            let before = host_ctx.before(&key);
+            if let (Some(Rule::MergeInsteadOfReplace), Some(before)) = (host_ctx.rule, &before) {
                 let kept = before.fields.iter().filter(|(name, _)| !fields.iter().any(|(given, _)| given == name));
                 fields.extend(kept.cloned().collect::<Vec<_>>());
             }
-            let (ttl_ms, when) = (border.ttl_ms(ttl_ms, before.as_ref()), border.meant(&key, when));
-            let outcome = border.store.write(key.clone(), fields, ttl_ms, when)?;
-            Ok(border.outcome(&key, before, outcome))
+            let (ttl_ms, when) = (host_ctx.ttl_ms(ttl_ms, before.as_ref()), host_ctx.real_condition(&key, when));
+            let outcome = host_ctx.store.write(key.clone(), fields, ttl_ms, when)?;
+            Ok(host_ctx.outcome(&key, before, outcome))
         })
     }
 
     fn touch(&mut self, key: String, ttl_ms: u64) -> Result<Outcome, Error> {
-        self.during(StoreCall::Touch, |border| {
-            let before = border.before(&key);
-            let outcome = border.store.touch(key.clone(), border.ttl_ms(ttl_ms, before.as_ref()))?;
-            Ok(border.outcome(&key, before, outcome))
+        self.call(StoreCall::Touch, |host_ctx| {
+            let before = host_ctx.before(&key);
+            let outcome = host_ctx.store.touch(key.clone(), host_ctx.ttl_ms(ttl_ms, before.as_ref()))?;
+            Ok(host_ctx.outcome(&key, before, outcome))
         })
     }
 
     fn remove(&mut self, key: String, when: Condition) -> Result<Outcome, Error> {
-        self.during(StoreCall::Remove, |border| {
-            let when = border.meant(&key, when);
-            let outcome = border.store.remove(key.clone(), when)?;
-            Ok(border.outcome(&key, None, outcome))
+        self.call(StoreCall::Remove, |host_ctx| {
+            let when = host_ctx.real_condition(&key, when);
+            let outcome = host_ctx.store.remove(key.clone(), when)?;
+            Ok(host_ctx.outcome(&key, None, outcome))
         })
     }
 
     fn scan(&mut self, cursor: Option<String>, limit: u32) -> Result<Page, Error> {
-        self.during(StoreCall::Scan, |border| border.store.scan(cursor, limit))
+        self.call(StoreCall::Scan, |host_ctx| host_ctx.store.scan(cursor, limit))
     }
 }
 
-impl environment::Host for Border {
+impl environment::Host for HostCtx {
     fn now_ms(&mut self) -> u64 {
         self.date_ms
     }
@@ -176,7 +176,7 @@ impl environment::Host for Border {
     }
 
     fn try_again(&mut self, attempt: u32) -> bool {
-        // Nobody else writes but a scenario, which ends.
+        // Only the scenario writes too, and it ends.
         attempt < 100
     }
 }
