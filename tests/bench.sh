@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Measures an interaction against other ways to do the same, side by side: one row for each goal, the grid of all stores,
-# histories and callers, and a chart; then each operation by itself.
-# `tests/bench.sh redis` does that part alone; there are memory, redis, show, grid and functions.
+# Measures an interaction with tickets and with alternatives: one row for each goal, a grid of stores, histories and
+# callers, and a chart; then each operation alone.
+# `tests/bench.sh PART` runs one part: memory, redis, show, grid or functions.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 if [ "${1:-}" != functions ]; then

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the whole matrix of hosts, stores and scenarios, those on Node.js too. Installs what they need where it may.
+# Runs the complete matrix of hosts, stores and scenarios, with the hosts on Node.js. Installs Node.js if it can.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -1,9 +1,9 @@
-"""Makes a scenario of chat transcripts, by the rules of `ticket replay`; run by hand.
+"""Makes a scenario from chat transcripts, by the rules of `ticket replay`; run by hand.
 
     python from_conversations.py ABOUT CONVERSATIONS.jsonl > SCENARIO.jsonl
 
-Each conversation is played on a ticket of its own. JSON within the transcripts goes into the scenario as it is
-written there, for a ticket keeps numbers and escapes.
+Each conversation runs on a ticket of its own. JSON in the transcripts goes into the scenario unchanged, because a
+ticket keeps numbers and escapes.
 """
 
 import json
@@ -21,7 +21,7 @@ _decoder = json.JSONDecoder()
 
 
 def members(text):
-    """The members of an object, each value as the text that it is."""
+    """The members of an object, each value as its text."""
     found, at = {}, _skip(text, 1)
     while text[at] != "}":
         key, at = scanstring(text, at + 1)
@@ -34,7 +34,7 @@ def members(text):
 
 
 def items(text):
-    """The items of an array, each as the text that it is."""
+    """The items of an array, each as its text."""
     found, at = [], _skip(text, 1)
     while text[at] != "]":
         _, end = _decoder.raw_decode(text, at)
@@ -51,12 +51,12 @@ def _skip(text, at):
 
 
 def compact(value):
-    """JSON with as few escapes as can be."""
+    """JSON with as few escapes as possible."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def strict(text):
-    """The text of JSON that a ticket takes, without the space around it; None for any other text."""
+    """The text of JSON that a ticket accepts, without the space around it; None for any other text."""
     try:
         value = json.loads(
             text, object_pairs_hook=_unrepeated, parse_constant=_refuse, parse_float=_number, parse_int=_number
@@ -69,17 +69,17 @@ def strict(text):
 
 def _unrepeated(pairs):
     if len(dict(pairs)) != len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("a key occurs twice")
     return dict(pairs)
 
 
 def _refuse(word):
-    raise ValueError(f"{word} is no JSON")
+    raise ValueError(f"{word} is not JSON")
 
 
 def _number(digits):
     if math.isinf(float(digits)):
-        raise ValueError("a number is past the range of a double")
+        raise ValueError("a number is out of the range of a double")
     return 0
 
 
@@ -109,7 +109,7 @@ class Conversation:
         elif role == "tool":
             self._learn(message)
         elif role not in ("system", "developer"):
-            raise ValueError(f"role {role!r} is none of system, developer, user, assistant, tool")
+            raise ValueError(f"unknown role {role!r}: use system, developer, user, assistant or tool")
 
     def end(self):
         self.steps.append({"op": "get", "id": self._id})
@@ -124,7 +124,7 @@ class Conversation:
     def _decide(self, calls):
         if not calls:
             return
-        # An agent cannot know which snapshot it will need, so that each is taken.
+        # An agent cannot know which snapshot it will need, so it takes all.
         self.snapshots += 1
         self.steps.append({"op": "snapshot", "id": self._id})
         decisions = []
@@ -150,7 +150,7 @@ class Conversation:
         self._apply("learn", [f"{{{name}:null}}", f"{{{name}:{value}}}"])
 
     def _answered(self, id, tool):
-        """The newest open call that a result answers: the one of its id, or without an id one of its name."""
+        """The newest open call that a result answers: by its id, or by its name if there is no id."""
         for call in reversed(self._open):
             if call[0] == id if id is not None else call[1] == tool:
                 self._open.remove(call)
@@ -171,7 +171,7 @@ def main():
             parts = members(line.strip())
             id = json.loads(parts["id"])
             if not ID.fullmatch(id):
-                raise ValueError(f"id {id!r} cannot be the id of a ticket")
+                raise ValueError(f"id {id!r} is not a valid ticket id")
             conversation = Conversation(id, snapshots)
             for message in items(parts["messages"]):
                 conversation.take(message)

@@ -1,11 +1,11 @@
-// Stores that break one promise each: transcripts of such a store must differ from the right ones.
+// Stores that break one rule each, to test that transcripts show it.
 
 import { functionsOf } from './engine.mjs';
 
-/** The rules that `broken` knows how to break. */
+/** The rules that `broken` can break. */
 export const RULES = ['ttl-not-refreshed', 'merge-instead-of-replace', 'revision-not-raised'];
 
-/** The store, but for one rule. `clock` is the store's. */
+/** The store with one broken rule. `clock` is that of the store. */
 export function broken(rule, store, clock) {
   switch (rule) {
     case 'ttl-not-refreshed':
@@ -15,17 +15,17 @@ export function broken(rule, store, clock) {
     case 'revision-not-raised':
       return revisionNotRaised(store);
     default:
-      throw new Error(`rule ${rule} is none of ${RULES.join(', ')}`);
+      throw new Error(`unknown rule ${rule}: use one of ${RULES.join(', ')}`);
   }
 }
 
-/** A write or touch leaves the deadline where it was. */
+/** A write or touch does not move the deadline. */
 function ttlNotRefreshed(store, clock) {
   const left = (key, ttlMs) => {
     const { entry } = store.read(key, 'latest');
     if (!entry) return ttlMs;
     const leftMs = entry.expiresAtMs - BigInt(clock());
-    // The store takes no shorter time.
+    // The store accepts no shorter time.
     return leftMs < 1_000n ? 1_000n : leftMs;
   };
   return {
@@ -35,7 +35,7 @@ function ttlNotRefreshed(store, clock) {
   };
 }
 
-/** A write leaves fields that it does not give. */
+/** A write keeps the fields that it does not name. */
 function mergeInsteadOfReplace(store) {
   return {
     ...functionsOf(store),
@@ -47,7 +47,7 @@ function mergeInsteadOfReplace(store) {
   };
 }
 
-/** An entry shows the revision that it had at first, and takes it for the present one. */
+/** An entry keeps its first revision. */
 function revisionNotRaised(store) {
   const first = new Map();
   const read = (key, freshness) => {
@@ -69,8 +69,8 @@ function revisionNotRaised(store) {
   return {
     ...functionsOf(store),
     read,
-    write: (key, fields, ttlMs, when) => change(key, (really) => store.write(key, fields, ttlMs, really(when))),
+    write: (key, fields, ttlMs, when) => change(key, (real) => store.write(key, fields, ttlMs, real(when))),
     touch: (key, ttlMs) => change(key, () => store.touch(key, ttlMs)),
-    remove: (key, when) => change(key, (really) => store.remove(key, really(when))),
+    remove: (key, when) => change(key, (real) => store.remove(key, real(when))),
   };
 }

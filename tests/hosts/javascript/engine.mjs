@@ -1,6 +1,6 @@
-// Runs the ticket engine in V8: lends it a store and an environment, and gives its operations as functions.
+// The ticket engine in V8: loads it with a store and an environment, and returns its operations as functions.
 //
-// The folder is what `jco transpile engine.wasm -o FOLDER -I --name engine` made. Values are as jco has them:
+// The folder is the output of `jco transpile engine.wasm -o FOLDER -I --name engine`. Values are those of jco:
 // u64 is a BigInt, an option is the value or undefined, a variant is `{ tag, val }`.
 
 import { readFileSync } from 'node:fs';
@@ -9,11 +9,11 @@ import { pathToFileURL } from 'node:url';
 
 const OPERATIONS = ['create', 'get', 'apply', 'touch', 'snapshot', 'rollback', 'restore', 'close', 'listIds', 'merge'];
 
-/** An operation that was refused: `tickets.error`. */
+/** A refused operation: `tickets.error`. */
 export class TicketsError extends Error {
   /** Its case, such as `not-found`. */
   case;
-  /** With `conflict`: the ticket as it is now; undefined where it is gone or damaged. */
+  /** With `conflict`: the current ticket; undefined if it is gone or damaged. */
   ticket;
 
   constructor({ tag, val }) {
@@ -29,10 +29,10 @@ function conflictText(ticket) {
 }
 
 /**
- * Loads the engine, and gives an object with a function for each operation of `tickets`.
+ * Loads the engine and returns an object with a function for each operation of `tickets`.
  *
- * `store` has the functions of `key-value`, and refuses by throwing what has the error as its `payload`;
- * `environment` has those of `environment`. On Node 20 neither may answer with a promise.
+ * `store` has the functions of `key-value` and throws errors with a `payload`; `environment` has the functions of
+ * `environment`. On Node 20 neither may return a promise.
  */
 export async function loadEngine(folder, store, environment) {
   const { instantiate } = await import(pathToFileURL(resolve(folder, 'engine.js')));
@@ -41,10 +41,10 @@ export async function loadEngine(folder, store, environment) {
     if (!modules.has(name)) modules.set(name, new WebAssembly.Module(readFileSync(join(folder, name))));
     return modules.get(name);
   };
-  // Without the version in the names, whatever the generated types say.
+  // jco expects the names without a version, unlike in the generated types.
   const imports = { 'agent:tickets/key-value': functionsOf(store), 'agent:tickets/environment': environment };
   const newInstance = () =>
-    instantiate(coreModule, imports, (module, lent) => new WebAssembly.Instance(module, lent)).tickets;
+    instantiate(coreModule, imports, (module, moduleImports) => new WebAssembly.Instance(module, moduleImports)).tickets;
 
   let instance = newInstance();
   const call = (operation, args) => {
@@ -53,7 +53,7 @@ export async function loadEngine(folder, store, environment) {
       return instance[operation](...args);
     } catch (error) {
       if (error.payload) throw new TicketsError(error.payload);
-      // A trap, or a mistake in what is lent: the memory of this instance may be in any state.
+      // A trap, or an exception of an import: the memory of this instance may be inconsistent.
       instance = undefined;
       throw error;
     }
@@ -61,7 +61,7 @@ export async function loadEngine(folder, store, environment) {
   return Object.fromEntries(OPERATIONS.map((operation) => [operation, (...args) => call(operation, args)]));
 }
 
-/** The functions of a store by themselves: the generated code takes them out of the object. */
+/** The functions of a store as plain functions: the generated code calls them without the object. */
 export function functionsOf(store) {
   return {
     read: (key, freshness) => store.read(key, freshness),

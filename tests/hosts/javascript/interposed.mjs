@@ -1,11 +1,11 @@
-// The border between engine and store, where a scenario lets foreign programs step in and calls fail.
+// A store around a store, in which a scenario lets other clients write and calls fail.
 
 import { StoreError } from './map-store.mjs';
 
-/** A store whose next calls can be met by something. */
+/** Passes calls on, with the interruptions that are due at them. */
 export class Interposed {
   #store;
-  #steppingIn = [];
+  #externalWrites = [];
   #faults = [];
 
   constructor(store) {
@@ -32,38 +32,38 @@ export class Interposed {
     return this.#pass('scan', cursor ?? 'all keys', () => this.#store.scan(cursor, limit));
   }
 
-  /** Does `action` just before the next such call. */
-  stepIn(call, action) {
-    this.#steppingIn.push({ call, action });
+  /** Runs `action` just before the next such call. */
+  writeBefore(call, action) {
+    this.#externalWrites.push({ call, action });
   }
 
-  /** Lets the next such call answer this error; it is made all the same if `made`. */
+  /** Lets the next such call fail; if `made`, it is executed and its answer is lost. */
   fail(call, error, made) {
     this.#faults.push({ call, error, made });
   }
 
-  /** Drops what waits for calls that did not come. */
+  /** Drops the interruptions that no call reached. */
   clear() {
-    this.#steppingIn = [];
+    this.#externalWrites = [];
     this.#faults = [];
   }
 
   #pass(call, about, make) {
-    const now = this.#steppingIn.filter((waiting) => waiting.call === call);
-    this.#steppingIn = this.#steppingIn.filter((waiting) => waiting.call !== call);
+    const now = this.#externalWrites.filter((write) => write.call === call);
+    this.#externalWrites = this.#externalWrites.filter((write) => write.call !== call);
     for (const { action } of now) action();
 
     const index = this.#faults.findIndex((fault) => fault.call === call);
     if (index < 0) return make();
     const [fault] = this.#faults.splice(index, 1);
-    if (fault.made) makeUnseen(make);
-    const val = fault.error === 'too-large' ? 1n : `${call} of ${about} failed as the scenario says`;
+    if (fault.made) makeAndLoseAnswer(make);
+    const val = fault.error === 'too-large' ? 1n : `the scenario lets ${call} of ${about} fail`;
     throw new StoreError(fault.error, val);
   }
 }
 
-/** Makes a call of which the answer is lost, a refusal too. */
-function makeUnseen(make) {
+/** Makes a call and loses its answer, a refusal too. */
+function makeAndLoseAnswer(make) {
   try {
     make();
   } catch (error) {

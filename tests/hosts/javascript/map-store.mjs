@@ -1,14 +1,14 @@
-// A store on a Map: `key-value` with all its promises, for one process.
+// A store on a Map: the complete contract of `key-value`, for one process.
 
 const PREFIX = 'ticket:';
 const TTL_MS_MIN = 1_000n;
 const TTL_MS_MAX = 31_622_400_000n;
 const ENTRY_BYTES_MAX = 16 * 1024 * 1024;
 const PAGE_KEYS_MAX = 10_000;
-/** So many entries may be there before the first look for those that have expired. */
+/** Number of entries before expired ones are dropped for the first time. */
 const SWEEP_SIZE_MIN = 1_000;
 
-/** A call that has no answer: `key-value.error`, as a payload that the engine gets to see. */
+/** A call without an answer: `key-value.error`, as the payload for the engine. */
 export class StoreError extends Error {
   payload;
 
@@ -19,7 +19,7 @@ export class StoreError extends Error {
   }
 }
 
-/** Entries in memory. `clock` gives milliseconds since the Unix epoch, as a number. */
+/** Entries in memory. `clock` returns milliseconds since the Unix epoch, as a number. */
 export class MapStore {
   #clock;
   #slots = new Map();
@@ -32,15 +32,15 @@ export class MapStore {
 
   read(key, _freshness) {
     checkKey(key);
-    return { entry: entryOf(this.#there(key)) };
+    return { entry: entryOf(this.#current(key)) };
   }
 
   write(key, fields, ttlMs, when) {
     checkKey(key);
     checkTtl(ttlMs);
     checkFields(fields);
-    const there = this.#there(key);
-    if (!holds(when, there)) return refused(there);
+    const current = this.#current(key);
+    if (!holds(when, current)) return refused(current);
     this.#sweep();
     return this.#change(key, fields.map(([name, text]) => [name, text]), ttlMs);
   }
@@ -48,14 +48,14 @@ export class MapStore {
   touch(key, ttlMs) {
     checkKey(key);
     checkTtl(ttlMs);
-    const there = this.#there(key);
-    return there ? this.#change(key, there.fields, ttlMs) : refused(undefined);
+    const current = this.#current(key);
+    return current ? this.#change(key, current.fields, ttlMs) : refused(undefined);
   }
 
   remove(key, when) {
     checkKey(key);
-    const there = this.#there(key);
-    if (!holds(when, there)) return refused(there);
+    const current = this.#current(key);
+    if (!holds(when, current)) return refused(current);
     this.#slots.delete(key);
     return { applied: true, expiresAtMs: 0n };
   }
@@ -64,34 +64,34 @@ export class MapStore {
     if (limit < 1 || limit > PAGE_KEYS_MAX) {
       throw new StoreError('invalid', `limit of ${limit} keys is not between 1 and ${PAGE_KEYS_MAX}`);
     }
-    // A page begins after a key, not at a number, so that what is removed meanwhile makes it skip none.
+    // The cursor is a key, not an index, so that removals between pages skip no entry.
     const rest = [...this.#slots.keys()]
-      .filter((key) => this.#there(key) && (cursor === undefined || key > cursor))
+      .filter((key) => this.#current(key) && (cursor === undefined || key > cursor))
       .sort();
     const keys = rest.slice(0, limit);
     return { keys, cursor: rest.length > limit ? keys.at(-1) : undefined };
   }
 
-  /** What is under a key and not past its deadline. */
-  #there(key) {
+  /** The entry under a key, if it has not expired. */
+  #current(key) {
     const slot = this.#slots.get(key);
     return slot && this.#clock() <= slot.expiresAtMs ? slot : undefined;
   }
 
   #change(key, fields, ttlMs) {
     this.#changes += 1;
-    // Counted over all keys and never back: no entry, of this life or another, has the same revision twice.
+    // A counter over all keys: no two states have the same revision.
     const revision = String(this.#changes);
     const expiresAtMs = this.#clock() + Number(ttlMs);
     this.#slots.set(key, { fields, revision, expiresAtMs });
     return { applied: true, revision, expiresAtMs: BigInt(expiresAtMs) };
   }
 
-  /** Drops what has expired whenever there is twice as much as was left the last time. */
+  /** Drops expired entries whenever there are twice as many entries as after the last time. */
   #sweep() {
     if (this.#slots.size < this.#sweepSize) return;
     for (const key of [...this.#slots.keys()]) {
-      if (!this.#there(key)) this.#slots.delete(key);
+      if (!this.#current(key)) this.#slots.delete(key);
     }
     this.#sweepSize = Math.max(SWEEP_SIZE_MIN, 2 * this.#slots.size);
   }
@@ -103,18 +103,18 @@ function entryOf(slot) {
   return { fields, revision: slot.revision, expiresAtMs: BigInt(slot.expiresAtMs) };
 }
 
-function refused(there) {
-  return { applied: false, expiresAtMs: 0n, current: entryOf(there) };
+function refused(current) {
+  return { applied: false, expiresAtMs: 0n, current: entryOf(current) };
 }
 
-function holds(when, there) {
+function holds(when, current) {
   switch (when.tag) {
     case 'absent':
-      return !there;
+      return !current;
     case 'present':
-      return Boolean(there);
+      return Boolean(current);
     default:
-      return there?.revision === when.val;
+      return current?.revision === when.val;
   }
 }
 

@@ -1,4 +1,4 @@
-// What a scenario and its transcript call things that differ from run to run: ids, revisions and snapshots.
+// The ids, revisions and snapshots that a scenario refers to by number.
 
 /** The names of one run of one scenario. */
 export class Names {
@@ -7,29 +7,29 @@ export class Names {
   #ordinals = new Map();
   /** Revision texts by ordinal, from 1. */
   #revisions = [];
-  /** For each id, the revisions of its answers, one after the other. */
+  /** For each id, the revisions in its answers, in order. */
   #shown = new Map();
   /** Snapshot texts by ordinal, from 1. */
   #snapshots = [];
 
-  /** Keeps an id that the host made. */
+  /** Adds an id that the host generated. */
   addFreshId(id) {
     this.#freshIds.push(id);
   }
 
-  /** The id that a scenario means. */
+  /** The id that a scenario refers to. */
   idOf(text) {
     const number = /^\(fresh ([1-9][0-9]*)\)$/.exec(text)?.[1];
     return this.#freshIds[number - 1] ?? text;
   }
 
-  /** The id as the transcript has it. */
+  /** The id in the transcript. */
   idName(id) {
     const index = this.#freshIds.indexOf(id);
     return index < 0 ? id : `(fresh ${index + 1})`;
   }
 
-  /** The ordinal of a revision that an answer shows. */
+  /** The ordinal of the revision in an answer. */
   showRevision(id, revision) {
     const ordinals = getOrSet(this.#ordinals, id, new Map());
     if (!ordinals.has(revision)) {
@@ -40,18 +40,18 @@ export class Names {
     return ordinals.get(revision);
   }
 
-  /** The revision that a step at a ticket means; none where it names none. */
+  /** The revision that a step on a ticket refers to; undefined without `at`. */
   revisionOf(id, at) {
     if (typeof at !== 'number') return at;
     return pick(at, this.#revisions, this.#shown.get(id) ?? []) ?? `revision ${at}`;
   }
 
-  /** Keeps a snapshot that was taken, and gives its ordinal. */
+  /** Adds a snapshot and returns its ordinal. */
   addSnapshot(text) {
     return this.#snapshots.push(text);
   }
 
-  /** The snapshot that a step means. */
+  /** The snapshot that a step refers to. */
   snapshotOf(snapshot) {
     switch (typeof snapshot) {
       case 'string':
@@ -59,7 +59,7 @@ export class Names {
       case 'number':
         return pick(snapshot, this.#snapshots, this.#snapshots) ?? `snapshot ${snapshot}`;
       default:
-        // By a function, or `$` in the text would mean something.
+        // A function, because `$` in a replacement text is special.
         return this.snapshotOf(snapshot.number).replace(snapshot.from, () => snapshot.to);
     }
   }

@@ -1,4 +1,4 @@
-// Runs scenarios of ../../scenarios on the engine in V8 with a store on a Map, and writes their transcripts:
+// Runs scenarios on the engine in V8 with a store on a Map, and writes their transcripts:
 //
 //     node scenario.mjs [--break RULE] ENGINE_FOLDER OUT_FOLDER SCENARIO...
 
@@ -63,7 +63,7 @@ class Run {
     return this.#transcript.toString();
   }
 
-  /** Does what the step on a line says. */
+  /** Executes the step on a line. */
   step(number, step) {
     switch (step.op) {
       case 'pass':
@@ -73,10 +73,10 @@ class Run {
         this.#aheadMs += step.ms;
         break;
       case 'put':
-        this.#foreign(step, (key) => this.#put(key, Object.entries(step.fields), BigInt(step.ttl_ms)));
+        this.#externalWrite(step, (key) => this.#put(key, Object.entries(step.fields), BigInt(step.ttl_ms)));
         break;
       case 'drop':
-        this.#foreign(step, (key) => this.#store.remove(key, { tag: 'present' }));
+        this.#externalWrite(step, (key) => this.#store.remove(key, { tag: 'present' }));
         break;
       case 'fail':
         this.#interposed.fail(step.call, step.error, step.made ?? false);
@@ -87,10 +87,10 @@ class Run {
     }
   }
 
-  #foreign(step, act) {
-    // The id may be one that is made by then.
+  #externalWrite(step, act) {
+    // The id may be generated before the action runs.
     const action = () => act(`ticket:${this.#names.idOf(step.id)}`);
-    if (step.before) this.#interposed.stepIn(step.before, action);
+    if (step.before) this.#interposed.writeBefore(step.before, action);
     else action();
   }
 
@@ -108,7 +108,7 @@ class Run {
     }
   }
 
-  /** Does an operation of the engine, and gives what the transcript says of its answer. */
+  /** Runs an operation of the engine and returns the members of its line in the transcript. */
   #operate(step) {
     const [engine, names, transcript] = [this.#engine, this.#names, this.#transcript];
     const id = step.id === undefined ? undefined : names.idOf(step.id);
@@ -136,7 +136,7 @@ class Run {
       case 'merge':
         return transcript.merged(engine.merge(stateOf(step.base), stateOf(step.ours), stateOf(step.theirs)));
       default:
-        throw new Error(`step ${step.op} is unknown`);
+        throw new Error(`unknown step ${step.op}`);
     }
   }
 

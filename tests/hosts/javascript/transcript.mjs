@@ -1,8 +1,8 @@
-// Writes the transcript of a scenario: answers, freed of what differs from run to run.
+// The transcript of a scenario: the answers of the engine without what differs from run to run.
 
 import { createHash } from 'node:crypto';
 
-/** What every clock of a scenario shows at first. */
+/** Every clock at the start of a scenario. */
 export const START_MS = 1_750_000_000_000;
 
 const START_S = BigInt(START_MS / 1_000);
@@ -18,7 +18,7 @@ export class Transcript {
     this.#names = names;
   }
 
-  /** Adds the answer to a step, as members after `step` and `op`. */
+  /** Adds the answer to a step: members after `step` and `op`. */
   add(step, op, answer) {
     this.#lines.push(`${json({ step, op, ...answer })}\n`);
   }
@@ -76,7 +76,7 @@ function short(text) {
   return `sha256:${createHash('sha256').update(text).digest('hex')}`;
 }
 
-/** JSON without white space; JSON.stringify refuses a BigInt. */
+/** JSON without white space, with BigInt, which JSON.stringify refuses. */
 function json(value) {
   if (typeof value === 'bigint') return String(value);
   if (Array.isArray(value)) return `[${value.map(json).join(',')}]`;

@@ -1,9 +1,9 @@
-"""An agent whose tickets other hosts work on at the same time: told steps by JSON lines, it answers each.
+"""An agent that shares its tickets with other hosts: it reads steps as JSON lines and answers each.
 
     python agent.py ENGINE.wasm REDIS_URL NAMESPACE
 
 A step is an object as in tests/scenarios/README.md (create, get, apply, touch, snapshot, rollback, restore, close,
-list), but `at` and `snapshot` are texts. An empty NAMESPACE is none.
+list), but `at` and `snapshot` are texts. An empty NAMESPACE means names without a namespace.
 """
 
 import json
@@ -16,7 +16,7 @@ from redis_store import RedisStore
 
 
 def answer(engine, step):
-    """The answer to a step: an object with one member, or two more where it is an error."""
+    """The answer to a step: an object with one member, or with three for an error."""
     op, id, at = step["op"], step.get("id"), step.get("at")
     changes = [pair for change in step.get("changes", []) for pair in change.items()]
     try:

@@ -1,4 +1,4 @@
-"""Stores that break one rule each, to show that transcripts tell them from sound ones."""
+"""Stores that break one rule each, to test that transcripts show it."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ from store import PRESENT, TTL_MS_MIN, Outcome
 REVISION = "always the same"
 
 
-class _Through:
+class _Wrapper:
     """A store that passes every call on."""
 
     def __init__(self, store, now_ms):
@@ -30,30 +30,30 @@ class _Through:
         return self._store.scan(cursor, limit)
 
 
-class TtlNotRefreshed(_Through):
-    """A write or touch of what is there leaves its deadline where it was."""
+class TtlNotRefreshed(_Wrapper):
+    """A write or touch of an entry does not move its deadline."""
 
     def write(self, key, fields, ttl_ms, when):
-        there = self._store.read(key, "latest")
-        left_ms = ttl_ms if there is None else there.expires_at_ms - self._now_ms()
+        current = self._store.read(key, "latest")
+        left_ms = ttl_ms if current is None else current.expires_at_ms - self._now_ms()
         return self._store.write(key, fields, max(left_ms, TTL_MS_MIN), when)
 
     def touch(self, key, ttl_ms):
-        there = self._store.read(key, "latest")
-        return Outcome(False) if there is None else Outcome(True, there.revision, there.expires_at_ms)
+        current = self._store.read(key, "latest")
+        return Outcome(False) if current is None else Outcome(True, current.revision, current.expires_at_ms)
 
 
-class MergeInsteadOfReplace(_Through):
-    """A write leaves fields that were there and are not given."""
+class MergeInsteadOfReplace(_Wrapper):
+    """A write keeps the fields that it does not name."""
 
     def write(self, key, fields, ttl_ms, when):
-        there = self._store.read(key, "latest")
-        before = {} if there is None else there.fields
+        current = self._store.read(key, "latest")
+        before = {} if current is None else current.fields
         return self._store.write(key, list({**before, **dict(fields)}.items()), ttl_ms, when)
 
 
-class RevisionNotRaised(_Through):
-    """Every state has the same revision, so that no change is ever noticed."""
+class RevisionNotRaised(_Wrapper):
+    """Every state has the same revision."""
 
     def read(self, key, freshness):
         return _same(self._store.read(key, freshness))

@@ -1,10 +1,10 @@
-"""The ticket engine in a Python program: loads the component and lends it a store and an environment.
+"""The ticket engine in a Python program: loads the component and gives it a store and an environment.
 
     engine = Engine("engine.wasm", DictStore(clock), SystemEnvironment())
     ticket = engine.create(changes=[("say", '"hello"')])
     engine.apply(ticket.id, [("learn", '{"name":"Ada"}')], at=ticket.revision)
 
-What a refused operation raises is a TicketsError. A store is what store.py says.
+A refused operation raises a TicketsError. store.py describes stores.
 """
 
 import functools
@@ -49,7 +49,7 @@ class State:
 
 
 class TicketsError(Exception):
-    """A case of `tickets.error`; `ticket` is what a `conflict` found, where it found one."""
+    """A case of `tickets.error`; `ticket` is the current ticket of a `conflict`, if there is one."""
 
     def __init__(self, case, text, ticket=None):
         super().__init__(f"{case}: {text}")
@@ -59,7 +59,7 @@ class TicketsError(Exception):
 
 
 class Engine:
-    """All operations on tickets, as `tickets.wit` has them. A change is a pair such as ("say", JSON text)."""
+    """All operations of `tickets.wit`. A change is a pair such as ("say", JSON text)."""
 
     def __init__(self, component_path, store, environment):
         self._component = _load(str(component_path))
@@ -92,12 +92,12 @@ class Engine:
         self._call("close", id, at)
 
     def list_ids(self, cursor: Optional[str] = None):
-        """One page: ids, and where the next page begins."""
+        """One page: ids, and the cursor of the next page."""
         page = self._call("list-ids", cursor)
         return page.ids, page.cursor
 
     def merge(self, base, ours, theirs):
-        """The merged state, and the side of which something is not in it."""
+        """The merged state, and the side whose state does not fit into it, if there is one."""
         merged = self._call("merge", *map(_lowered, (base, ours, theirs)))
         return _lifted(State, merged.state), merged.aside
 
@@ -108,7 +108,7 @@ class Engine:
         try:
             answer = functions[name](store, *arguments)
         except BaseException:
-            # It may have trapped, and such an instance must not be used again.
+            # It may have trapped, and a trapped instance must not be used again.
             self._instance = None
             raise
         if isinstance(answer, Variant):
@@ -119,14 +119,14 @@ class Engine:
         engine, component = self._component
         linker = Linker(engine)
         with linker.root() as root:
-            with root.add_instance(KEY_VALUE) as lent:
+            with root.add_instance(KEY_VALUE) as interface:
                 for name in ("read", "write", "touch", "remove", "scan"):
-                    lent.add_func(name, _answering(getattr(self, f"_{name}")))
-            with root.add_instance(ENVIRONMENT) as lent:
-                lent.add_func("now-ms", lambda _: self._environment.now_ms())
-                lent.add_func("fresh-id", lambda _: self._environment.fresh_id())
-                lent.add_func("current-settings", lambda _: _lowered(self._environment.current_settings()))
-                lent.add_func("try-again", lambda _, attempt: self._environment.try_again(attempt))
+                    interface.add_func(name, _answering(getattr(self, f"_{name}")))
+            with root.add_instance(ENVIRONMENT) as interface:
+                interface.add_func("now-ms", lambda _: self._environment.now_ms())
+                interface.add_func("fresh-id", lambda _: self._environment.fresh_id())
+                interface.add_func("current-settings", lambda _: _lowered(self._environment.current_settings()))
+                interface.add_func("try-again", lambda _, attempt: self._environment.try_again(attempt))
         store = wasmtime.Store(engine)
         store.set_limits(memory_size=MEMORY_BYTES_MAX)
         instance = linker.instantiate(store, component)
@@ -162,7 +162,7 @@ def _load(path):
 
 
 def _answering(function):
-    """The function as the engine calls it: an error of the store is an answer, any other exception a trap."""
+    """The function as an import of the engine: a StoreError is an answer, any other exception a trap."""
 
     def answer(_store, *arguments):
         try:
@@ -174,7 +174,7 @@ def _answering(function):
 
 
 def _record(**members):
-    """A record as wasmtime takes it: an object whose attributes have the names of the WIT, hyphens and all."""
+    """A record for wasmtime: an object whose attributes have the names in WIT, with hyphens."""
     record = Record()
     for name, value in members.items():
         setattr(record, name.replace("_", "-"), value)
@@ -217,6 +217,6 @@ def _error(error):
     if error.tag != "conflict":
         return TicketsError(error.tag, error.payload)
     if error.payload is None:
-        return TicketsError("conflict", "ticket was removed or damaged by somebody else")
+        return TicketsError("conflict", "ticket was removed or damaged by another client")
     ticket = _ticket(error.payload)
-    return TicketsError("conflict", f"ticket `{ticket.id}` was changed by somebody else", ticket)
+    return TicketsError("conflict", f"ticket `{ticket.id}` was changed by another client", ticket)

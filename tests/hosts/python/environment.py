@@ -1,4 +1,4 @@
-"""What a host lends besides the store: `environment.wit` in Python, by the clock of the system."""
+"""`environment.wit` in Python, with the system clock."""
 
 import random
 import time
@@ -11,7 +11,7 @@ PAUSE_S_MAX = 0.008
 
 @dataclass(frozen=True)
 class Settings:
-    """The limits in force."""
+    """Limits of tickets."""
 
     ttl_ms: int = 1_800_000
     message_bytes_max: int = 65_536
@@ -20,7 +20,7 @@ class Settings:
 
 
 class SystemEnvironment:
-    """Real time and random ids. Whoever runs an operation calls `begin` before it."""
+    """Real time and random ids. Call `begin` before each operation."""
 
     def __init__(self, settings=Settings()):
         self._settings = settings
@@ -39,6 +39,6 @@ class SystemEnvironment:
         return self._settings
 
     def try_again(self, attempt):
-        # Random, so that two who lost a race to each other do not meet again.
+        # Random, so that two writers in a race do not collide again.
         time.sleep(random.uniform(0.0, PAUSE_S_MAX * min(attempt, 8) / 8))
         return time.monotonic() < self._until

@@ -1,22 +1,22 @@
-"""The border between engine and store, where a scenario lets foreign hands and faults in. It is a store itself."""
+"""A store around a store, in which a scenario lets other clients write and calls fail."""
 
 from store import StoreError
 
 
 class Interposed:
-    """Passes calls on. Before one, it does what waits for it: `change(step)` does a `put` or a `drop`."""
+    """Passes calls on, after the steps that are due before them. `change(step)` executes a `put` or a `drop`."""
 
     def __init__(self, store, change):
         self._store = store
         self._change = change
-        self._waiting = []
+        self._due = []
 
-    def wait(self, step):
-        self._waiting.append(step)
+    def add(self, step):
+        self._due.append(step)
 
-    def forget(self):
-        """What was not met by the end of an operation is dropped."""
-        self._waiting.clear()
+    def clear(self):
+        """Drops the steps that no call of the operation reached."""
+        self._due.clear()
 
     def read(self, key, freshness):
         return self._pass("read", key, freshness)
@@ -34,19 +34,19 @@ class Interposed:
         return self._pass("scan", cursor, limit)
 
     def _pass(self, call, *arguments):
-        for step in [step for step in self._waiting if step.get("before") == call]:
-            self._waiting.remove(step)
+        for step in [step for step in self._due if step.get("before") == call]:
+            self._due.remove(step)
             self._change(step)
-        for fault in [step for step in self._waiting if step.get("call") == call][:1]:
-            self._waiting.remove(fault)
+        for fault in [step for step in self._due if step.get("call") == call][:1]:
+            self._due.remove(fault)
             if fault.get("made"):
-                self._make_unseen(call, arguments)
+                self._make_and_lose_answer(call, arguments)
             case = fault["error"]
-            raise StoreError(case, 1 if case == "too-large" else f"{call} failed as the scenario says")
+            raise StoreError(case, 1 if case == "too-large" else f"the scenario lets {call} fail")
         return getattr(self._store, call)(*arguments)
 
-    def _make_unseen(self, call, arguments):
+    def _make_and_lose_answer(self, call, arguments):
         try:
             getattr(self._store, call)(*arguments)
         except StoreError:
-            pass  # The answer is lost, a refusal too.
+            pass  # A refusal is lost too.

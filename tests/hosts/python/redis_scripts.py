@@ -1,7 +1,7 @@
-"""What runs in the Redis server: one script an operation, so that each is made at once or not at all.
+"""The scripts that run in the Redis server: one for each operation, so that it is atomic.
 
-The first line of each makes the server refuse it as a whole where it may not write. Numbers leave by %.0f, for
-Lua would write large ones with an exponent.
+The first line of a script lets the server refuse it completely if it must not write. Numbers are formatted by %.0f,
+because Lua formats large ones with an exponent.
 """
 
 _STATE = """
@@ -15,7 +15,7 @@ local kind = redis.call('TYPE', key).ok
 -- 0 for none.
 local expires = math.max(redis.call('PEXPIRETIME', key), 0)
 
--- A time as it may stand in a revision, whatever a foreign program wrote there.
+-- A time as part of a revision; another client may have written any text.
 local function seconds(text)
   if not text then return '' end
   if #text <= 20 and not string.find(text, '%D') then return text end
@@ -31,7 +31,7 @@ local function revision(deadline)
   return table.concat(parts, '.')
 end
 
--- What is there.
+-- The entry.
 local function entry()
   if kind == 'none' then return { 'none' } end
   if kind ~= 'hash' then return { 'type', kind } end
@@ -43,7 +43,7 @@ local function entry()
   return { 'entry', number(expires), revision(expires), redis.call('HGETALL', key) }
 end
 
--- The time to live from now less a jitter, or a step past the previous deadline where that was of the same TTL.
+-- The TTL from now less a jitter, or a step after the previous deadline if that had the same TTL.
 local function deadline(ttl, jitter, step)
   local time = redis.call('TIME')
   local full = time[1] * 1000 + math.floor(time[2] / 1000) + ttl
@@ -63,7 +63,7 @@ local holds = kind == 'hash' and condition == 'at' and revision(expires) == base
 if not holds then return entry() end
 
 local wanted = deadline(tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]))
--- What this user may not do shows here, where it changes nothing.
+-- Missing permissions fail here, before anything changes.
 if kind == 'hash' then
   redis.call('HDEL', key, 'no field of a ticket')
   redis.call('PEXPIREAT', key, number(expires > 0 and expires or wanted))

@@ -1,7 +1,7 @@
-"""A store in a Redis or Valkey server, 7.0 or newer: one HASH an entry, as every other host has it.
+"""A store in a Redis or Valkey server, 7.0 or newer: one HASH for each entry, as in every other host.
 
-Several hosts may work on the same tickets at once, in whatever language: each change is one script that compares
-the revision and writes, and a revision is computed from what is there, alike by all.
+Hosts in several languages may work on the same tickets at once: each change is one script that compares the revision
+and writes, and every host computes a revision from the entry in the same way.
 """
 
 import hashlib
@@ -36,15 +36,15 @@ class RedisStore:
     """Tickets at `NAMESPACE:ticket:ID`, or at `ticket:ID` where the namespace is empty."""
 
     def __init__(self, url, namespace=""):
-        # Nothing is sent twice by itself: what was made once would then be refused, as if somebody else had been first.
+        # No retries: a command that was executed and is sent again would be refused, as if another client had been first.
         retry = Retry(NoBackoff(), 0)
         try:
             self._pool = redis.ConnectionPool.from_url(
                 url, retry=retry, protocol=2, socket_timeout=CALL_S_MAX, socket_connect_timeout=CALL_S_MAX
             )
         except (ValueError, TypeError):
-            # What redis-py says of it may show the password.
-            raise StoreError("invalid", "redis URL cannot be read") from None
+            # The text of redis-py may contain the password.
+            raise StoreError("invalid", "invalid redis URL") from None
         self._prefix = f"{namespace}:" if namespace else ""
 
     def close(self):
@@ -74,7 +74,7 @@ class RedisStore:
     def scan(self, cursor, limit):
         check_limit(limit)
         if cursor is not None and not (cursor.isascii() and cursor.isdecimal() and len(cursor) <= 20):
-            raise StoreError("invalid", "cursor is none that a page of this store gave")
+            raise StoreError("invalid", "invalid cursor: pass back the cursor of the previous page")
         pattern = f"{self._prefix}ticket:*"
         command = ("SCAN", cursor or "0", "MATCH", pattern, "COUNT", limit)
         next_cursor, names = self._ask(f"list {pattern}", "unavailable", command)
@@ -82,7 +82,7 @@ class RedisStore:
         return [key for key in keys if is_key(key)], None if next_cursor == b"0" else next_cursor.decode()
 
     def _run(self, key, script, *arguments, lost="uncertain"):
-        """The answer of a script about a key; `lost` is the case where the server was asked and did not answer."""
+        """Runs a script on a key; `lost` is the error if the command was sent and no answer came."""
         name = self._prefix + key
         digest = hashlib.sha1(script.encode()).hexdigest()
         what = f"ask for {name}" if lost == "unavailable" else f"change {name}"
@@ -98,7 +98,7 @@ class RedisStore:
             raise self._error(what, "unavailable", error) from None
         case = "unavailable"
         try:
-            # A command of which a part is missing is never run, so until all is sent nothing is made.
+            # The server never runs an incomplete command.
             connection.send_command(*command)
             case = lost
             return connection.read_response()
@@ -110,8 +110,8 @@ class RedisStore:
             self._pool.release(connection)
 
     def _error(self, what, lost, error):
-        """What an error of redis-py means; `lost` is the case where it is none of the server's own."""
-        # A script's name and line help nobody outside.
+        """The StoreError for an error of redis-py; `lost` is its case if the server did not answer."""
+        # Without the name and line of the script.
         text = str(error).split(" script: ")[0]
         code = error.status_code or (text.split(" ")[0] if isinstance(error, redis.ResponseError) else "")
         if code in _DENIED or "The user executing the script can't" in text:
@@ -120,9 +120,9 @@ class RedisStore:
             case = "unavailable"
         else:
             case = "corrupt" if code == "WRONGTYPE" else lost
-        place = self._pool.connection_kwargs
-        where = place.get("path") or f"{place.get('host', 'localhost')}:{place.get('port', 6379)}"
-        return StoreError(case, f"cannot {what}: redis at {where}: {text[:TEXT_CHARS_MAX]}")
+        target = self._pool.connection_kwargs
+        address = target.get("path") or f"{target.get('host', 'localhost')}:{target.get('port', 6379)}"
+        return StoreError(case, f"cannot {what}: redis at {address}: {text[:TEXT_CHARS_MAX]}")
 
     def _outcome(self, key, answer):
         tag = answer[0]
@@ -133,7 +133,7 @@ class RedisStore:
         return Outcome(False, current=self._entry(key, answer))
 
     def _entry(self, key, answer):
-        """The entry of an answer; none where nothing is there, an error where it is no entry of texts."""
+        """The entry of an answer; None if there is none. Raises an error if it is not text fields."""
         tag, *rest = answer
         if tag == b"none":
             return None
@@ -154,5 +154,5 @@ def when_arguments(when):
 
 
 def ttl_arguments(ttl_ms):
-    """TTL, jitter and step: at random, so that two hosts do not name the same deadline."""
+    """TTL, jitter and step, random so that two hosts do not choose the same deadline."""
     return ttl_ms, random.randint(0, ttl_ms // 2_000), random.randint(0, STEP_MS_MAX)

@@ -1,9 +1,9 @@
-"""Plays scenarios and writes their transcripts; tests/scenarios/README.md has the form of both.
+"""Runs scenarios and writes their transcripts; tests/scenarios/README.md describes both formats.
 
     python scenario.py [--break RULE] ENGINE.wasm STORE OUT_FOLDER SCENARIO.jsonl...
 
-STORE is `dict` or the URL of a Redis, 7.0 or newer. With --break the store breaks a rule (broken.py), so that
-transcripts show whether anybody would notice.
+STORE is `dict` or the URL of a Redis, 7.0 or newer. With --break the store breaks a rule (broken.py), to test that
+transcripts show it.
 """
 
 import argparse
@@ -18,11 +18,11 @@ from engine import Engine, State, TicketsError
 from environment import Settings
 from names import Names
 from transcript import START_MS
-from worlds import world_of
+from test_stores import test_store
 
 
 class ScriptedEnvironment:
-    """A clock that stands still but for the scenario, and ids that are known again."""
+    """A clock that only the scenario moves, and ids that are recorded."""
 
     def __init__(self, names, settings):
         self._names = names
@@ -33,7 +33,7 @@ class ScriptedEnvironment:
         return self.time_ms
 
     def fresh_id(self):
-        return self._names.made_id(str(uuid.uuid4()))
+        return self._names.add_fresh_id(str(uuid.uuid4()))
 
     def current_settings(self):
         return self._settings
@@ -42,40 +42,40 @@ class ScriptedEnvironment:
         return True
 
 
-class Play:
-    """One scenario in one world."""
+class Run:
+    """One scenario on one store."""
 
-    def __init__(self, component, world, about, rule):
-        self._world = world
+    def __init__(self, component, backend, about, rule):
+        self._backend = backend
         self._names = Names()
         self._environment = ScriptedEnvironment(self._names, Settings(**about.get("settings", {})))
-        store = RULES[rule](world.store, world.now_ms) if rule else world.store
+        store = RULES[rule](backend.store, backend.now_ms) if rule else backend.store
         self._interposed = Interposed(store, self._change)
         self._engine = Engine(component, self._interposed, self._environment)
 
     def step(self, number, step):
-        """Does a step; the line of its answer, none where the transcript has none."""
+        """Executes a step; returns the line of its answer, or None."""
         op = step["op"]
         if op == "pass":
-            self._world.pass_time(step["ms"], self._names)
+            self._backend.pass_time(step["ms"], self._names)
         if op in ("pass", "date"):
             self._environment.time_ms += step["ms"]
         elif op == "fail" or "before" in step:
-            self._interposed.wait(step)
+            self._interposed.add(step)
         elif op in ("put", "drop"):
             self._change(step)
         else:
             answer = self._answer(getattr(self, f"_{op}"), step)
-            self._interposed.forget()
+            self._interposed.clear()
             return transcript.line({"step": number, "op": op, **answer})
         return None
 
     def _change(self, step):
         id = self._names.id(step["id"])
         if step["op"] == "put":
-            self._world.put(id, step["fields"], step["ttl_ms"])
+            self._backend.put(id, step["fields"], step["ttl_ms"])
         else:
-            self._world.drop(id)
+            self._backend.drop(id)
 
     def _answer(self, operation, step):
         try:
@@ -86,7 +86,7 @@ class Play:
             return {"error": "conflict", "ticket": error.ticket and self._shown(error.ticket)}
 
     def _shown(self, ticket):
-        return transcript.ticket(ticket, self._names, self._world.from_start_ms)
+        return transcript.ticket(ticket, self._names, self._backend.from_start_ms)
 
     def _ticket(self, ticket):
         return {"ticket": self._shown(ticket)}
@@ -112,7 +112,7 @@ class Play:
 
     def _snapshot(self, step):
         text = self._engine.snapshot(self._id(step))
-        return {"snapshot": self._names.took_snapshot(text), "text": transcript.short(text)}
+        return {"snapshot": self._names.add_snapshot(text), "text": transcript.short(text)}
 
     def _rollback(self, step):
         snapshot = self._names.snapshot(step["snapshot"])
@@ -140,26 +140,26 @@ def _changes(step):
     return [pair for change in step.get("changes", []) for pair in change.items()]
 
 
-def play(component, store, path, rule=None):
+def run(component, store, path, rule=None):
     """The transcript of one scenario on an empty store."""
     about, *steps = (json.loads(line) for line in path.read_text("utf-8").split("\n") if line)
-    world = world_of(store)
+    backend = test_store(store)
     try:
-        scene = Play(component, world, about, rule)
+        scenario = Run(component, backend, about, rule)
         answers = []
         for number, step in enumerate(steps, 2):
             try:
-                answers.append(scene.step(number, step))
+                answers.append(scenario.step(number, step))
             except Exception as error:
                 error.add_note(f"at line {number} of {path}")
                 raise
         return "".join(filter(None, answers))
     finally:
-        world.close()
+        backend.close()
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Plays scenarios and writes their transcripts.")
+    parser = argparse.ArgumentParser(description="Runs scenarios and writes their transcripts.")
     parser.add_argument("--break", dest="rule", choices=sorted(RULES))
     parser.add_argument("engine", type=Path)
     parser.add_argument("store", help="`dict`, or the URL of a Redis")
@@ -168,7 +168,7 @@ def main():
     arguments = parser.parse_args()
     arguments.out_folder.mkdir(parents=True, exist_ok=True)
     for path in arguments.scenarios:
-        text = play(arguments.engine, arguments.store, path, arguments.rule)
+        text = run(arguments.engine, arguments.store, path, arguments.rule)
         (arguments.out_folder / path.name).write_bytes(text.encode())
 
 

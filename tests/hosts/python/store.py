@@ -1,6 +1,6 @@
-"""What a store is to the engine: `key-value.wit` in Python, and the limits that every store keeps.
+"""`key-value.wit` in Python, and the limits of every store.
 
-A store is an object with five methods, each of which acts on one entry at once or not at all:
+A store is an object with five methods; each is atomic for one entry:
 
     read(key, freshness) -> Entry or None
     write(key, fields, ttl_ms, when) -> Outcome
@@ -8,7 +8,7 @@ A store is an object with five methods, each of which acts on one entry at once 
     remove(key, when) -> Outcome
     scan(cursor, limit) -> (keys, cursor)
 
-`fields` is a list of pairs of name and text. Whatever has no answer raises a StoreError.
+`fields` is a list of pairs of name and text. A call without an answer raises a StoreError.
 """
 
 import re
@@ -24,7 +24,7 @@ _KEY = re.compile(r"ticket:[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 class StoreError(Exception):
-    """A case of `key-value.error`, and what it carries: a text, or the limit of `too-large`."""
+    """A case of `key-value.error` with its payload: a text, or the limit of `too-large`."""
 
     def __init__(self, case, payload):
         super().__init__(f"{case}: {payload}")
@@ -34,7 +34,7 @@ class StoreError(Exception):
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry as it stood at one moment."""
+    """One state of an entry."""
 
     fields: dict
     revision: str
@@ -42,15 +42,15 @@ class Entry:
 
 
 class Condition(NamedTuple):
-    """What must hold for a change: `absent`, `present`, or `at` a revision."""
+    """The condition of a change: `absent`, `present`, or `at` a revision."""
 
     kind: str
     revision: Optional[str] = None
 
-    def holds(self, there):
+    def holds(self, current):
         if self.kind == "at":
-            return there is not None and there.revision == self.revision
-        return (there is None) == (self.kind == "absent")
+            return current is not None and current.revision == self.revision
+        return (current is None) == (self.kind == "absent")
 
 
 ABSENT = Condition("absent")
@@ -59,7 +59,7 @@ PRESENT = Condition("present")
 
 @dataclass(frozen=True)
 class Outcome:
-    """The answer to a change: the new state, or what is there instead."""
+    """The answer to a change: the new state, or the current entry."""
 
     applied: bool
     revision: Optional[str] = None
@@ -85,7 +85,7 @@ def check_fields(fields):
     if sum(len(part.encode()) for field in fields for part in field) > ENTRY_BYTES_MAX:
         raise StoreError("too-large", ENTRY_BYTES_MAX)
     if not fields or len(dict(fields)) != len(fields):
-        raise StoreError("invalid", "entry has no field, or one of them twice")
+        raise StoreError("invalid", "entry has no field, or a name twice")
 
 
 def check_limit(limit):

@@ -1,4 +1,4 @@
-"""How answers are written down, so that two hosts write the same bytes where they answered the same."""
+"""The format of answers in a transcript."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ def short(text):
 
 
 def ticket(ticket, names, deadline_ms):
-    """TICKET; `deadline_ms` gives the time from the start of the scenario to a deadline."""
+    """TICKET; `deadline_ms` returns the time from the start of the scenario to a deadline."""
     return {
         "id": names.shown_id(ticket.id),
         "facts": short(ticket.facts),

@@ -1,4 +1,4 @@
-"""Prints the version of the engine that executes components here."""
+"""Prints the version of Wasmtime in Python."""
 
 from importlib.metadata import version
 

@@ -1,4 +1,4 @@
-"""The places where a scenario is played: an empty store, its time, and the hands of foreign programs in it."""
+"""Stores under test: an empty store, its clock, and external writes."""
 
 import secrets
 
@@ -10,8 +10,8 @@ from store import ABSENT, PRESENT
 from transcript import START_MS
 
 
-class DictWorld:
-    """A dict, whose clock is the scenario's."""
+class TestDict:
+    """A dict with the clock of the scenario."""
 
     def __init__(self):
         self._now_ms = START_MS
@@ -37,8 +37,8 @@ class DictWorld:
         pass
 
 
-class RedisWorld:
-    """A namespace of a real server. Its clock cannot be moved, so time passes by making deadlines earlier."""
+class TestRedis:
+    """A namespace of a server. Its clock cannot be moved: passing time makes deadlines earlier instead."""
 
     def __init__(self, url):
         self._namespace = f"scenario-{secrets.token_hex(8)}"
@@ -64,8 +64,8 @@ class RedisWorld:
 
     def put(self, id, fields, ttl_ms):
         key = self._key(id)
-        with self._client.pipeline() as together:
-            together.delete(key).hset(key, mapping=fields).pexpire(key, ttl_ms).execute()
+        with self._client.pipeline() as pipeline:
+            pipeline.delete(key).hset(key, mapping=fields).pexpire(key, ttl_ms).execute()
 
     def drop(self, id):
         self._client.delete(self._key(id))
@@ -83,6 +83,6 @@ class RedisWorld:
         return list(self._client.scan_iter(match=f"{self._namespace}:*"))
 
 
-def world_of(store):
-    """The world of a store's name: `dict`, or the URL of a Redis."""
-    return DictWorld() if store == "dict" else RedisWorld(store)
+def test_store(store):
+    """The store of a name: `dict`, or the URL of a Redis."""
+    return TestDict() if store == "dict" else TestRedis(store)
