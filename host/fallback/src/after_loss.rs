@@ -175,4 +175,37 @@ mod tests {
         );
         assert_eq!(after_loss(&closed, Some(&ticket("[]", 8, LATER_MS)), None, NOW_MS), None, "another incarnation");
     }
+    #[test]
+    fn pending_changes_are_compared_with_their_base() {
+        let pending_record = |in_flight: Option<InFlight>| {
+            let pending = Pending {
+                base: Some(base()),
+                in_flight,
+                unconfirmed: None,
+                closed_incarnation: None,
+                since_ms: NOW_MS,
+                lost: false,
+            };
+            Record { pending: Some(pending), ..Record::saved(Some(ours()), last_ack(50, &base().revision), NOW_MS) }
+        };
+        let record = pending_record(None);
+        let lost_base = |record: &Record, there: Option<&Entry>, survived_ms| {
+            after_loss(record, there, survived_ms, NOW_MS).map(|resolved| {
+                assert!(pending(&resolved).lost && pending(&resolved).in_flight.is_none());
+                pending(&resolved).base.clone()
+            })
+        };
+        assert_eq!(lost_base(&record, None, Some(51)), None, "its base survived, so another client closed it");
+        assert_eq!(lost_base(&record, None, Some(50)), Some(None), "missing");
+        assert_eq!(lost_base(&record, Some(&ticket("[]", 8, LATER_MS)), None), None, "another incarnation");
+        assert_eq!(lost_base(&record, Some(&base()), None), None, "nothing is lost");
+        let sent = pending_record(Some(InFlight::Write(ours())));
+        assert_eq!(lost_base(&sent, Some(&base()), None), Some(Some(base())), "a write in flight may be lost");
+        let older = ticket("[]", 7, LATER_MS - 1);
+        assert_eq!(lost_base(&record, Some(&older), None), Some(Some(older.clone())));
+        let diverged = ticket(r#"["t"]"#, 7, LATER_MS - 1);
+        assert_eq!(lost_base(&record, Some(&diverged), None), Some(Some(without_deadline(&base()))));
+        let created = Record { pending: record.pending.map(|pending| Pending { base: None, ..pending }), ..record };
+        assert_eq!(lost_base(&created, None, None), None, "the primary never had it");
+    }
 }
