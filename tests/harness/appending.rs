@@ -1,15 +1,15 @@
-//! Writers who append numbered messages to one ticket, and what must come of it.
+//! Writers that append numbered messages to one ticket, and the check of the resulting history.
 
 use std::collections::BTreeMap;
 
 use ticket_host::{Change, Error, Tickets};
 use tokio::task::JoinSet;
 
-/// How long one append may go on after lost races, in milliseconds: short, so that `conflict` is met too.
+/// Time limit of one append after lost races, in milliseconds: short, so that `conflict` occurs too.
 pub const DEADLINE_MS: u64 = 20;
 
-/// Lets `tasks` tasks append `count` messages each: `WRITER-TASK:NUMBER`. Each is tried until it is
-/// acknowledged; an answer that leaves open whether it was made is a failure.
+/// Lets `tasks` tasks append `count` messages each: `WRITER-TASK:NUMBER`. Each append is repeated until it is
+/// acknowledged; an uncertain answer is a failure.
 pub async fn by_tasks(tickets: &Tickets, id: &str, writer: &str, tasks: u32, count: u32) {
     let mut writers = JoinSet::new();
     for task in 0..tasks {
@@ -27,7 +27,7 @@ async fn append(tickets: &Tickets, id: &str, message: &str) {
     loop {
         match tickets.apply(id, &[Change::say(message)], None).await {
             Ok(_) => return,
-            // Somebody else was first too often, or a file stayed locked: nothing was written.
+            // Too many lost races, or a file stayed locked: nothing was written.
             Err(Error::Conflict(Some(_)) | Error::Unavailable(_)) => {}
             Err(error) => panic!("{message}: {error:?}"),
         }
@@ -40,8 +40,8 @@ pub fn check(history: &str, writers: &[String], count: u32) {
     let mut next: BTreeMap<&str, u32> = writers.iter().map(|writer| (writer.as_str(), 0)).collect();
     for message in &messages {
         let (writer, number) = message.split_once(':').expect("writer and number");
-        let expected = next.get_mut(writer).expect("a writer that there is");
-        assert_eq!(number.parse(), Ok(*expected), "{writer} says its messages once and in order");
+        let expected = next.get_mut(writer).expect("a known writer");
+        assert_eq!(number.parse(), Ok(*expected), "messages of {writer} are not once and in order");
         *expected += 1;
     }
     assert!(next.values().all(|&said| said == count), "acknowledged messages are missing: {next:?}");

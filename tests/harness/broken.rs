@@ -1,4 +1,4 @@
-//! Stores that break one rule, to see that somebody notices.
+//! Stores that break one rule, to test that checks and transcripts show it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,38 +11,38 @@ use ticket_host::store::{
     Condition, Entry, Error, Fields, Freshness, Health, Key, Namespace, Outcome, Page, Revision, SharedStore, Store,
 };
 
-/// Shortest time to live that a store takes, in milliseconds.
+/// Shortest time to live that a store accepts, in milliseconds.
 const TTL_MS_MIN: u64 = 1_000;
 
-/// A rule that is broken.
+/// A rule to break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// A change of what is there leaves its deadline as it was.
+    /// A change of an entry does not move its deadline.
     TtlNotRefreshed,
-    /// A write leaves the fields that it does not name.
+    /// A write keeps the fields that it does not name.
     MergeInsteadOfReplace,
-    /// A change of what is there leaves its revision as it was.
+    /// A change of an entry keeps its revision.
     RevisionNotRaised,
 }
 
 impl Rule {
-    /// All of them.
+    /// All rules.
     pub const ALL: [Self; 3] = [Self::TtlNotRefreshed, Self::MergeInsteadOfReplace, Self::RevisionNotRaised];
 
-    /// The rule that `--break RULE` names at the beginning of arguments, and what comes after; none where it is not there.
+    /// The rule of `--break RULE` at the beginning of arguments, if given, and the rest.
     ///
     /// # Errors
-    /// Where the name is none.
-    pub fn typed(arguments: &[String]) -> Result<(Option<Self>, &[String]), String> {
+    /// For an unknown rule.
+    pub fn parse_option(arguments: &[String]) -> Result<(Option<Self>, &[String]), String> {
         let [option, name, rest @ ..] = arguments else { return Ok((None, arguments)) };
         if option != "--break" {
             return Ok((None, arguments));
         }
         let rule = Self::ALL.into_iter().find(|rule| rule.name() == name);
-        Ok((Some(rule.ok_or_else(|| format!("there is no rule `{name}`"))?), rest))
+        Ok((Some(rule.ok_or_else(|| format!("unknown rule `{name}`"))?), rest))
     }
 
-    /// Its name on command lines of hosts.
+    /// Its name on the command line of a host.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -53,31 +53,31 @@ impl Rule {
     }
 }
 
-/// A ground whose stores break a rule.
+/// A backend whose stores break a rule.
 #[derive(Debug)]
 pub struct BrokenBackend {
     inner: Arc<dyn TestBackend>,
     rule: Rule,
-    /// What the names of namespaces contain whose stores break it; those of all do.
+    /// Only stores of namespaces that contain this text break it.
     part: &'static str,
-    /// What each state is called that has another revision; all handles of one ground say the same.
-    names: Arc<Mutex<Names>>,
+    /// Replaced revisions, shared by all handles of the backend.
+    revisions: Arc<Mutex<Revisions>>,
 }
 
-/// By name in the store: the revision that is shown, and the one that is there.
-type Names = HashMap<String, (Revision, Revision)>;
+/// By name in the store: the revision shown, and the real one.
+type Revisions = HashMap<String, (Revision, Revision)>;
 
 impl BrokenBackend {
-    /// Around a ground.
+    /// Wraps a backend.
     #[must_use]
     pub fn new(inner: Arc<dyn TestBackend>, rule: Rule) -> Self {
         Self::only_in(inner, rule, "")
     }
 
-    /// The same, where only stores of namespaces with `part` in their name break it.
+    /// Wraps a backend; only stores of namespaces that contain `part` break the rule.
     #[must_use]
     pub fn only_in(inner: Arc<dyn TestBackend>, rule: Rule, part: &'static str) -> Self {
-        Self { inner, rule, part, names: Arc::default() }
+        Self { inner, rule, part, revisions: Arc::default() }
     }
 }
 
@@ -89,8 +89,8 @@ impl TestBackend for BrokenBackend {
         if !space.contains(self.part) {
             return Ok(inner);
         }
-        let (rule, names) = (self.rule, Arc::clone(&self.names));
-        Ok(Arc::new(Broken { inner, rule, names, space, clock: self.inner.clock().cloned() }))
+        let (rule, revisions) = (self.rule, Arc::clone(&self.revisions));
+        Ok(Arc::new(Broken { inner, rule, revisions, space, clock: self.inner.clock().cloned() }))
     }
 
     fn clock(&self) -> Option<&ManualClock> {
@@ -111,37 +111,37 @@ impl TestBackend for BrokenBackend {
 struct Broken {
     inner: SharedStore,
     rule: Rule,
-    names: Arc<Mutex<Names>>,
+    revisions: Arc<Mutex<Revisions>>,
     space: String,
     clock: Option<ManualClock>,
 }
 
 impl Broken {
-    fn names(&self) -> std::sync::MutexGuard<'_, Names> {
-        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    fn revisions(&self) -> std::sync::MutexGuard<'_, Revisions> {
+        self.revisions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn name(&self, key: &Key) -> String {
         format!("{}:{key}", self.space)
     }
 
-    /// An entry under the revision that is shown of it.
+    /// An entry with the revision to show.
     fn shown(&self, key: &Key, entry: Entry) -> Entry {
-        match self.names().get(&self.name(key)) {
-            Some((shown, there)) if *there == entry.revision => Entry { revision: shown.clone(), ..entry },
+        match self.revisions().get(&self.name(key)) {
+            Some((shown, real)) if *real == entry.revision => Entry { revision: shown.clone(), ..entry },
             _ => entry,
         }
     }
 
-    /// A condition on what is there.
-    fn meant(&self, key: &Key, when: &Condition) -> Condition {
-        match (when, self.names().get(&self.name(key))) {
-            (Condition::At(at), Some((shown, there))) if at == shown => Condition::At(there.clone()),
+    /// A condition with the real revision.
+    fn real_condition(&self, key: &Key, when: &Condition) -> Condition {
+        match (when, self.revisions().get(&self.name(key))) {
+            (Condition::At(at), Some((shown, real))) if at == shown => Condition::At(real.clone()),
             _ => when.clone(),
         }
     }
 
-    /// The time to live that a change gives.
+    /// The time to live of a change.
     fn ttl_ms(&self, ttl_ms: u64, before: Option<&Entry>) -> u64 {
         use ticket_host::clock::{Clock, SystemClock};
         let now_ms = self.clock.as_ref().map_or_else(|| SystemClock.now_ms(), Clock::now_ms);
@@ -157,12 +157,12 @@ impl Broken {
         self.inner.read(key, Freshness::Latest).await.ok().flatten()
     }
 
-    /// What a change shows that was made after `before`.
+    /// The outcome to show.
     fn outcome(&self, key: &Key, before: Option<Entry>, outcome: Outcome) -> Outcome {
         match (outcome, before) {
             (Outcome::Written { revision, expires_at_ms }, Some(before)) if self.rule == Rule::RevisionNotRaised => {
                 let shown = self.shown(key, before).revision;
-                self.names().insert(self.name(key), (shown.clone(), revision));
+                self.revisions().insert(self.name(key), (shown.clone(), revision));
                 Outcome::Written { revision: shown, expires_at_ms }
             }
             (Outcome::Refused(entry), _) => Outcome::Refused(entry.map(|entry| self.shown(key, entry))),
@@ -190,7 +190,7 @@ impl Store for Broken {
             fields.extend(kept.cloned().collect::<Vec<_>>());
         }
         let ttl_ms = self.ttl_ms(ttl_ms, before.as_ref());
-        let outcome = self.inner.write(key, fields, ttl_ms, &self.meant(key, when)).await?;
+        let outcome = self.inner.write(key, fields, ttl_ms, &self.real_condition(key, when)).await?;
         Ok(self.outcome(key, before, outcome))
     }
 
@@ -201,7 +201,7 @@ impl Store for Broken {
     }
 
     async fn remove(&self, key: &Key, when: &Condition) -> Result<Outcome, Error> {
-        let outcome = self.inner.remove(key, &self.meant(key, when)).await?;
+        let outcome = self.inner.remove(key, &self.real_condition(key, when)).await?;
         Ok(self.outcome(key, None, outcome))
     }
 

@@ -1,8 +1,7 @@
-//! A Redis server that is none: in this process, over streams in memory, by tokio's clock and a seed.
+//! A fake Redis server in this process, over streams in memory, with the clock of tokio and a seed.
 //!
-//! It knows the host's scripts by their texts and does what they do. Everything that it does follows from the
-//! calls, the seed and the order in which tokio runs the tasks: on a current-thread runtime with a paused clock
-//! that is the same each time.
+//! It recognises the scripts of the host by their text and does the same in Rust. Its behaviour depends only on the calls,
+//! the seed and the order in which tokio runs tasks: on a current-thread runtime with a paused clock it is deterministic.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -31,7 +30,7 @@ pub use faults::{Fault, Faults};
 pub use modes::Mode;
 pub use scripts::{Kind, Script};
 
-/// What a connection holds on its way to the client; what the client sends is always taken in.
+/// Buffer of a connection to the client. What the client sends is always read.
 const STREAM_BYTES: usize = 1 << 20;
 
 /// The simulated server. A clone is another handle to the same one.
@@ -45,7 +44,7 @@ struct Shared {
 }
 
 impl FakeRedis {
-    /// A server without data that is up; its clock shows `now_ms` now. The same seed draws the same faults.
+    /// A server without data that is up, with the clock at `now_ms`. The same seed draws the same faults.
     #[must_use]
     pub fn new(now_ms: u64, seed: u64) -> Self {
         Self(Arc::new(Shared { server: Mutex::new(Server::new(now_ms, seed)), thaw: Notify::new() }))
@@ -54,7 +53,7 @@ impl FakeRedis {
     /// Connects, as to a port.
     ///
     /// # Errors
-    /// `ConnectionRefused` where the server is down, or by chance.
+    /// `ConnectionRefused` if the server is down, or as a random fault.
     pub async fn connect(&self) -> io::Result<DuplexStream> {
         let mut fate = {
             let mut server = self.server();
@@ -81,13 +80,13 @@ impl FakeRedis {
         Ok(theirs)
     }
 
-    /// When somebody tried to connect, whatever came of it.
+    /// The times of all attempts to connect.
     #[must_use]
     pub fn attempts(&self) -> Vec<Instant> {
         self.server().attempts.clone()
     }
 
-    /// How many connections the server has open, by its own view.
+    /// The number of connections that the server has open.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.server().connections.len()
@@ -99,7 +98,7 @@ impl FakeRedis {
 
     async fn thawed(&self) {
         loop {
-            // Before the look, so that a thaw in between is not missed.
+            // Before the check, so that a thaw in between is not missed.
             let thaw = self.0.thaw.notified();
             if !self.server().is_frozen {
                 return;
@@ -109,7 +108,7 @@ impl FakeRedis {
     }
 }
 
-/// Its clock.
+/// The clock.
 impl FakeRedis {
     /// Milliseconds since the epoch by this server.
     #[must_use]
@@ -123,9 +122,9 @@ impl FakeRedis {
     }
 }
 
-/// Its life.
+/// Starting and stopping.
 impl FakeRedis {
-    /// Ends the server as a crash does: connections end, connects are refused. The data stays until a start.
+    /// Kills the server: connections close, connects are refused. The data stays until a start.
     pub fn kill(&self) {
         let mut server = self.server();
         server.is_up = false;
@@ -135,17 +134,17 @@ impl FakeRedis {
         self.0.thaw.notify_waiters();
     }
 
-    /// Starts it again, if it is down, with its data, without scripts, under new names. Modes stay as they are.
+    /// Starts it again if it is down: with its data and modes, without scripts, with new run and replication ids.
     pub fn start(&self) {
         let mut server = self.server();
         if !server.is_up {
             server.is_up = true;
             server.scripts.clear();
-            server.take_new_names();
+            server.renew_ids();
         }
     }
 
-    /// Kills it and starts it with what a snapshot has.
+    /// Kills it and starts it with the data of a snapshot.
     pub fn restart_stale(&self, snapshot: Snapshot) {
         self.kill();
         self.load(snapshot);
@@ -157,23 +156,23 @@ impl FakeRedis {
         self.restart_stale(Snapshot::default());
     }
 
-    /// Has another server answer to the address, with what had reached it of the data.
+    /// Replaces it by another server at the same address, with replicated data.
     pub fn failover(&self, snapshot: Snapshot) {
-        // To its clients that is the same.
+        // To clients it looks the same.
         self.restart_stale(snapshot);
     }
 
-    /// Ends all connections and stays up.
+    /// Closes all connections and stays up.
     pub fn cut_connections(&self) {
         cut(&mut self.server());
     }
 
-    /// Stops it, as SIGSTOP does: connects succeed, and what comes is taken in and not executed.
+    /// Freezes it, as SIGSTOP does: connects succeed, and commands are read but not executed.
     pub fn freeze(&self) {
         self.server().is_frozen = true;
     }
 
-    /// Lets it go on: it executes all that has come, also on connections whose clients have gone.
+    /// Ends a freeze: it executes all commands read meanwhile, even those of closed clients.
     pub fn thaw(&self) {
         self.server().is_frozen = false;
         self.0.thaw.notify_waiters();
@@ -194,20 +193,20 @@ impl FakeRedis {
         self.server().modes = BTreeSet::new();
     }
 
-    /// Changes the password of the default user, and ends all connections.
+    /// Changes the password of the default user and closes all connections.
     pub fn set_password(&self, password: Option<&str>) {
         let mut server = self.server();
         server.password = password.map(str::to_owned);
         cut(&mut server);
     }
 
-    /// The name of this start of the server.
+    /// The id of this run of the server.
     #[must_use]
     pub fn run_id(&self) -> String {
         self.server().run_id.clone()
     }
 
-    /// The name of its data's history.
+    /// The id of its replication history.
     #[must_use]
     pub fn replid(&self) -> String {
         self.server().replid.clone()
@@ -220,29 +219,28 @@ fn cut(server: &mut Server) {
     }
 }
 
-/// What befalls its clients.
+/// Faults.
 impl FakeRedis {
-    /// From now on these faults are drawn.
+    /// Sets the random faults.
     pub fn set_faults(&self, faults: Faults) {
         self.server().dice.faults = faults;
     }
 
-    /// The next run of a script (EVAL or EVALSHA) meets this fault; of several calls, the next runs in order.
+    /// The next run of a script (EVAL or EVALSHA) has this fault; several calls apply to the next runs in order.
     pub fn fault_next_script(&self, fault: Fault) {
         self.server().planned.push_back(fault);
     }
 
-    /// How often each kind of fault happened, by [`Fault::name`], and `zombie`: a command that was executed when
-    /// its client had gone.
+    /// How often each kind of fault happened, by [`Fault::name`], and `zombie`: a command executed after its client closed.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<&'static str, u64> {
         self.server().counts.clone()
     }
 }
 
-/// Its data, of which a test may do what a foreign client does.
+/// The data, for tests to read and change as another client does.
 impl FakeRedis {
-    /// The fields and the deadline (0 for none) of a hash; text that is no UTF-8 is shown as well as it can be.
+    /// The fields and the deadline (0 for none) of a hash, with text that is not UTF-8 converted lossily.
     #[must_use]
     pub fn entry(&self, key: &str) -> Option<(BTreeMap<String, String>, u64)> {
         let mut server = self.server();
@@ -259,22 +257,22 @@ impl FakeRedis {
         self.server().current().keys.keys().map(text).collect()
     }
 
-    /// Makes these fields and this deadline (0 for none) all there is under the key.
+    /// Replaces a key by a hash with these fields and this deadline (0 for none).
     pub fn put(&self, key: &str, fields: &[(&str, &str)], deadline_ms: u64) {
         self.server().data.keys.insert(key.into(), Item::hash(fields, deadline_ms));
     }
 
-    /// Puts a string where a hash should be.
+    /// Replaces a key by a string.
     pub fn plant_string(&self, key: &str) {
         self.server().data.keys.insert(key.into(), Item::string(b"x"));
     }
 
-    /// Removes a key; whether it was there.
+    /// Removes a key; returns whether it existed.
     pub fn delete(&self, key: &str) -> bool {
         self.server().current().del(key.as_bytes())
     }
 
-    /// Has the key's time be over now; whether it was there.
+    /// Expires a key now; returns whether it existed.
     pub fn expire_now(&self, key: &str) -> bool {
         self.delete(key)
     }
@@ -284,13 +282,13 @@ impl FakeRedis {
         self.load(Snapshot::default());
     }
 
-    /// All data as it is now.
+    /// A copy of all data.
     #[must_use]
     pub fn dump(&self) -> Snapshot {
         self.server().current().clone()
     }
 
-    /// Makes a snapshot all there is.
+    /// Replaces all data by a snapshot.
     pub fn load(&self, snapshot: Snapshot) {
         self.server().data = snapshot;
     }

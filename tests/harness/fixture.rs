@@ -15,7 +15,7 @@ use ticket_host::fallback::{FallbackStore, Parts};
 use ticket_host::store::{Error, Namespace, Options, RedisStore, SharedStore, SqliteStore};
 use ticket_host::{Settings, merge};
 
-use crate::flaky::{Flaky, Mood};
+use crate::flaky::{Behavior, Flaky};
 use crate::sole_user::SoleUserStore;
 use crate::{RedisServer, seed};
 
@@ -120,8 +120,8 @@ impl TestStore {
         let (mut folder, mut server) = (None, None);
         let backend: Arc<dyn TestBackend> = match kind {
             StoreKind::Memory => Arc::new(conformance::memory(&clock)),
-            StoreKind::Down => Arc::new(FallbackBackend::new(Mood::Down, clock)),
-            StoreKind::Flapping => Arc::new(FallbackBackend::new(Mood::Flapping, clock)),
+            StoreKind::Down => Arc::new(FallbackBackend::new(Behavior::Down, clock)),
+            StoreKind::Flapping => Arc::new(FallbackBackend::new(Behavior::Flapping, clock)),
             StoreKind::Sqlite => {
                 let made = TempDir::new().expect("a folder for the file");
                 let path = folder.insert(made).path().join(FILE);
@@ -188,21 +188,21 @@ async fn redis(url: &str, namespace: Option<Namespace>, kind: StoreKind) -> Resu
 
 /// A store with a fallback, in this process, whose primary is down or goes up and down.
 struct FallbackBackend {
-    mood: Mood,
+    behavior: Behavior,
     clock: ManualClock,
     /// The store of each namespace.
     open: tokio::sync::Mutex<BTreeMap<Option<String>, SharedStore>>,
 }
 
 impl FallbackBackend {
-    fn new(mood: Mood, clock: ManualClock) -> Self {
-        Self { mood, clock, open: tokio::sync::Mutex::default() }
+    fn new(behavior: Behavior, clock: ManualClock) -> Self {
+        Self { behavior, clock, open: tokio::sync::Mutex::default() }
     }
 }
 
 impl fmt::Debug for FallbackBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "FallbackBackend({:?})", self.mood)
+        write!(f, "FallbackBackend({:?})", self.behavior)
     }
 }
 
@@ -214,7 +214,7 @@ impl TestBackend for FallbackBackend {
         if let Some(store) = open.get(&name) {
             return Ok(Arc::clone(store));
         }
-        let primary = Flaky::new(self.mood, self.clock.clone(), seed::rng("flaky"));
+        let primary = Flaky::new(self.behavior, self.clock.clone(), seed::rng("flaky"));
         let merge = merge(&Settings::default()).expect("engine");
         let parts = Parts { clock: Arc::new(self.clock.clone()), ..Parts::new(merge) };
         let store = FallbackStore::open(primary, parts).await?;

@@ -1,4 +1,4 @@
-//! A primary in memory that is away, or comes and goes: it refuses, and makes changes without saying so.
+//! A primary in memory that can be down, refuse calls, and lose answers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,18 +17,18 @@ use tokio::time::Instant;
 
 /// How a primary behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mood {
+pub enum Behavior {
     /// It answers everything.
-    Well,
-    /// It was never there.
+    Up,
+    /// It was never up.
     Down,
-    /// It refuses now and then, loses its link, and keeps answers to itself.
+    /// It refuses some calls, loses connections, and loses answers.
     Flapping,
-    /// It takes every change and answers none.
-    Mute,
+    /// It makes every change and never answers.
+    Silent,
 }
 
-/// Entries in memory, behind a link that can be lost.
+/// Entries in memory, behind a connection that can be lost.
 pub struct Flaky {
     inner: Mutex<Inner>,
     clock: ManualClock,
@@ -37,13 +37,13 @@ pub struct Flaky {
 
 struct Inner {
     entries: BTreeMap<Key, (Fields, u64)>,
-    mood: Mood,
+    behavior: Behavior,
     linked: bool,
     losses: u32,
     rng: Rng,
 }
 
-/// What becomes of one call.
+/// The result of one call.
 enum Fate {
     Answered,
     Refused(Cause),
@@ -51,19 +51,19 @@ enum Fate {
 }
 
 impl Flaky {
-    /// An empty primary with its own random numbers.
+    /// An empty primary with random numbers of its own.
     #[must_use]
-    pub fn new(mood: Mood, clock: ManualClock, rng: Rng) -> Arc<Self> {
-        let inner = Inner { entries: BTreeMap::new(), mood, linked: false, losses: 0, rng };
+    pub fn new(behavior: Behavior, clock: ManualClock, rng: Rng) -> Arc<Self> {
+        let inner = Inner { entries: BTreeMap::new(), behavior, linked: false, losses: 0, rng };
         Arc::new(Self { inner: Mutex::new(inner), clock, ended: Notify::new() })
     }
 
     /// Changes how it behaves.
-    pub fn set_mood(&self, mood: Mood) {
-        self.inner().mood = mood;
+    pub fn set_behavior(&self, behavior: Behavior) {
+        self.inner().behavior = behavior;
     }
 
-    /// Loses its link and all entries, as a server without a disk that starts anew.
+    /// Loses its connection and all entries, as a server without persistence that restarts.
     pub fn lose_data(&self) {
         let mut inner = self.inner();
         inner.entries.clear();
@@ -71,13 +71,13 @@ impl Flaky {
         self.lose(&mut inner, Cause::Link);
     }
 
-    /// What it has under a key.
+    /// The entry under a key.
     #[must_use]
     pub fn entry(&self, key: &Key) -> Option<Entry> {
         self.inner().entry(key, self.clock.now_ms())
     }
 
-    /// Puts an entry there as another host does.
+    /// Writes an entry as another host does.
     pub fn put(&self, key: &Key, entry: Entry) {
         self.inner().entries.insert(key.clone(), entry.into());
     }
@@ -91,7 +91,7 @@ impl Flaky {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does `make` on the entries, or pretends to have, or not.
+    /// Runs `make` on the entries, as the drawn fate of the call allows.
     fn call<T>(&self, changes: bool, make: impl FnOnce(&mut Inner, u64) -> T) -> Result<T, Failure> {
         let now_ms = self.clock.now_ms();
         let mut inner = self.inner();
@@ -103,7 +103,7 @@ impl Flaky {
                 Err(failure(Kind::Unavailable, cause))
             }
             Fate::Unanswered(cause) => {
-                if inner.mood == Mood::Mute || inner.rng.bool() {
+                if inner.behavior == Behavior::Silent || inner.rng.bool() {
                     make(&mut inner, now_ms);
                 }
                 self.lose(&mut inner, cause);
@@ -122,13 +122,13 @@ impl Flaky {
 
 impl Inner {
     fn fate(&mut self) -> Fate {
-        if !self.linked || self.mood == Mood::Down {
+        if !self.linked || self.behavior == Behavior::Down {
             return Fate::Refused(Cause::Link);
         }
-        match self.mood {
-            Mood::Well => return Fate::Answered,
-            Mood::Mute => return Fate::Unanswered(Cause::Time),
-            Mood::Flapping | Mood::Down => {}
+        match self.behavior {
+            Behavior::Up => return Fate::Answered,
+            Behavior::Silent => return Fate::Unanswered(Cause::Time),
+            Behavior::Flapping | Behavior::Down => {}
         }
         match self.rng.u32(0..100) {
             0..6 => Fate::Refused(Cause::Refused),
@@ -144,8 +144,8 @@ impl Inner {
         (*expires_at_ms == 0 || now_ms <= *expires_at_ms).then(|| Entry::from((fields.clone(), *expires_at_ms)))
     }
 
-    /// What is there instead where the condition does not hold.
-    fn meet(&self, key: &Key, when: &Condition, now_ms: u64) -> Result<(), Answer> {
+    /// The refusal if the condition does not hold.
+    fn check(&self, key: &Key, when: &Condition, now_ms: u64) -> Result<(), Answer> {
         let there = self.entry(key, now_ms);
         let holds = match when {
             Condition::Absent => there.is_none(),
@@ -167,7 +167,7 @@ impl Inner {
         if repeated && self.entry(key, now_ms).is_some_and(|there| same(&there)) {
             return written;
         }
-        if let Err(refused) = self.meet(key, when, now_ms) {
+        if let Err(refused) = self.check(key, when, now_ms) {
             return refused;
         }
         if expires_at_ms <= now_ms {
@@ -192,7 +192,7 @@ impl Inner {
         if self.entry(key, now_ms).is_none() && repeated {
             return Answer::Removed;
         }
-        if let Err(refused) = self.meet(key, when, now_ms) {
+        if let Err(refused) = self.check(key, when, now_ms) {
             return refused;
         }
         self.entries.remove(key);
@@ -225,10 +225,10 @@ impl Primary for Flaky {
     async fn handshake(&self) -> Result<DatasetId, HandshakeError> {
         let mut inner = self.inner();
         let luck = inner.rng.u32(0..4) > 0;
-        match inner.mood {
-            Mood::Well | Mood::Mute => {}
-            Mood::Flapping if luck => {}
-            Mood::Flapping | Mood::Down => {
+        match inner.behavior {
+            Behavior::Up | Behavior::Silent => {}
+            Behavior::Flapping if luck => {}
+            Behavior::Flapping | Behavior::Down => {
                 let error = Error::new(Kind::Unavailable, "the primary is flaky");
                 return Err(HandshakeError { error, is_incompatible: false });
             }

@@ -1,4 +1,4 @@
-//! A real Node.js, and the engine turned into JavaScript by a real jco, under the build folder.
+//! Node.js, and the engine transpiled by jco, under the build folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,25 +8,25 @@ use std::sync::Mutex;
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/hosts/javascript");
 const COMPONENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../guest/dist/engine.wasm");
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/javascript");
-/// What says which packages there are to be.
+/// The files that list the packages.
 const PACKAGES: [&str; 2] = ["package.json", "package-lock.json"];
 
-/// The folder with the engine as JavaScript, of the component as it is now.
+/// The folder with the current engine as JavaScript.
 ///
 /// # Panics
-/// Where Node.js or jco cannot be had, with the command that installs it.
+/// If Node.js or jco cannot be installed, with the command that installs it.
 #[must_use]
 pub fn engine() -> PathBuf {
-    static MAKING: Mutex<()> = Mutex::new(());
-    let _making = MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    static LOCK: Mutex<()> = Mutex::new(());
+    let _locked = LOCK.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let folder = Path::new(FOLDER);
     fs::create_dir_all(folder).expect("a folder for packages");
-    let wanted = |name: &str| fs::read(Path::new(SOURCES).join(name)).expect(name);
-    let is_there = |name: &&str| fs::read(folder.join(name)).is_ok_and(|there| there == wanted(name));
+    let source = |name: &str| fs::read(Path::new(SOURCES).join(name)).expect(name);
+    let is_current = |name: &&str| fs::read(folder.join(name)).is_ok_and(|there| there == source(name));
     let installed = folder.join("node_modules/.package-lock.json");
-    if !PACKAGES.iter().all(is_there) || !installed.exists() {
+    if !PACKAGES.iter().all(is_current) || !installed.exists() {
         for name in PACKAGES {
-            fs::write(folder.join(name), wanted(name)).expect(name);
+            fs::write(folder.join(name), source(name)).expect(name);
         }
         let npm = ["ci", "--no-audit", "--no-fund", "--loglevel", "error"];
         run(
@@ -40,7 +40,7 @@ pub fn engine() -> PathBuf {
 }
 
 fn run(command: &mut Command, install: &str) {
-    let done = command.output();
-    let ended = done.as_ref().is_ok_and(|output| output.status.success());
-    assert!(ended, "{command:?} gave {done:?}; needed: {install}");
+    let output = command.output();
+    let succeeded = output.as_ref().is_ok_and(|output| output.status.success());
+    assert!(succeeded, "{command:?} returned {output:?}; needed: {install}");
 }

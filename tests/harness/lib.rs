@@ -1,4 +1,4 @@
-//! What a test author needs: private Redis servers, a fixture of each store, and the model.
+//! For authors of tests: private Redis servers, a fake one, a store of each kind, and the model.
 
 pub mod appending;
 pub mod broken;

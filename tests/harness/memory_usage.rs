@@ -1,11 +1,11 @@
-//! The memory of this process, as the kernel counts it.
+//! The memory of this process as the kernel counts it.
 
 const PAGE_BYTES: u64 = 4_096;
 
-/// Bytes that are resident.
+/// Resident bytes.
 ///
 /// # Panics
-/// Where there is no `/proc`.
+/// Without `/proc`.
 #[must_use]
 pub fn resident_bytes() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").expect("/proc/self/statm");

@@ -1,6 +1,6 @@
-//! The model: what an agent of one process did with a dict, written from the rules and not from the engine.
+//! The model of tickets, written from the rules and independent of the engine.
 //!
-//! It holds raw texts, counts states instead of naming revisions, and counts down instead of naming deadlines.
+//! It keeps raw texts, counts states instead of using revisions, and counts time down instead of using deadlines.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ mod record;
 
 pub use record::Fields;
 
-/// The limits that the model keeps.
+/// The limits of the model.
 #[derive(Clone, Copy, Debug)]
 #[expect(missing_docs, reason = "as in ticket_host::Settings")]
 pub struct Limits {
@@ -24,7 +24,7 @@ pub struct Limits {
     pub history_entries_max: usize,
 }
 
-/// A call with everything named.
+/// A call.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "as in ticket_host::Tickets")]
 pub enum Call {
@@ -63,38 +63,38 @@ pub enum Call {
     Pass {
         ms: u64,
     },
-    /// The clock that dates changes is set.
+    /// Sets the clock that dates changes.
     Date {
         now_s: u64,
     },
-    /// A foreign program writes fields over what is there, and gives it a TTL.
-    ForeignPut {
+    /// Another client writes fields, keeps the others, and sets a TTL.
+    ExternalPut {
         id: String,
         fields: Fields,
     },
-    /// A foreign program replaces whatever is there.
-    ForeignReplace {
+    /// Another client replaces the entry.
+    ExternalReplace {
         id: String,
         fields: Fields,
     },
-    /// A foreign program deletes.
-    ForeignDelete {
+    /// Another client deletes the entry.
+    ExternalDelete {
         id: String,
     },
 }
 
-/// The revision that a caller names.
+/// The revision that a caller passes.
 #[derive(Clone, Debug)]
 pub enum At {
-    /// That of a state.
+    /// The revision of a state.
     State(u64),
-    /// A text that is none.
+    /// An invalid revision.
     Text(&'static str),
 }
 
-/// What a call is answered.
+/// The answer to a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "named as what they hold")]
+#[expect(missing_docs, reason = "named after what they contain")]
 pub enum Answer {
     Ticket(View),
     Snapshot(String),
@@ -111,26 +111,26 @@ pub struct View {
     pub id: String,
     /// Its six fields.
     pub fields: Fields,
-    /// The number of its state, in place of a revision.
+    /// The number of its state, which replaces the revision.
     pub state: u64,
-    /// How long it has, in milliseconds, in place of a deadline.
+    /// Remaining time in milliseconds, which replaces the deadline.
     pub left_ms: u64,
 }
 
-/// What is under an id.
+/// The record of a ticket.
 #[derive(Clone, Debug)]
 pub struct Record {
     /// All fields.
     pub fields: Fields,
-    /// Milliseconds until it ends.
+    /// Remaining milliseconds.
     pub left_ms: u64,
     /// The number of this state.
     pub state: u64,
-    /// The number of this life; a foreign program's write begins another one, as far as revisions go.
-    pub life: u64,
+    /// The number of this incarnation; an external write begins a new one.
+    pub incarnation: u64,
 }
 
-/// The tickets of an agent.
+/// All tickets.
 #[derive(Clone, Debug)]
 pub struct Model {
     limits: Limits,
@@ -154,7 +154,7 @@ impl Model {
         Self { limits, now_s, records: BTreeMap::new(), numbers: 0 }
     }
 
-    /// What is under each id.
+    /// The record of each id.
     #[must_use]
     pub fn records(&self) -> &BTreeMap<String, Record> {
         &self.records
@@ -166,7 +166,7 @@ impl Model {
         self.now_s
     }
 
-    /// Does what a call says, and answers as a store of tickets must.
+    /// Executes a call and returns the right answer.
     pub fn answer(&mut self, call: &Call) -> Answer {
         self.answered(call).unwrap_or_else(|refusal| refusal)
     }
@@ -199,13 +199,13 @@ impl Model {
                 self.now_s = *now_s;
                 Ok(Answer::Done)
             }
-            Call::ForeignPut { id, fields } => {
+            Call::ExternalPut { id, fields } => {
                 let mut all = self.records.get(id).map_or_else(Fields::new, |record| record.fields.clone());
                 all.extend(fields.clone());
-                self.foreign(id, all)
+                self.external_write(id, all)
             }
-            Call::ForeignReplace { id, fields } => self.foreign(id, fields.clone()),
-            Call::ForeignDelete { id } => {
+            Call::ExternalReplace { id, fields } => self.external_write(id, fields.clone()),
+            Call::ExternalDelete { id } => {
                 self.records.remove(id);
                 Ok(Answer::Done)
             }
@@ -253,9 +253,9 @@ impl Model {
             return Err(ErrorKind::Invalid.into());
         }
         self.may_replace(id, at)?;
-        let there = self.records.get(id).ok_or(ErrorKind::NotFound)?;
-        // As the ticket shows it, migrated; of damage, as far as it can be read.
-        let shown = self.ticket(id).map_or_else(|_| there.fields.clone(), |view| view.fields);
+        let current = self.records.get(id).ok_or(ErrorKind::NotFound)?;
+        // Of the migrated ticket, or of a damaged record as far as it can be read.
+        let shown = self.ticket(id).map_or_else(|_| current.fields.clone(), |view| view.fields);
         let created_at = shown.get("created_at").and_then(|text| record::decimal(text));
         if created_at.is_some_and(|created_at| created_at.to_string() != ticket["created_at"]) {
             return Err(ErrorKind::Invalid.into());
@@ -263,11 +263,11 @@ impl Model {
         self.put(id, ticket)
     }
 
-    /// Whether rollback and close may replace what is there: a ticket at the revision that is named, or damage.
+    /// Whether rollback and close may replace the record: a ticket at the given revision, or a damaged record.
     fn may_replace(&self, id: &str, at: Option<&At>) -> Result<(), Answer> {
         valid_id(id)?;
-        let there = self.records.get(id).ok_or(ErrorKind::NotFound)?;
-        let differs = at.is_some_and(|at| !at.is(there.state));
+        let current = self.records.get(id).ok_or(ErrorKind::NotFound)?;
+        let differs = at.is_some_and(|at| !at.is(current.state));
         match self.ticket(id) {
             Ok(ticket) if differs => Err(Answer::Conflict(Some(ticket))),
             Err(Answer::Refused(ErrorKind::Corrupt | ErrorKind::TooLarge)) if differs => Err(Answer::Conflict(None)),
@@ -293,21 +293,21 @@ impl Model {
         if self.records.contains_key(id) {
             return Err(ErrorKind::Exists.into());
         }
-        let life = self.next();
-        self.records.insert(id.to_owned(), Record { fields: Fields::new(), left_ms: 0, state: 0, life });
+        let incarnation = self.next();
+        self.records.insert(id.to_owned(), Record { fields: Fields::new(), left_ms: 0, state: 0, incarnation });
         self.put(id, fields)
     }
 
     fn put(&mut self, id: &str, fields: Fields) -> Answered {
         let state = self.next();
         let record = self.records.get_mut(id).ok_or(ErrorKind::NotFound)?;
-        *record = Record { fields, left_ms: self.limits.ttl_ms, state, life: record.life };
+        *record = Record { fields, left_ms: self.limits.ttl_ms, state, incarnation: record.incarnation };
         Ok(Answer::Ticket(self.ticket(id)?))
     }
 
-    fn foreign(&mut self, id: &str, fields: Fields) -> Answered {
-        let (life, state) = (self.next(), self.next());
-        self.records.insert(id.to_owned(), Record { fields, left_ms: self.limits.ttl_ms, state, life });
+    fn external_write(&mut self, id: &str, fields: Fields) -> Answered {
+        let (incarnation, state) = (self.next(), self.next());
+        self.records.insert(id.to_owned(), Record { fields, left_ms: self.limits.ttl_ms, state, incarnation });
         Ok(Answer::Done)
     }
 
@@ -335,7 +335,7 @@ impl Model {
         Ok(())
     }
 
-    /// A ticket after changes.
+    /// The ticket after changes.
     fn changed(&self, ticket: &Fields, changes: &[Change]) -> Result<Fields, Answer> {
         let mut next = ticket.clone();
         let mut anything = false;
@@ -360,7 +360,7 @@ impl Model {
     }
 }
 
-/// A history with one more message; none where it has that message already.
+/// The history with one more message; `None` if it has that message already.
 fn said(history: &str, message: &str) -> Result<Option<String>, Answer> {
     let parsed = |text| json::parse(text).map(|parsed| parsed.node).ok_or(ErrorKind::Corrupt);
     let Node::Array { items, .. } = parsed(history)? else { return Err(ErrorKind::Corrupt.into()) };

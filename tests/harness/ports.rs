@@ -1,17 +1,17 @@
-//! Free loopback ports that stay free for whoever gave one up for a while.
+//! Free loopback ports that stay free while their owner has closed them for a time.
 
 use std::net::TcpListener;
 
-/// Below the ports that the system lends to connects: such a one could be somebody's own end when its server comes
-/// back, and a connect to it while nobody listens may even meet itself.
+/// Below the ephemeral ports of the system: such a port could be the local end of another connection when its server
+/// restarts, and a connect to it could even connect to itself.
 const PORTS: std::ops::Range<u16> = 18_000..32_000;
-/// How many ports may turn out to be taken.
+/// Most ports to try.
 const PORTS_TRIED_MAX: u32 = 1_000;
 
-/// A port of loopback on which nobody listens now.
+/// A loopback port that no process listens on.
 ///
 /// # Panics
-/// Where all that were tried are taken.
+/// If all tried ports are in use.
 #[must_use]
 pub fn free_port() -> u16 {
     for _ in 0..PORTS_TRIED_MAX {

@@ -1,4 +1,4 @@
-//! The program `ticket`, run as a user runs it.
+//! The program `ticket` as a user runs it.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -8,32 +8,32 @@ use std::sync::LazyLock;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The built program: a test run of the workspace compiles all of it and links all but this.
+/// The built program: a test run of the workspace compiles everything but does not link this program.
 static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     let mut build = Command::new(env!("CARGO"));
     build.args(["build", "--release", "--quiet", "--workspace", "--bin", "ticket"]).current_dir(root);
     assert!(build.status().is_ok_and(|status| status.success()), "{build:?} failed");
-    // The tests lie in `deps` beside it.
+    // The tests are in the folder `deps` next to it.
     let tests = std::env::current_exe().expect("path of the tests");
     tests.ancestors().nth(2).expect("target folder").join("ticket")
 });
 
-/// A user of the program with a home of its own.
+/// A user of the program with its own home folder.
 #[derive(Debug)]
 pub struct User {
     home: TempDir,
     store: Option<String>,
 }
 
-/// What a run of the program gave.
+/// The result of a run of the program.
 #[derive(Debug)]
 pub struct Run {
-    /// Exit code; none after a signal.
+    /// Exit code; `None` after a signal.
     pub code: Option<i32>,
-    /// What it printed.
+    /// Its stdout.
     pub stdout: String,
-    /// What it remarked.
+    /// Its stderr.
     pub stderr: String,
 }
 
@@ -50,13 +50,13 @@ impl User {
         Self { store: Some(store.to_owned()), ..Self::new() }
     }
 
-    /// This user's home.
+    /// The home folder of this user.
     #[must_use]
     pub fn home(&self) -> &std::path::Path {
         self.home.path()
     }
 
-    /// The program with these arguments, ready to run, with nothing of the environment of the tests.
+    /// The program with these arguments, ready to run, without the environment of the tests.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&*PROGRAM);
@@ -77,7 +77,7 @@ impl User {
         let mut command = self.command(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command.spawn().expect("the program runs");
-        // It may refuse before it has read all.
+        // It may end before it has read everything.
         let _ = process.stdin.take().expect("stdin").write_all(stdin.as_bytes());
         process.wait_with_output().expect("the program ends").into()
     }

@@ -1,14 +1,14 @@
-//! A TCP proxy in front of a server, on a port of its own, that fails as networks and servers do.
+//! A TCP proxy for a server, on a port of its own, that fails as networks and servers do.
 //!
-//! | mode | connections there are | new ones |
+//! | mode | existing connections | new ones |
 //! |---|---|---|
-//! | pass | go on; what a stall took in is forwarded | pass |
-//! | refuse | are closed | are refused: nobody listens on the port |
-//! | stall | bytes are taken in and kept, both ways | the same |
+//! | pass | continue; bytes kept by a stall are forwarded | pass |
+//! | refuse | are closed | are refused: the port is closed |
+//! | stall | bytes are read and kept, both ways | the same |
 //! | cut | are closed in order | are closed at once |
 //! | reset | end by RST | the same at once |
 //! | drip | a few bytes at a time, both ways | the same |
-//! | half | requests pass, answers are thrown away, also later ones of such a connection | the same |
+//! | half | requests pass, answers are dropped, even later ones of such a connection | the same |
 //! | truncate | half of the next answer, then closed | the same |
 
 use std::net::Ipv4Addr;
@@ -24,12 +24,12 @@ use crate::ports::free_port;
 
 mod pipe;
 
-/// How long it may take to get the port back: somebody may look whether it is free.
+/// How long it may take to bind the port again: another test may be checking whether it is free.
 const LISTEN_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// What becomes of connections; the table above says it.
+/// What happens to connections: see the table of the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the table of the module says it")]
+#[expect(missing_docs, reason = "see the table of the module")]
 pub enum Mode {
     Pass,
     Refuse,
@@ -42,7 +42,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// All that are a fault.
+    /// All modes except `Pass`.
     pub const FAULTS: [Self; 7] =
         [Self::Refuse, Self::Stall, Self::Cut, Self::Reset, Self::Drip, Self::Half, Self::Truncate];
 
@@ -52,7 +52,7 @@ impl Mode {
     }
 }
 
-/// The proxy. It ends with its owner, and its connections with it.
+/// The proxy. Dropping it ends its connections.
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
@@ -69,7 +69,7 @@ struct Shared {
 }
 
 impl Proxy {
-    /// A proxy in front of what listens on a port of loopback, on a thread of its own: a busy test is no slow network.
+    /// A proxy for a server on loopback. It has a thread of its own, so that a busy test does not slow down the network.
     #[must_use]
     pub fn before(server_port: u16) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
@@ -80,7 +80,7 @@ impl Proxy {
         proxy
     }
 
-    /// Where it listens on loopback.
+    /// Its loopback port.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
@@ -92,13 +92,13 @@ impl Proxy {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// The mode it is in.
+    /// The current mode.
     #[must_use]
     pub fn mode(&self) -> Mode {
         *self.shared.mode.borrow()
     }
 
-    /// Changes the mode. When this returns, the port is closed or open as the new one says.
+    /// Changes the mode. When this returns, the port is open or closed as the new mode requires.
     pub fn set(&self, mode: Mode) {
         if mode == Mode::Refuse {
             self.stop_listening();
@@ -109,7 +109,7 @@ impl Proxy {
         }
     }
 
-    /// When somebody connected, in order. Nobody is counted whom the closed port refuses.
+    /// The times of connections, in order, without those that a closed port refused.
     #[must_use]
     pub fn attempts(&self) -> Vec<Instant> {
         lock(&self.shared.attempts).clone()
@@ -143,7 +143,7 @@ impl Proxy {
         *listening = Some(self.runtime().spawn(accept(listener, self.server_port, Arc::clone(&self.shared))));
     }
 
-    /// Polls; there is nothing to wait on that works inside of a test's runtime and outside of one.
+    /// Polls, because it must work both inside and outside an async runtime.
     fn wait_until(&self, what: &str, mut done: impl FnMut() -> bool) {
         let until = Instant::now() + LISTEN_TIME_MAX;
         while !done() {
@@ -155,7 +155,7 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        // A runtime that waits for its threads must not be dropped inside of another.
+        // A runtime that waits for its threads must not be dropped inside another one.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
@@ -174,11 +174,11 @@ async fn accept(listener: TcpListener, server_port: u16, shared: Arc<Shared>) {
     }
 }
 
-/// Carries one connection until an end closes it, or the mode does.
+/// Forwards one connection until one end or the mode closes it.
 async fn connection(mut client: TcpStream, server_port: u16, mut mode: watch::Receiver<Mode>) {
     let now = *mode.borrow();
     if !now.ends() {
-        // Where nobody listens, the client is told by an end.
+        // If the server does not listen, the client sees the connection close.
         let Ok(mut server) = TcpStream::connect((Ipv4Addr::LOCALHOST, server_port)).await else { return };
         let set = client.set_nodelay(true).and_then(|()| server.set_nodelay(true));
         set.expect("a TCP connection");

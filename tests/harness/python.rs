@@ -1,4 +1,4 @@
-//! A real Python with real packages, in a virtual environment under the build folder.
+//! Python with packages, in a virtual environment under the build folder.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -8,11 +8,11 @@ use std::sync::Mutex;
 
 use serde_json::Value;
 
-/// The packages that the tests were written with.
+/// The packages of the tests.
 const REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/hosts/python/requirements.txt");
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/python");
 
-/// A Python program that is told steps and answers them, line by line.
+/// A Python program that reads steps and answers them, line by line.
 #[derive(Debug)]
 pub struct Agent {
     process: Child,
@@ -21,10 +21,10 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Starts a script of the tests with its arguments.
+    /// Starts a script with its arguments.
     ///
     /// # Panics
-    /// Where Python or a package cannot be had, with the command that installs it.
+    /// If Python or a package cannot be installed, with the command that installs it.
     #[must_use]
     pub fn start(script: &Path, arguments: &[&str]) -> Self {
         let mut command = python(script);
@@ -35,10 +35,10 @@ impl Agent {
         Self { process, steps, answers }
     }
 
-    /// Tells the next step and waits for its answer.
+    /// Sends the next step and waits for its answer.
     ///
     /// # Panics
-    /// Where the program ends instead.
+    /// If the program ends instead.
     pub fn step(&mut self, step: &Value) -> Value {
         writeln!(self.steps, "{step}").expect("the agent reads");
         let mut answer = String::new();
@@ -49,7 +49,7 @@ impl Agent {
 
 impl Drop for Agent {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -63,25 +63,28 @@ pub fn python(script: &Path) -> Command {
     command
 }
 
-/// The interpreter of a virtual environment that has the packages; made at the first call.
+/// The interpreter of a virtual environment with the packages; the first call creates it.
 fn interpreter() -> PathBuf {
-    static MAKING: Mutex<()> = Mutex::new(());
-    let _making = MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    static LOCK: Mutex<()> = Mutex::new(());
+    let _locked = LOCK.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let interpreter = Path::new(FOLDER).join("bin/python");
     let wanted = fs::read_to_string(REQUIREMENTS).expect("requirements.txt");
     let ready = Path::new(FOLDER).join("requirements.txt");
     if fs::read_to_string(&ready).ok().as_ref() != Some(&wanted) {
-        // One that was left half-made, or for other packages, is made anew.
+        // An incomplete one, or one with other packages, is created again.
         let _ = fs::remove_dir_all(FOLDER);
         run(Command::new("python3").args(["-m", "venv", FOLDER]), "apt-get install python3 python3-venv");
         let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", REQUIREMENTS];
         run(Command::new(&interpreter).args(pip), &format!("pip install {}", wanted.replace('\n', " ")));
-        fs::write(ready, wanted).expect("a mark in the virtual environment");
+        fs::write(ready, wanted).expect("a file in the virtual environment");
     }
     interpreter
 }
 
 fn run(command: &mut Command, install: &str) {
     let done = command.status();
-    assert!(done.as_ref().is_ok_and(std::process::ExitStatus::success), "{command:?} gave {done:?}; needed: {install}");
+    assert!(
+        done.as_ref().is_ok_and(std::process::ExitStatus::success),
+        "{command:?} returned {done:?}; needed: {install}"
+    );
 }

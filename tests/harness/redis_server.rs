@@ -1,4 +1,4 @@
-//! A private `redis-server` for tests: on a free loopback port, in a folder of its own, gone with its owner.
+//! A private `redis-server` for tests: on a free loopback port, in a folder of its own, stopped when dropped.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -13,32 +13,32 @@ use tempfile::TempDir;
 
 use crate::ports::free_port;
 
-/// How long a server may take to start; it takes some 20 ms on an idle machine.
+/// How long a server may take to start; on an idle machine it takes about 20 ms.
 const START_TIME_MAX: Duration = Duration::from_secs(30);
-/// How often a port may turn out to be taken by somebody faster.
+/// Most ports to try.
 const PORTS_TRIED_MAX: u32 = 20;
 
-/// A running `redis-server` that nobody else uses, without persistence unless it is asked for.
+/// A running `redis-server` of the test, without persistence unless the arguments enable it.
 #[derive(Debug)]
 pub struct RedisServer {
     folder: TempDir,
     arguments: Vec<String>,
     port: u16,
-    /// The password of the default user; none for none.
+    /// The password of the default user, if there is one.
     password: Mutex<Option<String>>,
     running: Mutex<Option<Running>>,
 }
 
-/// A server process, and a shell that ends it should this process die without having done so.
+/// A server process, and a shell that kills it if this process dies first.
 #[derive(Debug)]
 struct Running {
     server: Child,
     watchdog: Child,
-    stands_still: bool,
+    is_paused: bool,
 }
 
 impl RedisServer {
-    /// Starts a server; `arguments` are further ones of its command line, such as `--requirepass secret`.
+    /// Starts a server; `arguments` are added to its command line, for example `--requirepass secret`.
     #[must_use]
     pub fn start(arguments: &[&str]) -> Self {
         let folder = TempDir::new().expect("a folder for redis-server");
@@ -53,14 +53,13 @@ impl RedisServer {
         panic!("redis-server does not start: {}", log_of(folder.path()));
     }
 
-    /// Starts a server that keeps its data in an append-only file, which outlives a kill.
+    /// Starts a server with an append-only file, which survives a kill.
     #[must_use]
     pub fn start_durable() -> Self {
         Self::start(&["--appendonly", "yes", "--appendfsync", "everysec"])
     }
 
-    /// The server that the tests of this process share; each keeps to a namespace of its own. It ends with the
-    /// last test that holds it.
+    /// The server that the tests of this process share, each with namespaces of its own. It stops with the last user.
     #[must_use]
     pub fn shared() -> Arc<Self> {
         static SHARED: Mutex<Weak<RedisServer>> = Mutex::new(Weak::new());
@@ -78,19 +77,19 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// The same for a user; an empty name is the default user.
+    /// The same with a user; an empty name means the default user.
     #[must_use]
     pub fn url_of(&self, user: &str, password: &str) -> String {
         format!("redis://{user}:{password}@127.0.0.1:{}", self.port)
     }
 
-    /// Where it listens on loopback.
+    /// Its loopback port.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// A plain client of a URL of this server, for what foreign programs do.
+    /// A plain client for a URL of this server.
     pub async fn client_of(&self, url: &str) -> MultiplexedConnection {
         let client = redis::Client::open(url).expect("url of the server");
         let config = AsyncConnectionConfig::new().set_response_timeout(None);
@@ -102,44 +101,43 @@ impl RedisServer {
         self.client_of(&self.url()).await
     }
 
-    /// Its URL for its operator, who knows the password that was set last.
+    /// Its URL with the current password of the default user.
     #[must_use]
     pub fn operator_url(&self) -> String {
         let password = self.password().clone();
         password.map_or_else(|| self.url(), |password| self.url_of("", &password))
     }
 
-    /// A plain client of its operator.
+    /// A plain client with the current password.
     pub async fn operator(&self) -> MultiplexedConnection {
         self.client_of(&self.operator_url()).await
     }
 
-    /// Gives the server a command as its operator, and insists on the answer OK.
+    /// Sends a command with the current password and requires the answer OK.
     pub async fn operate(&self, words: &[&str]) {
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]);
         let answer = self.operator().await.send_packed_command(&command).await;
-        // REPLICAOF may find that it is so already, and says more.
+        // REPLICAOF may answer `OK Already connected to specified master`.
         let said = redis::from_redis_value::<String>(answer.unwrap_or_else(|error| panic!("{words:?}: {error}")));
         assert!(said.as_ref().is_ok_and(|said| said.starts_with("OK")), "{words:?}: {said:?}");
     }
 
-    /// Sets the password of the default user, none for none. Other connections end: as they stand, they would be
-    /// served on.
+    /// Sets or removes the password of the default user and closes other connections, which would stay logged in.
     pub async fn set_password(&self, password: Option<&str>) {
         self.operate(&["CONFIG", "SET", "requirepass", password.unwrap_or_default()]).await;
         *self.password() = password.map(str::to_owned);
         self.end_connections().await;
     }
 
-    /// Ends all connections but the operator's.
+    /// Closes all other connections.
     pub async fn end_connections(&self) {
         let mut kill = redis::cmd("CLIENT");
         kill.arg(&["KILL", "TYPE", "normal", "SKIPME", "yes"]);
         self.operator().await.send_packed_command(&kill).await.expect("connections end");
     }
 
-    /// Makes the server a replica of one that is not there: it keeps its data, serves reads and refuses writes.
+    /// Makes the server a replica of a missing server: it keeps its data, serves reads and refuses writes.
     pub async fn become_replica(&self) {
         self.operate(&["REPLICAOF", "127.0.0.1", "1"]).await;
     }
@@ -149,38 +147,38 @@ impl RedisServer {
         self.operate(&["REPLICAOF", "NO", "ONE"]).await;
     }
 
-    /// Ends the server in order.
+    /// Shuts the server down.
     pub fn stop(&self) {
         self.end("TERM");
     }
 
-    /// Ends the server at once, as a crash does.
+    /// Kills the server, as a crash does.
     pub fn kill(&self) {
         self.end("KILL");
     }
 
-    /// Makes the server stand still, its connections open.
+    /// Pauses the process, with its connections open.
     pub fn pause(&self) {
-        self.stand_still(true);
+        self.set_paused(true);
     }
 
-    /// Makes a server that stands still go on.
+    /// Resumes a paused process.
     pub fn resume(&self) {
-        self.stand_still(false);
+        self.set_paused(false);
     }
 
-    /// Starts the server again on its port, without data; one that still runs is killed first.
+    /// Kills the server if it runs, and starts it on its port without data.
     pub fn restart(&self) {
         self.kill();
-        // Of a server that kept its data.
+        // A server with an append-only file has this folder.
         drop(fs::remove_dir_all(self.folder.path().join("appendonlydir")));
         self.restart_keeping();
     }
 
-    /// Starts the server again with the data that it kept; one that still runs is killed first.
+    /// Kills the server if it runs, and starts it on its port with its append-only file.
     pub fn restart_keeping(&self) {
         self.kill();
-        // What was set at run time ended with the process.
+        // A password that was set at run time ended with the process.
         *self.password() = None;
         let until = Instant::now() + START_TIME_MAX;
         loop {
@@ -188,20 +186,20 @@ impl RedisServer {
                 *self.running() = Some(running);
                 return;
             }
-            assert!(Instant::now() < until, "redis-server does not start again: {}", log_of(self.folder.path()));
+            assert!(Instant::now() < until, "redis-server does not restart: {}", log_of(self.folder.path()));
         }
     }
 
-    /// Whether its process is there and takes commands.
+    /// Whether its process runs and is not paused.
     #[must_use]
     pub fn serves(&self) -> bool {
-        self.running().as_ref().is_some_and(|running| !running.stands_still)
+        self.running().as_ref().is_some_and(|running| !running.is_paused)
     }
 
-    fn stand_still(&self, still: bool) {
+    fn set_paused(&self, paused: bool) {
         if let Some(running) = &mut *self.running() {
-            signal(&running.server, if still { "STOP" } else { "CONT" });
-            running.stands_still = still;
+            signal(&running.server, if paused { "STOP" } else { "CONT" });
+            running.is_paused = paused;
         }
     }
 
@@ -222,10 +220,10 @@ impl RedisServer {
 }
 
 impl Running {
-    /// Starts a server and waits until it serves; none where the port is taken.
+    /// Starts a server and waits until it serves; `None` if the port is in use.
     fn start(folder: &Path, port: u16, arguments: &[String]) -> Option<Self> {
         let log = log_file(folder);
-        // Of an earlier run on this folder.
+        // The log of an earlier run in this folder.
         drop(fs::remove_file(&log));
         let server = Command::new("redis-server")
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
@@ -242,9 +240,9 @@ impl Running {
                 ErrorKind::NotFound => panic!("redis-server is missing: apt-get install redis-server"),
                 _ => panic!("redis-server cannot be started: {error}"),
             });
-        let mut running = Self { watchdog: watchdog(&server), server, stands_still: false };
+        let mut running = Self { watchdog: watchdog(&server), server, is_paused: false };
         let until = Instant::now() + START_TIME_MAX;
-        // The log is this server's own; on the port somebody else might answer.
+        // Wait for the log, because another process might answer on the port.
         while !fs::read_to_string(&log).is_ok_and(|log| log.contains("Ready to accept connections")) {
             if running.server.try_wait().expect("redis-server's state").is_some() {
                 return None;
@@ -258,7 +256,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // The watchdog first: it must not meet another process of the same number.
+        // The watchdog first: it must not kill a later process with the same id.
         for process in [&mut self.watchdog, &mut self.server] {
             drop(process.kill());
             drop(process.wait());
@@ -266,7 +264,7 @@ impl Drop for Running {
     }
 }
 
-/// A shell that waits for the end of its input, which is the end of this process, and kills the server then.
+/// A shell that waits for the end of its input, that is of this process, and then kills the server.
 fn watchdog(server: &Child) -> Child {
     Command::new("sh")
         .args(["-c", "read -r _; kill -KILL \"$0\"", &server.id().to_string()])
@@ -276,7 +274,7 @@ fn watchdog(server: &Child) -> Child {
         .expect("a shell")
 }
 
-/// Sends a signal by its name; the standard library knows only one.
+/// Sends a signal by name, which the standard library cannot do.
 fn signal(process: &Child, name: &str) {
     let command = format!("kill -{name} {}", process.id());
     let sent = Command::new("sh").args(["-c", &command]).status().expect("a shell");

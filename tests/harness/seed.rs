@@ -1,10 +1,10 @@
-//! Randomness that can be had again: one seed for a run, from `TICKET_SEED` or fresh, and printed.
+//! Reproducible randomness: one seed for a run, from `TICKET_SEED` or random, and printed.
 
 use std::sync::OnceLock;
 
 use fastrand::Rng;
 
-/// The seed of this process: the environment's `TICKET_SEED`, else a random one; printed at its first use.
+/// The seed of this process: `TICKET_SEED` if set, else a random number; printed at the first use.
 pub fn seed() -> u64 {
     static SEED: OnceLock<u64> = OnceLock::new();
     *SEED.get_or_init(|| {
@@ -17,7 +17,7 @@ pub fn seed() -> u64 {
     })
 }
 
-/// A generator for one use: the same numbers for the same seed and name.
+/// A random number generator for one purpose: the same numbers for the same seed and name.
 #[must_use]
 pub fn rng(name: &str) -> Rng {
     let of_name = name.bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)));

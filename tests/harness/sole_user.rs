@@ -1,7 +1,7 @@
-//! A store with a fallback, used by somebody who knows that nobody else uses it.
+//! A store with a fallback whose only user is this test.
 //!
-//! While its primary is away, a fallback cannot know whether a ticket exists that it has not met, and says so. The
-//! promises are about what a store knows; here that means that what nobody made is not there.
+//! While its primary is down, a fallback does not know whether a ticket exists that it has not read, and answers
+//! `Unavailable`. The checks of promises need `absent` instead, which is right if no one else creates tickets.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,40 +12,39 @@ use ticket_host::clock::{Clock, ManualClock};
 use ticket_host::fallback::FallbackStore;
 use ticket_host::store::{Condition, Entry, Error, Fields, Freshness, Health, Key, Kind, Outcome, Page, Store};
 
-/// A store with a fallback, and until when that lives which was made and not removed: what ended long ago its
-/// fallback has forgotten.
+/// A store with a fallback, and the deadlines of the entries that were created and not removed.
 #[derive(Debug)]
 pub struct SoleUserStore {
     store: FallbackStore,
     clock: ManualClock,
-    made: Mutex<BTreeMap<Key, u64>>,
+    deadlines: Mutex<BTreeMap<Key, u64>>,
 }
 
 impl SoleUserStore {
-    /// Around a store that is empty.
+    /// Wraps an empty store.
     #[must_use]
     pub fn new(store: FallbackStore, clock: ManualClock) -> Self {
-        Self { store, clock, made: Mutex::default() }
+        Self { store, clock, deadlines: Mutex::default() }
     }
 
-    fn made(&self) -> MutexGuard<'_, BTreeMap<Key, u64>> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    fn deadlines(&self) -> MutexGuard<'_, BTreeMap<Key, u64>> {
+        self.deadlines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn changed(&self, key: &Key, answer: &Result<Outcome, Error>) {
         match answer {
-            Ok(Outcome::Written { expires_at_ms, .. }) => drop(self.made().insert(key.clone(), *expires_at_ms)),
-            Ok(Outcome::Removed) => drop(self.made().remove(key)),
+            Ok(Outcome::Written { expires_at_ms, .. }) => drop(self.deadlines().insert(key.clone(), *expires_at_ms)),
+            Ok(Outcome::Removed) => drop(self.deadlines().remove(key)),
             Ok(Outcome::Refused(_)) | Err(_) => {}
         }
     }
 
-    /// An answer, or `absent` where the fallback does not know what is not there.
+    /// An answer, or `absent` if the fallback does not know the entry and this test did not create it.
     fn answer<T>(&self, key: &Key, answer: Result<T, Error>, absent: T) -> Result<T, Error> {
-        let ends_ms = self.made().get(key).copied();
-        let is_there = ends_ms.is_some_and(|ends_ms| ends_ms == 0 || self.clock.now_ms() <= ends_ms);
+        let deadline_ms = self.deadlines().get(key).copied();
+        let exists = deadline_ms.is_some_and(|deadline_ms| deadline_ms == 0 || self.clock.now_ms() <= deadline_ms);
         match answer {
-            Err(error) if error.kind() == Kind::Unavailable && !is_there => Ok(absent),
+            Err(error) if error.kind() == Kind::Unavailable && !exists => Ok(absent),
             answer => answer,
         }
     }

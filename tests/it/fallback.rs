@@ -8,7 +8,7 @@ use ticket_host::clock::{Clock, ManualClock, SystemClock};
 use ticket_host::fallback::{Event, Fallback, Parts, ReplicaStorage};
 use ticket_host::store::{Freshness, Key};
 use ticket_host::{Change, Error, ServedBy, Settings, Tickets, merge};
-use ticket_tests::flaky::{Flaky, Mood};
+use ticket_tests::flaky::{Behavior, Flaky};
 use ticket_tests::seed;
 
 fn clock() -> ManualClock {
@@ -32,13 +32,13 @@ async fn home(tickets: &Tickets) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_embedder_learns_who_served_and_what_happened() {
-    let primary = Flaky::new(Mood::Well, clock(), seed::rng("events"));
+    let primary = Flaky::new(Behavior::Up, clock(), seed::rng("events"));
     let tickets = tickets(&primary, Fallback::default()).await;
     let mut events = tickets.fallback().expect("fallback").events();
     assert_eq!(tickets.create(Some("t"), &[]).await.unwrap().served_by, ServedBy::Store);
     assert_eq!(tickets.list(None).await.unwrap().served_by, ServedBy::Store);
 
-    primary.set_mood(Mood::Down);
+    primary.set_behavior(Behavior::Down);
     let said = tickets.apply("t", &[Change::say("in the outage")], None).await.unwrap();
     assert_eq!(said.served_by, ServedBy::Fallback);
     assert_eq!(tickets.get("t").await.unwrap(), said);
@@ -48,7 +48,7 @@ async fn an_embedder_learns_who_served_and_what_happened() {
     assert_eq!((status.primary_is_up, status.pending), (false, 1));
     assert!(status.last_error.is_some());
 
-    primary.set_mood(Mood::Well);
+    primary.set_behavior(Behavior::Up);
     home(&tickets).await;
     assert!(matches!(events.recv().await, Ok(Event::Up { .. })));
     assert_eq!(events.recv().await, Ok(Event::Synced { tickets: 1, branches: 0 }));
@@ -62,10 +62,10 @@ async fn an_embedder_learns_who_served_and_what_happened() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_ticket_may_well_exist_and_a_closed_one_does_not() {
-    let primary = Flaky::new(Mood::Well, clock(), seed::rng("unknown"));
+    let primary = Flaky::new(Behavior::Up, clock(), seed::rng("unknown"));
     let tickets = tickets(&primary, Fallback::default()).await;
     tickets.create(Some("closed"), &[]).await.unwrap();
-    primary.set_mood(Mood::Down);
+    primary.set_behavior(Behavior::Down);
     for _ in 0..2 {
         assert!(matches!(tickets.get("stranger").await, Err(Error::Unavailable(_))));
         assert!(matches!(tickets.apply("stranger", &[Change::say("x")], None).await, Err(Error::Unavailable(_))));
@@ -77,7 +77,7 @@ async fn an_unknown_ticket_may_well_exist_and_a_closed_one_does_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_its_room_full_of_pending_changes_new_tickets_are_unavailable_and_old_ones_go_on() {
-    let primary = Flaky::new(Mood::Down, clock(), seed::rng("full"));
+    let primary = Flaky::new(Behavior::Down, clock(), seed::rng("full"));
     let tickets = tickets(&primary, Fallback { bytes_max: 20_000, ..Fallback::default() }).await;
     let fact = [Change::learn(&json!({ "long": "x".repeat(1_000) }))];
     let mut made = 0;
@@ -90,7 +90,7 @@ async fn with_its_room_full_of_pending_changes_new_tickets_are_unavailable_and_o
     assert!(matches!(&refused, Error::Unavailable(why) if why.contains("full of pending changes")), "{refused:?}");
     assert!((5..20).contains(&made), "{made}");
     tickets.apply("t0", &[Change::say("still here")], None).await.unwrap();
-    primary.set_mood(Mood::Well);
+    primary.set_behavior(Behavior::Up);
     home(&tickets).await;
     tickets.create(Some("more"), &fact).await.unwrap();
     assert!(primary.entry(&key("t0")).is_some());
@@ -98,7 +98,7 @@ async fn with_its_room_full_of_pending_changes_new_tickets_are_unavailable_and_o
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_left_is_named_and_a_file_keeps_it_for_the_next_process() {
-    let primary = Flaky::new(Mood::Down, clock(), seed::rng("leave"));
+    let primary = Flaky::new(Behavior::Down, clock(), seed::rng("leave"));
     let in_memory = tickets(&primary, Fallback::default()).await;
     in_memory.create(Some("m"), &[]).await.unwrap();
     let left = in_memory.fallback().expect("fallback").shutdown(Duration::ZERO).await.unwrap();
@@ -113,14 +113,14 @@ async fn what_is_left_is_named_and_a_file_keeps_it_for_the_next_process() {
     drop(first);
     let second = tickets(&primary, place()).await;
     assert_eq!(second.get("f").await.unwrap(), made);
-    primary.set_mood(Mood::Well);
+    primary.set_behavior(Behavior::Up);
     home(&second).await;
     assert_eq!(primary.entry(&key("f")).expect("entry").revision.as_str(), made.revision);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_last_known_copy_feeds_changes_and_never_an_answer() {
-    let primary = Flaky::new(Mood::Well, clock(), seed::rng("recent"));
+    let primary = Flaky::new(Behavior::Up, clock(), seed::rng("recent"));
     let tickets = tickets(&primary, Fallback::default()).await;
     let made = tickets.create(Some("t"), &[]).await.unwrap();
     let entry = primary.entry(&key("t")).expect("entry");

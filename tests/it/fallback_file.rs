@@ -11,7 +11,7 @@ use ticket_host::clock::{Clock, ManualClock, SystemClock};
 use ticket_host::fallback::{Event, Fallback, Parts, ReplicaStorage, Status};
 use ticket_host::store::Key;
 use ticket_host::{Change, Error, Settings, Tickets, merge};
-use ticket_tests::flaky::{Flaky, Mood};
+use ticket_tests::flaky::{Behavior, Flaky};
 use ticket_tests::seed;
 
 /// A primary, and a folder with the file of its fallback.
@@ -21,9 +21,9 @@ struct Scene {
 }
 
 impl Scene {
-    fn new(mood: Mood, name: &str) -> Self {
+    fn new(behavior: Behavior, name: &str) -> Self {
         let clock = ManualClock::at(SystemClock.now_ms());
-        Self { primary: Flaky::new(mood, clock, seed::rng(name)), folder: TempDir::new().unwrap() }
+        Self { primary: Flaky::new(behavior, clock, seed::rng(name)), folder: TempDir::new().unwrap() }
     }
 
     fn file(&self) -> PathBuf {
@@ -55,7 +55,7 @@ async fn status(tickets: &Tickets) -> Status {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_file_cannot_keep_fails_nothing_that_the_store_has_done() {
-    let scene = Scene::new(Mood::Well, "broken");
+    let scene = Scene::new(Behavior::Up, "broken");
     let tickets = scene.tickets(ROOM).await;
     tickets.create(Some("t"), &[]).await.unwrap();
     execute(&scene.file(), "DROP TABLE record");
@@ -65,13 +65,13 @@ async fn what_a_file_cannot_keep_fails_nothing_that_the_store_has_done() {
     assert_eq!(tickets.get("t").await.unwrap().message_count(), 3);
     tickets.close("t", None).await.unwrap();
     assert!(!scene.stored("t"));
-    scene.primary.set_mood(Mood::Down);
+    scene.primary.set_behavior(Behavior::Down);
     assert!(matches!(tickets.create(Some("u"), &[]).await, Err(Error::Unavailable(_))), "and in an outage it says so");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_cannot_be_read_does_not_keep_a_store_away() {
-    let scene = Scene::new(Mood::Well, "blind");
+    let scene = Scene::new(Behavior::Up, "blind");
     let tickets = scene.tickets(ROOM).await;
     let mut events = tickets.fallback().expect("fallback").events();
     execute(&scene.file(), "DROP TABLE note");
@@ -84,7 +84,7 @@ async fn a_file_that_cannot_be_read_does_not_keep_a_store_away() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_that_is_not_answered_and_cannot_be_made_here_is_uncertain() {
-    let scene = Scene::new(Mood::Mute, "mute");
+    let scene = Scene::new(Behavior::Silent, "mute");
     let tickets = scene.tickets(ROOM).await;
     execute(&scene.file(), "DROP TABLE record");
     let refused = tickets.create(Some("t"), &[]).await;
@@ -94,7 +94,7 @@ async fn a_change_that_is_not_answered_and_cannot_be_made_here_is_uncertain() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_lost_data_serves_only_after_one_process_has_found_out_what() {
-    let scene = Scene::new(Mood::Well, "lock");
+    let scene = Scene::new(Behavior::Up, "lock");
     let first = scene.tickets(ROOM).await;
     first.create(Some("t"), &[]).await.unwrap();
     drop(first);
@@ -113,12 +113,12 @@ async fn a_store_that_lost_data_serves_only_after_one_process_has_found_out_what
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_pending_record_that_cannot_be_read_stays_is_reported_and_fails_nothing() {
-    let scene = Scene::new(Mood::Down, "damaged");
+    let scene = Scene::new(Behavior::Down, "damaged");
     let first = scene.tickets(ROOM).await;
     first.create(Some("t"), &[Change::say("kept")]).await.unwrap();
     drop(first);
     execute(&scene.file(), "UPDATE record SET text = '{\"local\": \"s3cret\"}'");
-    scene.primary.set_mood(Mood::Well);
+    scene.primary.set_behavior(Behavior::Up);
     // What it lost is looked for, and this one cannot be compared.
     execute(&scene.file(), "INSERT OR REPLACE INTO note VALUES ('origin', 'another')");
     let second = scene.tickets(ROOM).await;
@@ -138,21 +138,21 @@ async fn an_pending_record_that_cannot_be_read_stays_is_reported_and_fails_nothi
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_stands_still_with_the_file_in_its_hands_fails_nothing() {
-    let scene = Scene::new(Mood::Well, "held");
+    let scene = Scene::new(Behavior::Up, "held");
     let tickets = scene.tickets(ROOM).await;
     tickets.create(Some("t"), &[]).await.unwrap();
     let held = Connection::open(scene.file()).unwrap();
     held.execute_batch("BEGIN IMMEDIATE").unwrap();
     tickets.apply("t", &[Change::say("meanwhile")], None).await.expect("the store has done it");
     assert_eq!(tickets.get("t").await.unwrap().message_count(), 1);
-    scene.primary.set_mood(Mood::Down);
+    scene.primary.set_behavior(Behavior::Down);
     let refused = tickets.apply("t", &[Change::say("kept by nobody")], None).await;
     assert!(matches!(refused, Err(Error::Uncertain(_))), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_file_is_full_for_the_next_process_too() {
-    let scene = Scene::new(Mood::Down, "full");
+    let scene = Scene::new(Behavior::Down, "full");
     let fact = [Change::learn(&serde_json::json!({ "long": "ä".repeat(500) }))];
     let first = scene.tickets(100_000).await;
     let mut made = 0;

@@ -1,4 +1,4 @@
-//! The hosts and their stores, and how each plays all scenarios.
+//! The hosts and their stores, and how each runs all scenarios.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::SCENARIOS;
 
 /// The folder of the hosts in other languages.
 const HOSTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/hosts");
-/// The same on its adapter, with what lets scenarios come between the two.
+/// The engine on its adapter to `wasi:keyvalue`, with the interface `interposition` for interruptions.
 const INTERPOSED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../guest/dist/interposed.wasm");
 const ENGINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../guest/dist/engine.wasm");
 
@@ -22,14 +22,14 @@ const ENGINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../guest/dist/engine.
 pub(crate) struct Column {
     /// Host and store.
     pub(crate) name: &'static str,
-    /// What executes the component there.
+    /// The name and version of the engine that executes the component.
     pub(crate) engine: fn() -> String,
-    /// Whether it needs what only the second command installs.
+    /// Whether it needs packages that only tests/matrix.sh installs.
     pub(crate) needs_packages: bool,
     run: fn(&Path, Option<Rule>) -> Result<(), String>,
 }
 
-/// All of them.
+/// All columns.
 pub(crate) const COLUMNS: &[Column] = &[
     Column { name: "native/memory", engine: wasmtime, needs_packages: false, run: on_memory },
     Column { name: "native/sqlite", engine: wasmtime, needs_packages: false, run: on_sqlite },
@@ -41,12 +41,12 @@ pub(crate) const COLUMNS: &[Column] = &[
     Column { name: "javascript/map", engine: of_node, needs_packages: true, run: javascript_map },
 ];
 
-/// What a host gives for all scenarios, asked for once.
+/// The transcripts of a host, which runs once for all scenarios.
 pub(crate) struct Transcripts {
     column: &'static Column,
     rule: Option<Rule>,
     folder: OnceLock<Result<TempDir, String>>,
-    /// Held while the host runs: others wait instead of starting it again.
+    /// Locked while the host runs, so that other threads do not start it again.
     running: Mutex<()>,
 }
 
@@ -77,20 +77,21 @@ fn wasmtime() -> String {
 
 fn of_python() -> String {
     let script = Path::new(HOSTS).join("python/version.py");
-    said(&mut python::python(&script)).map_or_else(|error| error, |version| format!("Wasmtime {version} in Python"))
+    stdout_of(&mut python::python(&script))
+        .map_or_else(|error| error, |version| format!("Wasmtime {version} in Python"))
 }
 
 fn of_node() -> String {
     let mut node = Command::new("node");
     node.args(["-p", "`V8 ${process.versions.v8} in Node.js ${process.versions.node}`"]);
-    said(&mut node).unwrap_or_else(|error| error)
+    stdout_of(&mut node).unwrap_or_else(|error| error)
 }
 
-/// What a program prints.
-fn said(command: &mut Command) -> Result<String, String> {
+/// The stdout of a program.
+fn stdout_of(command: &mut Command) -> Result<String, String> {
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
     if !output.status.success() {
-        return Err(format!("{command:?} gave {}: {}", output.status, String::from_utf8_lossy(&output.stderr)));
+        return Err(format!("{command:?} ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr)));
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
@@ -107,7 +108,7 @@ fn on_redis(out: &Path, rule: Option<Rule>) -> Result<(), String> {
     natively(out, rule, &RedisServer::shared().url())
 }
 
-/// Plays all scenarios on this project's host.
+/// Runs all scenarios on this project's host.
 fn natively(out: &Path, rule: Option<Rule>, url: &str) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     runtime.map_err(|error| error.to_string())?.block_on(async {
@@ -131,11 +132,11 @@ fn natively(out: &Path, rule: Option<Rule>, url: &str) -> Result<(), String> {
     })
 }
 
-/// A host that knows Wasmtime and the WIT alone.
+/// A host with Wasmtime and the WIT alone.
 fn rust_map(out: &Path, rule: Option<Rule>) -> Result<(), String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_host-rust"));
     command.args(breaking(rule)).arg(ENGINE).arg(out).args(files());
-    said(&mut command).map(drop)
+    stdout_of(&mut command).map(drop)
 }
 
 fn python_dict(out: &Path, rule: Option<Rule>) -> Result<(), String> {
@@ -149,24 +150,24 @@ fn python_redis(out: &Path, rule: Option<Rule>) -> Result<(), String> {
 fn in_python(out: &Path, rule: Option<Rule>, store: &str) -> Result<(), String> {
     let mut command = python::python(&Path::new(HOSTS).join("python/scenario.py"));
     command.args(breaking(rule)).args([ENGINE, store]).arg(out).args(files());
-    said(&mut command).map(drop)
+    stdout_of(&mut command).map(drop)
 }
 
-/// The engine composed with the adapter, on what Wasmtime itself has of `wasi:keyvalue`.
+/// The engine composed with the adapter, on the `wasi:keyvalue` of Wasmtime.
 fn wasi_keyvalue(out: &Path, rule: Option<Rule>) -> Result<(), String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_host-wasi-keyvalue"));
     command.args(breaking(rule)).arg(INTERPOSED).arg(out).args(files());
-    said(&mut command).map(drop)
+    stdout_of(&mut command).map(drop)
 }
 
 fn javascript_map(out: &Path, rule: Option<Rule>) -> Result<(), String> {
     let mut command = Command::new("node");
     command.arg(Path::new(HOSTS).join("javascript/scenario.mjs"));
     command.args(breaking(rule)).arg(javascript::engine()).arg(out).args(files());
-    said(&mut command).map(drop)
+    stdout_of(&mut command).map(drop)
 }
 
-/// What tells a host to break a rule.
+/// The arguments that let a host break a rule.
 fn breaking(rule: Option<Rule>) -> Vec<&'static str> {
     rule.map_or_else(Vec::new, |rule| vec!["--break", rule.name()])
 }

@@ -1,7 +1,7 @@
-//! One component, many hosts: every scenario on every host and store gives the same transcript, byte for byte.
+//! Every scenario on every host and store must give the same transcript, byte for byte.
 //!
-//! After the run stands the table of scenarios and hosts. Hosts on Node.js need large packages: they run where
-//! `--include-ignored` is given, which `tests/matrix.sh` does.
+//! Prints a table of scenarios and hosts at the end. Hosts on Node.js need large packages: they run only with
+//! `--include-ignored`, as in `tests/matrix.sh`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,7 +21,7 @@ use hosts::{Column, Transcripts};
 /// Folder of the scenarios.
 const SCENARIOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios");
 
-/// What became of a cell: answers that were equal; none where there is a difference.
+/// The number of equal answers of each cell; `None` for a difference.
 type Cells = Arc<Mutex<BTreeMap<(&'static str, String), Option<usize>>>>;
 
 fn main() -> ExitCode {

@@ -1,4 +1,4 @@
-//! The table of scenarios and hosts, and what it counts.
+//! The table of scenarios and hosts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -7,7 +7,7 @@ use crate::hosts::{COLUMNS, Column};
 
 const NAME_WIDTH: usize = 24;
 
-/// The table for people.
+/// The table as text.
 pub(crate) fn render(scenarios: &[String], cells: &BTreeMap<(&'static str, String), Option<usize>>) -> String {
     let mut out = format!("{:<NAME_WIDTH$}", "scenario");
     for column in COLUMNS {
@@ -40,7 +40,7 @@ pub(crate) fn render(scenarios: &[String], cells: &BTreeMap<(&'static str, Strin
     out
 }
 
-/// Of the column of a host.
+/// The width of the column of a host.
 fn width(column: &Column) -> usize {
     column.name.len().max("DIFFERENT".len()) + 2
 }

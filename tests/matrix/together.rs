@@ -1,4 +1,4 @@
-//! Two hosts that work on the same tickets in one Redis at the same time: this one, and one in Python.
+//! Two hosts that share tickets in one Redis at the same time: this one and one in Python.
 
 use std::path::Path;
 
@@ -12,10 +12,10 @@ use ticket_tests::python::Agent;
 const AGENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/hosts/python/agent.py");
 const ENGINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../guest/dist/engine.wasm");
 const NAMESPACE: &str = "together";
-/// Writers in each host, and messages of each.
+/// Writers in each host, and messages of each writer.
 const WRITERS: usize = 2;
 const MESSAGES: usize = 60;
-/// Patience for a busy machine.
+/// A long time limit, because the machine may be slow.
 const DEADLINE_MS: u64 = 60_000;
 
 /// The tests of this module.
@@ -44,7 +44,7 @@ fn python(url: &str) -> Agent {
     Agent::start(Path::new(AGENT), &[ENGINE, url, NAMESPACE])
 }
 
-/// The ticket that Python answers with.
+/// The ticket in an answer of Python.
 fn ticket(answer: &Value) -> Result<&Value, String> {
     answer.get("ticket").filter(|_| answer.get("error").is_none()).ok_or_else(|| answer.to_string())
 }
@@ -55,7 +55,7 @@ fn no_update_is_lost() -> Result<(), String> {
     let tickets = runtime.block_on(native(&url))?;
     runtime.block_on(tickets.create(Some("shared"), &[])).map_err(|error| error.to_string())?;
     let mut agents: Vec<Agent> = (0..WRITERS).map(|_| python(&url)).collect();
-    // In every round each writer says one thing, all at once.
+    // In every round each writer says one message, all at the same time.
     for number in 0..MESSAGES {
         let ours = |writer: usize| {
             let message = Change::say(&format!("native{writer}-{number}"));
@@ -77,18 +77,18 @@ fn no_update_is_lost() -> Result<(), String> {
     check(&serde_json::from_str::<Vec<String>>(&history).map_err(|error| error.to_string())?)
 }
 
-/// Every message is there once, those of each writer in order, and the hosts did meet.
+/// Checks that every message is there once, those of each writer in order, and that the hosts alternated.
 fn check(history: &[String]) -> Result<(), String> {
     for writer in ["native0", "native1", "python0", "python1"] {
         let own: Vec<&String> = history.iter().filter(|message| message.starts_with(writer)).collect();
         let expected: Vec<String> = (0..MESSAGES).map(|number| format!("{writer}-{number}")).collect();
         if own != expected.iter().collect::<Vec<_>>() {
-            return Err(format!("of {writer} there is {own:?}"));
+            return Err(format!("messages of {writer}: {own:?}"));
         }
     }
-    let turns = history.windows(2).filter(|pair| pair[0].as_bytes()[0] != pair[1].as_bytes()[0]).count();
-    if history.len() != 2 * WRITERS * MESSAGES || turns < MESSAGES {
-        return Err(format!("{} messages, of which {turns} follow one of the other host", history.len()));
+    let alternations = history.windows(2).filter(|pair| pair[0].as_bytes()[0] != pair[1].as_bytes()[0]).count();
+    if history.len() != 2 * WRITERS * MESSAGES || alternations < MESSAGES {
+        return Err(format!("{} messages, {alternations} of them after one of the other host", history.len()));
     }
     Ok(())
 }
@@ -111,14 +111,14 @@ fn snapshots_roll_back() -> Result<(), String> {
             agent.step(&json!({"op": "snapshot", "id": "t"}))["snapshot"].as_str().unwrap_or_default().to_owned();
         let back = agent.step(&json!({"op": "rollback", "id": "t", "snapshot": ours, "at": revision}));
         let seen = tickets.get("t").await.map_err(said)?;
-        equal("a snapshot of this host in Python", &seen.facts, &first.facts)?;
-        equal("the decision then", &seen.last_decision, "{}")?;
-        equal("the revision of both hosts", &seen.revision, ticket(&back)?["revision"].as_str().unwrap_or_default())?;
+        equal("facts after a rollback in Python", &seen.facts, &first.facts)?;
+        equal("decision after that rollback", &seen.last_decision, "{}")?;
+        equal("revision in both hosts", &seen.revision, ticket(&back)?["revision"].as_str().unwrap_or_default())?;
 
         let forward = tickets.rollback("t", &theirs, Some(&seen.revision)).await.map_err(said)?;
-        equal("a snapshot of Python in this host", &forward.last_decision, "1")?;
+        equal("decision after a rollback in this host", &forward.last_decision, "1")?;
         let stale = agent.step(&json!({"op": "close", "id": "t", "at": seen.revision}));
-        equal("a revision that this host left behind", stale["error"].as_str().unwrap_or_default(), "conflict")?;
+        equal("error at an old revision", stale["error"].as_str().unwrap_or_default(), "conflict")?;
         equal(
             "the ticket of the conflict",
             stale["ticket"]["revision"].as_str().unwrap_or_default(),
@@ -126,7 +126,11 @@ fn snapshots_roll_back() -> Result<(), String> {
         )?;
         tickets.close("t", None).await.map_err(said)?;
         let again = agent.step(&json!({"op": "restore", "snapshot": ours}));
-        equal("a ticket made again in Python", ticket(&again)?["history"].as_str().unwrap_or_default(), &first.history)
+        equal(
+            "history after a restore in Python",
+            ticket(&again)?["history"].as_str().unwrap_or_default(),
+            &first.history,
+        )
     })
 }
 

@@ -1,9 +1,9 @@
 //! Another process for the tests: it reads an entry of a store, or appends messages to a ticket.
 //!
-//! `read URL NAMESPACE KEY` prints a line of name, tab and text for each field.
-//! `announce URL ID LIFE` appends until it is killed, and prints each message that was acknowledged.
-//! `announce-behind URL FILE ID LIFE` does so with a fallback in a file.
-//! `append URL NAMESPACE ID WRITER TASKS COUNT` lets so many tasks append so many messages each.
+//! - `read URL NAMESPACE KEY` prints a line of name, tab and text for each field.
+//! - `announce URL ID PREFIX` appends `PREFIX-NUMBER` until it is killed, and prints each acknowledged message.
+//! - `announce-behind URL FILE ID PREFIX` does so with a fallback in a file.
+//! - `append URL NAMESPACE ID WRITER TASKS COUNT` lets TASKS tasks append COUNT messages each.
 
 use anyhow::{Context, bail};
 use ticket_host::fallback::{Fallback, ReplicaStorage};
@@ -29,26 +29,26 @@ async fn main() -> anyhow::Result<()> {
             let tickets = Tickets::new(open(url, namespace).await?, settings)?;
             appending::by_tasks(&tickets, id, writer, tasks.parse()?, count.parse()?).await;
         }
-        ["announce", url, id, life] => {
-            announce(&Tickets::open(url).await?, id, life).await?;
+        ["announce", url, id, prefix] => {
+            announce(&Tickets::open(url).await?, id, prefix).await?;
         }
-        ["announce-behind", url, file, id, life] => {
+        ["announce-behind", url, file, id, prefix] => {
             let fallback = Fallback { place: ReplicaStorage::File(file.into()), ..Fallback::default() };
             let (options, settings) = (Options::default(), Settings::default());
-            announce(&Tickets::open_with(url, &options, Some(fallback), settings).await?, id, life).await?;
+            announce(&Tickets::open_with(url, &options, Some(fallback), settings).await?, id, prefix).await?;
         }
         _ => bail!("unknown arguments {arguments:?}"),
     }
     Ok(())
 }
 
-async fn announce(tickets: &Tickets, id: &str, life: &str) -> anyhow::Result<()> {
+async fn announce(tickets: &Tickets, id: &str, prefix: &str) -> anyhow::Result<()> {
     for number in 0.. {
-        let message = format!("{life}-{number}");
+        let message = format!("{prefix}-{number}");
         loop {
             match tickets.apply(id, &[Change::say(&message)], None).await {
                 Ok(_) => break,
-                // Another process with the same file was first too often: nothing was written.
+                // Too many lost races with another process on the same file: nothing was written.
                 Err(Error::Conflict(Some(_))) => {}
                 Err(error) => return Err(error.into()),
             }

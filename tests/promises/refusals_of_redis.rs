@@ -1,4 +1,4 @@
-//! P19 on Redis: servers that are full, read-only, or forbid a command, or stand still.
+//! P19 on Redis: servers that are full or read-only, forbid a command, or hang.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use ticket_conformance::steps::{TTL_MS, applied, create, existing, fields, key, 
 use ticket_host::store::{Condition, Error, Fields, Kind, Namespace, Options, Outcome, RedisStore, SharedStore};
 use ticket_tests::RedisServer;
 
-/// What a store may ask of a server, and then some.
+/// The commands of the store, and some more.
 const COMMANDS: &[&str] = &[
     "hset",
     "hdel",
@@ -38,12 +38,12 @@ const COMMANDS: &[&str] = &[
 ];
 const NAMESPACE: &str = "refusals";
 
-/// A server of its own, a store that is a user of it, its administrator, and what went wrong.
-struct TestBackend {
+/// A server, a store that logs in as a user of it, its administrator, and the failures.
+struct Refusals {
     server: RedisServer,
     store: SharedStore,
     administrator: MultiplexedConnection,
-    wrongs: Vec<String>,
+    failures: Vec<String>,
 }
 
 pub(crate) async fn check() {
@@ -51,17 +51,21 @@ pub(crate) async fn check() {
     let mut administrator = server.client().await;
     command(&mut administrator, "ACL SETUSER agent on >secret ~* &* +@all").await;
     let store = store_of(&server, 20_000).await;
-    let mut backend = TestBackend { server, store, administrator, wrongs: Vec::new() };
+    let mut refusals = Refusals { server, store, administrator, failures: Vec::new() };
     let mut changes_made = 0;
     for forbidden in COMMANDS {
-        changes_made += backend.under(&format!("ACL SETUSER agent -{forbidden}"), "ACL SETUSER agent +@all").await;
+        changes_made += refusals.under(&format!("ACL SETUSER agent -{forbidden}"), "ACL SETUSER agent +@all").await;
     }
-    assert!(changes_made > 20, "commands that the store does not need are not missed: {changes_made}");
-    backend.under("ACL SETUSER agent resetkeys ~other:*", "ACL SETUSER agent ~*").await;
-    backend.under("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0").await;
-    backend.under("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE").await;
-    backend.while_it_stands_still().await;
-    assert!(backend.wrongs.is_empty(), "written in spite of the answer:\n{}", backend.wrongs.join("\n"));
+    assert!(changes_made > 20, "commands that the store does not use must not matter: {changes_made}");
+    refusals.under("ACL SETUSER agent resetkeys ~other:*", "ACL SETUSER agent ~*").await;
+    refusals.under("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0").await;
+    refusals.under("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE").await;
+    refusals.while_paused().await;
+    assert!(
+        refusals.failures.is_empty(),
+        "written although the answer says otherwise:\n{}",
+        refusals.failures.join("\n")
+    );
 }
 
 async fn store_of(server: &RedisServer, call_ms: u64) -> SharedStore {
@@ -76,7 +80,7 @@ async fn command(client: &mut MultiplexedConnection, line: &str) {
     let () = command.arg(words.collect::<Vec<_>>()).query_async(client).await.expect(line);
 }
 
-/// The changes that are tried: each makes what the entry has more, less, or otherwise.
+/// The changes to try: more, fewer or other fields, another deadline, and a removal.
 fn changes() -> Vec<(&'static str, Fields)> {
     let few = fields(&[("facts", "{}")]);
     vec![
@@ -88,9 +92,9 @@ fn changes() -> Vec<(&'static str, Fields)> {
     ]
 }
 
-impl TestBackend {
-    /// Tries every change while the server is as `order` makes it; `back` makes it well again. Answers how many
-    /// were made all the same.
+impl Refusals {
+    /// Tries every change after the command `order`; the command `back` reverts it. Returns how many were made
+    /// nevertheless.
     async fn under(&mut self, order: &str, back: &str) -> usize {
         let mut made = 0;
         for (what, change) in changes() {
@@ -103,7 +107,7 @@ impl TestBackend {
         made
     }
 
-    /// Tries one change; true where it was made.
+    /// Tries one change; returns whether it was made.
     async fn one(&mut self, order: &str, back: &str, (what, change): (&str, Fields), id: &str, named: bool) -> bool {
         let key = key(id);
         let name = format!("{NAMESPACE}:{key}");
@@ -116,14 +120,14 @@ impl TestBackend {
             }
             _ => Condition::Absent,
         };
-        let before = seen_by(&mut self.administrator, &name).await;
+        let before = dump(&mut self.administrator, &name).await;
         command(&mut self.administrator, order).await;
         let outcome = match what {
             "touch" => self.store.touch(&key, 2 * TTL_MS).await,
             "remove" => self.store.remove(&key, &when).await,
             _ => self.store.write(&key, change, TTL_MS, &when).await,
         };
-        let after = seen_by(&mut self.administrator, &name).await;
+        let after = dump(&mut self.administrator, &name).await;
         command(&mut self.administrator, back).await;
         let answer = match outcome {
             Ok(Outcome::Written { .. } | Outcome::Removed) => return true,
@@ -132,21 +136,21 @@ impl TestBackend {
             Err(error) => error.chain(),
         };
         if after != before {
-            self.wrongs.push(format!("{order}: {what} of {id}, {when:?}: {answer}"));
+            self.failures.push(format!("{order}: {what} of {id}, {when:?}: {answer}"));
         }
         false
     }
 
-    /// A server that stands still may make the change later: only `Uncertain` may be said of it.
-    async fn while_it_stands_still(&mut self) {
+    /// A paused server may make the change later: the answer must be `Uncertain` if it does.
+    async fn while_paused(&mut self) {
         let store = store_of(&self.server, 150).await;
         for (what, change) in changes() {
             let key = key(&format!("still-{what}"));
             let name = format!("{NAMESPACE}:{key}");
-            // With a time to live that the change does not name, so that it shows.
+            // With another time to live than the change, so that the change is visible.
             applied(store.write(&key, numbered(1), TTL_MS / 2, &Condition::Absent).await);
             let when = Condition::At(existing(&store, &key).await.revision);
-            let before = seen_by(&mut self.administrator, &name).await;
+            let before = dump(&mut self.administrator, &name).await;
             self.server.pause();
             let outcome = match what {
                 "touch" => store.touch(&key, TTL_MS).await,
@@ -154,12 +158,12 @@ impl TestBackend {
                 _ => store.write(&key, change, TTL_MS, &when).await,
             };
             self.server.resume();
-            let error = outcome.expect_err("an answer from a server that stands still");
-            // Whatever is on its way has arrived when connections that are younger have been answered.
+            let error = outcome.expect_err("an error from a paused server");
+            // The server has executed everything sent before once it has answered a later connection.
             drop(store_of(&self.server, 20_000).await);
-            let after = seen_by(&mut self.administrator, &name).await;
+            let after = dump(&mut self.administrator, &name).await;
             if !may_have_written(&error) && after != before {
-                self.wrongs.push(format!("while it stands still: {what}: {}", error.chain()));
+                self.failures.push(format!("while paused: {what}: {}", error.chain()));
             }
         }
     }
@@ -173,7 +177,7 @@ fn may_have_written(error: &Error) -> bool {
 }
 
 /// Content and deadline of a hash, as text to compare.
-async fn seen_by(client: &mut MultiplexedConnection, name: &str) -> String {
+async fn dump(client: &mut MultiplexedConnection, name: &str) -> String {
     let mut look = redis::pipe();
     look.cmd("PEXPIRETIME").arg(name).hgetall(name);
     let (deadline_ms, fields): (i64, BTreeMap<String, String>) = look.query_async(client).await.expect("HGETALL");

@@ -1,4 +1,4 @@
-//! The commands of the stand-in, and what is checked before one is run.
+//! The commands of the fake Redis, and the checks before one runs.
 
 use std::collections::BTreeSet;
 
@@ -10,13 +10,13 @@ use super::run::Run;
 use super::scripts::{Kind, Script};
 use super::server::Server;
 
-/// What a server knows of a client.
+/// The server's state of one client.
 #[derive(Debug, Default)]
 pub(super) struct Session {
     pub(super) is_logged_in: bool,
 }
 
-/// A command: the least and the greatest number of its words, and its traits.
+/// A command: the least and most words, and its traits.
 struct Form {
     words_min: usize,
     words_max: usize,
@@ -51,7 +51,7 @@ fn form(name: &str) -> Option<Form> {
     Some(Form { words_min, words_max, before_login: matches!(name, "auth" | "hello"), traits })
 }
 
-/// Whether a command that is several has this one.
+/// Whether a command has this subcommand.
 fn is_subcommand(name: &str, what: &[u8]) -> bool {
     let known: &[&str] = match name {
         "client" => &["setinfo", "setname", "getname", "id"],
@@ -64,7 +64,7 @@ fn is_subcommand(name: &str, what: &[u8]) -> bool {
 }
 
 impl Server {
-    /// Answers a request as if the fault were so.
+    /// Answers a request with this fault.
     pub(super) fn execute(&mut self, session: &mut Session, request: &Request, fault: Option<Fault>) -> Reply {
         let Some(first) = request.first() else { return Reply::error("ERR unknown command") };
         let name = String::from_utf8_lossy(first).to_ascii_lowercase();
@@ -145,7 +145,7 @@ impl Server {
             let Some(script) = known else { return unknown() };
             script
         } else {
-            let Some(script) = Script::by_text(&arguments[0]) else { return foreign_script() };
+            let Some(script) = Script::by_text(&arguments[0]) else { return unknown_script() };
             self.scripts.insert(script.kind);
             script
         };
@@ -203,13 +203,13 @@ impl Server {
             self.scripts.clear();
             return Reply::Simple("OK");
         }
-        let Some(script) = arguments.get(1).and_then(|text| Script::by_text(text)) else { return foreign_script() };
+        let Some(script) = arguments.get(1).and_then(|text| Script::by_text(text)) else { return unknown_script() };
         self.scripts.insert(script.kind);
         Reply::bulk(script.sha1.as_str())
     }
 }
 
-/// The scripts that a server has been given.
+/// The scripts that a server has cached.
 pub(super) type Cache = BTreeSet<Kind>;
 
 fn of_keys(data: &mut Snapshot, name: &str, arguments: &[Vec<u8>], now_ms: u64) -> Reply {
@@ -242,7 +242,7 @@ fn of_keys(data: &mut Snapshot, name: &str, arguments: &[Vec<u8>], now_ms: u64) 
     }
 }
 
-/// A cursor is a number that a key's bytes give: a key that stays is met whatever comes and goes meanwhile.
+/// A cursor is a hash of a key: a key that exists throughout is returned, whatever happens to others meanwhile.
 fn scan(data: &Snapshot, arguments: &[Vec<u8>]) -> Reply {
     let cursor = std::str::from_utf8(&arguments[0]).ok().and_then(|digits| digits.parse::<u64>().ok());
     let Some(cursor) = cursor else { return Reply::error("ERR invalid cursor") };
@@ -260,26 +260,26 @@ fn scan(data: &Snapshot, arguments: &[Vec<u8>]) -> Reply {
             _ => return Reply::error("ERR syntax error"),
         }
     }
-    let mut keys: Vec<(u64, &Vec<u8>)> = data.keys.keys().map(|key| (place(key), key)).collect();
-    keys.retain(|(place, _)| *place >= cursor);
+    let mut keys: Vec<(u64, &Vec<u8>)> = data.keys.keys().map(|key| (slot(key), key)).collect();
+    keys.retain(|(slot, _)| *slot >= cursor);
     keys.sort_unstable();
-    // Keys of one place come together.
-    let last = keys.get(limit - 1).map_or(u64::MAX, |(place, _)| *place);
-    let next = keys.iter().find(|(place, _)| *place > last).map_or(0, |(place, _)| *place);
-    let page = keys.iter().take_while(|(place, _)| *place <= last);
+    // Keys with the same hash are on the same page.
+    let last = keys.get(limit - 1).map_or(u64::MAX, |(slot, _)| *slot);
+    let next = keys.iter().find(|(slot, _)| *slot > last).map_or(0, |(slot, _)| *slot);
+    let page = keys.iter().take_while(|(slot, _)| *slot <= last);
     let names = page.filter(|(_, key)| is_like(key, pattern)).map(|(_, key)| Reply::bulk(key.as_slice()));
     Reply::Array(vec![Reply::bulk(next.to_string()), Reply::Array(names.collect())])
 }
 
-/// Never 0, which is the end, and few enough bits that places of two keys are rarely one: those come on one page.
-fn place(key: &[u8]) -> u64 {
+/// A hash of 48 bits, never 0, which means the end of a scan.
+fn slot(key: &[u8]) -> u64 {
     let hash = key
         .iter()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
     1 + (hash >> 16)
 }
 
-/// `*`, `?` and `\` of a pattern; there are no classes here.
+/// Matches a pattern with `*`, `?` and `\`; character classes are not supported.
 fn is_like(text: &[u8], pattern: &[u8]) -> bool {
     match (pattern, text) {
         ([], []) => true,
@@ -314,7 +314,7 @@ fn hello(arguments: &[Vec<u8>]) -> Reply {
 fn select(index: &[u8]) -> Reply {
     match integer(index) {
         Some(0) => Reply::Simple("OK"),
-        // There is but one database here.
+        // There is only one database.
         Some(_) => Reply::error("ERR DB index is out of range"),
         None => not_an_integer(),
     }
@@ -346,8 +346,8 @@ fn unknown(request: &Request) -> Reply {
     Reply::error(format!("ERR unknown command '{name}', with args beginning with: {shown}"))
 }
 
-fn foreign_script() -> Reply {
-    Reply::error("ERR Error compiling script (new function): user_script:1: it is none of ours")
+fn unknown_script() -> Reply {
+    Reply::error("ERR Error compiling script (new function): user_script:1: the fake Redis does not know this script")
 }
 
 fn not_an_integer() -> Reply {

@@ -1,4 +1,4 @@
-//! One connection of the stand-in: takes in what comes, executes it in order, and replies or does worse.
+//! One connection of the fake Redis: reads commands, executes them in order, and replies or fails.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,26 +14,26 @@ use super::commands::Session;
 use super::faults::{Fate, Fault};
 use super::resp::{Parsed, Reply, Request, take};
 
-/// As much as one read takes.
+/// Most bytes of one read.
 const READ_BYTES: usize = 16_384;
 /// Most pieces of a dripping reply.
 const DRIPS_MAX: usize = 24;
-const NO_REPLY: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
+const GARBAGE: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
 
 /// The server's end of a connection.
 pub(super) struct Connection {
     fake_redis: FakeRedis,
     number: u64,
     session: Session,
-    came: mpsc::UnboundedReceiver<Vec<u8>>,
-    client_is_gone: Arc<AtomicBool>,
+    received: mpsc::UnboundedReceiver<Vec<u8>>,
+    client_has_closed: Arc<AtomicBool>,
     writer: WriteHalf<DuplexStream>,
-    /// Whether the server has ended its side.
+    /// Whether the server has closed its side.
     is_mute: bool,
     _reader: Reader,
 }
 
-/// The task that takes in what comes, whatever the server does: so does a kernel.
+/// The task that reads bytes whatever the server does, as a kernel does.
 struct Reader(AbortHandle);
 
 impl Drop for Reader {
@@ -48,18 +48,18 @@ struct Ended;
 impl Connection {
     pub(super) fn new(fake_redis: FakeRedis, number: u64, stream: DuplexStream) -> Self {
         let (reader, writer) = tokio::io::split(stream);
-        let (send, came) = mpsc::unbounded_channel();
-        let client_is_gone = Arc::new(AtomicBool::new(false));
-        let taking = tokio::spawn(take_in(reader, send, Arc::clone(&client_is_gone)));
+        let (send, received) = mpsc::unbounded_channel();
+        let client_has_closed = Arc::new(AtomicBool::new(false));
+        let reading = tokio::spawn(read_all(reader, send, Arc::clone(&client_has_closed)));
         Self {
             fake_redis,
             number,
             session: Session::default(),
-            came,
-            client_is_gone,
+            received,
+            client_has_closed,
             writer,
             is_mute: false,
-            _reader: Reader(taking.abort_handle()),
+            _reader: Reader(reading.abort_handle()),
         }
     }
 
@@ -74,7 +74,7 @@ impl Connection {
             let authenticated = self.session.is_logged_in || self.fake_redis.server().password.is_none();
             match take(&mut bytes, authenticated) {
                 Parsed::Request(request) => self.one(&request).await?,
-                Parsed::Incomplete => bytes.extend(self.came.recv().await.ok_or(Ended)?),
+                Parsed::Incomplete => bytes.extend(self.received.recv().await.ok_or(Ended)?),
                 Parsed::Wrong(words) => {
                     self.fake_redis.thawed().await;
                     self.write(&Reply::Error(words).encode()).await;
@@ -95,7 +95,7 @@ impl Connection {
                 self.fake_redis.thawed().await;
             }
             Some(Fault::Noscript) => self.fake_redis.server().scripts.clear(),
-            Some(Fault::Garbage) if fate.rng.bool() => return self.end_with(NO_REPLY).await,
+            Some(Fault::Garbage) if fate.rng.bool() => return self.end_with(GARBAGE).await,
             _ => {}
         }
         let reply = self.execute(request, &fate)?;
@@ -105,7 +105,7 @@ impl Connection {
                 self.is_mute = true;
                 drop(self.writer.shutdown().await);
             }
-            Some(Fault::Garbage) => return self.end_with(NO_REPLY).await,
+            Some(Fault::Garbage) => return self.end_with(GARBAGE).await,
             Some(Fault::Truncate) => return self.end_with(&reply[..fate.rng.usize(1..reply.len())]).await,
             Some(Fault::StallAfter) => sleep(fate.stall()).await,
             _ => {}
@@ -121,11 +121,11 @@ impl Connection {
 
     fn execute(&mut self, request: &Request, fate: &Fate) -> Result<Vec<u8>, Ended> {
         let mut server = self.fake_redis.server();
-        // Of a server that has been killed while this task was running on another thread.
+        // The server may have been killed while this task was running on another thread.
         if !server.connections.contains_key(&self.number) {
             return Err(Ended);
         }
-        if self.client_is_gone.load(Ordering::Relaxed) {
+        if self.client_has_closed.load(Ordering::Relaxed) {
             server.count("zombie");
         }
         Ok(server.execute(&mut self.session, request, fate.fault).encode())
@@ -151,7 +151,7 @@ impl Connection {
         self.write(rest).await;
     }
 
-    /// That the client has gone stops nothing: what it has sent is still executed.
+    /// Ignores errors: if the client has closed, the commands it sent are still executed.
     async fn write(&mut self, bytes: &[u8]) {
         if !self.is_mute {
             drop(self.writer.write_all(bytes).await);
@@ -159,12 +159,12 @@ impl Connection {
     }
 }
 
-async fn take_in(mut reader: ReadHalf<DuplexStream>, send: mpsc::UnboundedSender<Vec<u8>>, gone: Arc<AtomicBool>) {
+async fn read_all(mut reader: ReadHalf<DuplexStream>, send: mpsc::UnboundedSender<Vec<u8>>, closed: Arc<AtomicBool>) {
     let mut buffer = vec![0; READ_BYTES];
     while let Ok(count @ 1..) = reader.read(&mut buffer).await {
         if send.send(buffer[..count].to_vec()).is_err() {
             return;
         }
     }
-    gone.store(true, Ordering::Relaxed);
+    closed.store(true, Ordering::Relaxed);
 }

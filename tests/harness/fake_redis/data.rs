@@ -1,16 +1,16 @@
-//! What the stand-in keeps: hashes and strings with deadlines, always in the same order.
+//! The data of the fake Redis: hashes and strings with deadlines, always in the same order.
 
 use std::collections::BTreeMap;
 
 const WRONG_TYPE: &str = "WRONGTYPE Operation against a key holding the wrong kind of value";
 
-/// All keys of a server at one moment; the default is none.
+/// All keys of a server at one time; the default is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
     pub(super) keys: BTreeMap<Vec<u8>, Item>,
 }
 
-/// What is under one key.
+/// The value of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Item {
     content: Content,
@@ -24,7 +24,7 @@ enum Content {
     String(Vec<u8>),
 }
 
-/// Fields by name, and in the order they came, as Redis lists those of a small hash.
+/// Fields by name and in insertion order, as Redis lists those of a small hash.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hash {
     fields: BTreeMap<Vec<u8>, (u64, Vec<u8>)>,
@@ -50,14 +50,14 @@ impl Hash {
         self.fields.len()
     }
 
-    /// Names and texts in the order they came.
+    /// Names and texts in insertion order.
     pub(super) fn pairs(&self) -> Vec<(&[u8], &[u8])> {
         let mut pairs: Vec<_> = self.fields.iter().map(|(name, (at, text))| (*at, name, text)).collect();
         pairs.sort_unstable_by_key(|(at, _, _)| *at);
         pairs.into_iter().map(|(_, name, text)| (name.as_slice(), text.as_slice())).collect()
     }
 
-    /// Whether the field is new.
+    /// Sets a field; returns whether it is new.
     fn set(&mut self, name: &[u8], text: &[u8]) -> bool {
         if let Some((_, old)) = self.fields.get_mut(name) {
             text.clone_into(old);
@@ -95,7 +95,7 @@ impl Item {
 }
 
 impl Snapshot {
-    /// Forgets what is past its deadline.
+    /// Removes expired keys.
     pub(super) fn expire(&mut self, now_ms: u64) {
         self.keys.retain(|_, item| item.deadline_ms == 0 || now_ms <= item.deadline_ms);
     }
@@ -108,7 +108,7 @@ impl Snapshot {
         }
     }
 
-    /// As PEXPIRETIME: -2 where there is no key, -1 where it has no deadline.
+    /// As PEXPIRETIME: -2 without a key, -1 without a deadline.
     pub(super) fn expires(&self, key: &[u8]) -> i64 {
         match self.keys.get(key) {
             None => -2,
@@ -117,7 +117,7 @@ impl Snapshot {
         }
     }
 
-    /// The hash; none where there is no key.
+    /// The hash; `None` without a key.
     pub(super) fn hash(&self, key: &[u8]) -> Result<Option<&Hash>, String> {
         match self.keys.get(key).map(|item| &item.content) {
             None => Ok(None),
@@ -126,7 +126,7 @@ impl Snapshot {
         }
     }
 
-    /// Sets fields given as name, text, name, text; how many are new.
+    /// Sets fields given as name, text, name, text; returns how many are new.
     pub(super) fn hset(&mut self, key: &[u8], given: &[Vec<u8>]) -> Result<i64, String> {
         self.hash(key)?;
         let empty = Item { content: Content::Hash(Hash::default()), deadline_ms: 0 };
@@ -136,7 +136,7 @@ impl Snapshot {
         Ok(i64::try_from(set.count()).expect("few fields"))
     }
 
-    /// Removes a field, and the key with its last one.
+    /// Removes a field, and with the last field the key.
     pub(super) fn hdel(&mut self, key: &[u8], name: &[u8]) -> Result<(), String> {
         self.hash(key)?;
         if let Some(Item { content: Content::Hash(hash), .. }) = self.keys.get_mut(key) {
@@ -152,7 +152,7 @@ impl Snapshot {
         self.keys.remove(key).is_some()
     }
 
-    /// Sets a deadline, which removes what is past it; whether there was a key.
+    /// Sets a deadline, which removes the key if it has passed; returns whether there was a key.
     pub(super) fn pexpireat(&mut self, key: &[u8], deadline_ms: i64, now_ms: u64) -> bool {
         let Some(item) = self.keys.get_mut(key) else { return false };
         match u64::try_from(deadline_ms) {

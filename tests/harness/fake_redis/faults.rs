@@ -1,4 +1,4 @@
-//! What goes wrong by chance: how likely each kind is, and the drawing of it.
+//! Random faults and their probabilities.
 
 use fastrand::Rng;
 
@@ -9,34 +9,34 @@ use super::modes::Mode;
 pub enum Fault {
     /// A connect is refused.
     Refuse,
-    /// A connect takes a drawn time.
+    /// A connect takes a random time.
     StallConnect,
-    /// The connection ends before the command is executed.
+    /// The connection closes before the command is executed.
     Reset,
-    /// The command is executed, and the connection ends without a reply.
+    /// The command is executed, and the connection closes without a reply.
     CutAfter,
-    /// The command is executed, and nothing is ever sent on this connection again; what it still brings is executed.
+    /// The command is executed, and the server sends nothing more on this connection. Further commands are executed.
     HalfClose,
-    /// The command is executed after a drawn time, also if the client has gone by then.
+    /// The command is executed after a random time, even if the client has closed by then.
     StallBefore,
-    /// The command is executed, and its reply takes a drawn time.
+    /// The command is executed, and its reply takes a random time.
     StallAfter,
-    /// The reply comes a few bytes at a time.
+    /// The reply is sent a few bytes at a time.
     Drip,
-    /// A part of the reply comes, and the connection ends.
+    /// A part of the reply is sent, and the connection closes.
     Truncate,
-    /// What comes is no reply, and the connection ends; half the time the command is executed.
+    /// The reply is not RESP, and the connection closes; the command is executed half of the time.
     Garbage,
-    /// The scripts are forgotten just before an EVALSHA.
+    /// The script cache is flushed just before an EVALSHA.
     Noscript,
-    /// The command meets a server in this mode.
+    /// The server is in this mode for the command.
     Mode(Mode),
-    /// The command meets a server that wants a login.
+    /// The server requires a login for the command.
     Noauth,
 }
 
 impl Fault {
-    /// The name that it is counted by.
+    /// Its name in counts.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -62,10 +62,10 @@ impl Fault {
     }
 }
 
-/// How likely each kind is, from 0 to 1: those of a connect for each connect, the others for each command.
-/// At most one kind befalls a connect or a command; the first that is drawn, in this order.
+/// The probability of each kind, from 0 to 1, for each connect or each command. At most one kind happens: the first that
+/// is drawn, in this order.
 #[derive(Clone, Debug, Default, PartialEq)]
-#[expect(missing_docs, reason = "they are the kinds of `Fault`")]
+#[expect(missing_docs, reason = "the kinds of `Fault`")]
 pub struct Faults {
     pub refuse: f64,
     pub stall_connect: f64,
@@ -136,7 +136,7 @@ impl Faults {
     }
 }
 
-/// What befalls one connect or command, and its own randomness, so that how it goes on draws nothing from others.
+/// The fault of one connect or command, with random numbers of its own, so that its course does not change later draws.
 #[derive(Clone, Debug)]
 pub(super) struct Fate {
     pub(super) fault: Option<Fault>,
@@ -154,7 +154,7 @@ impl Fate {
     }
 }
 
-/// Draws what goes wrong, by a seed.
+/// Draws faults from a seed.
 #[derive(Debug)]
 pub(super) struct Dice {
     pub(super) faults: Faults,
@@ -176,12 +176,12 @@ impl Dice {
         self.draw(&likely)
     }
 
-    /// What a test wants to happen.
+    /// The fault that a test has planned.
     pub(super) fn certain(&mut self, fault: Fault) -> Fate {
         self.draw(&[(fault, 1.0)])
     }
 
-    /// Draws the same amount of randomness whatever comes of it.
+    /// Draws the same number of random numbers whatever the result.
     fn draw(&mut self, likely: &[(Fault, f64)]) -> Fate {
         let own = Rng::with_seed(self.rng.u64(..));
         let mut fault = None;

@@ -1,26 +1,26 @@
-//! What a server may be unable to do for a time, and the words it has for that.
+//! States in which a server refuses commands, and its error messages.
 
 use std::collections::BTreeSet;
 
 /// A state in which a server refuses some commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mode {
-    /// Reads its data from disk.
+    /// It loads its data from disk.
     Loading,
-    /// Is a replica.
+    /// It is a replica.
     Readonly,
     /// Its memory is full.
     Oom,
-    /// Could not save.
+    /// It could not save.
     Misconf,
-    /// Has too few replicas.
+    /// It has too few replicas.
     Noreplicas,
-    /// Runs somebody's endless script.
+    /// It runs an endless script of another client.
     Busy,
 }
 
 impl Mode {
-    /// What Redis says, code first.
+    /// The error message of Redis, code first.
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
@@ -39,19 +39,19 @@ impl Mode {
     }
 }
 
-/// What Redis knows of a command before it runs it.
+/// Properties of a command that Redis checks before it runs.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Traits {
     pub(super) write: bool,
-    /// May take more memory.
+    /// May use more memory.
     pub(super) grows: bool,
     pub(super) while_loading: bool,
     pub(super) while_busy: bool,
-    /// PING alone: it shows what else only writes do.
+    /// PING alone: it fails in a mode in which otherwise only writes fail.
     pub(super) ping: bool,
 }
 
-/// The modes that hold for one command, and those that it met.
+/// The active modes for one command, and those that refused it.
 #[derive(Debug, Default)]
 pub(super) struct Gate {
     modes: BTreeSet<Mode>,
@@ -67,7 +67,7 @@ impl Gate {
         self.met.contains(&mode)
     }
 
-    /// Whether a client may give the command now, in the order of Redis.
+    /// Whether a client may run the command now, with the checks in the order of Redis.
     pub(super) fn check(&mut self, traits: Traits) -> Result<(), String> {
         self.refuse(Mode::Oom, traits.grows)?;
         self.refuse(Mode::Misconf, traits.write || traits.ping)?;
@@ -77,7 +77,7 @@ impl Gate {
         self.refuse(Mode::Busy, !traits.while_busy)
     }
 
-    /// Whether a script may write now. One that has written is not stopped half-way by full memory.
+    /// Whether a script may write now. Full memory does not stop a script that has written already.
     pub(super) fn check_in_script(&mut self, grows: bool, has_written: bool) -> Result<(), String> {
         self.refuse(Mode::Readonly, true)?;
         self.refuse(Mode::Misconf, true)?;

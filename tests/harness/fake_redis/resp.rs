@@ -1,10 +1,10 @@
-//! The Redis protocol as a server sees it: requests in, RESP2 replies out.
+//! The Redis protocol on the server side: requests in, RESP2 replies out.
 
-/// Most arguments and the longest one of a request before a login, as Redis has it.
+/// Limits of Redis for requests before a login.
 const UNAUTHENTICATED_PARTS_MAX: usize = 10;
 const UNAUTHENTICATED_BYTES_MAX: usize = 16_384;
 
-/// What a server says.
+/// A reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reply {
     Simple(&'static str),
@@ -56,21 +56,21 @@ fn line(out: &mut Vec<u8>, mark: char, text: &str) {
     out.extend_from_slice(format!("{mark}{text}\r\n").as_bytes());
 }
 
-/// The parts of one request: the name of a command and its arguments.
+/// The parts of one request: command and arguments.
 pub(super) type Request = Vec<Vec<u8>>;
 
-/// What is in the bytes that came so far.
+/// The content of the received bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Parsed {
-    /// Not a whole request yet.
+    /// Not yet a complete request.
     Incomplete,
     /// A request.
     Request(Request),
-    /// None; what a server says before it hangs up.
+    /// Invalid; the error before the server closes.
     Wrong(String),
 }
 
-/// Takes the first request out of `bytes`. Only arrays of bulk strings count: no client of ours sends lines.
+/// Takes the first request out of `bytes`. Only arrays of bulk strings are supported, not inline commands.
 pub(super) fn take(bytes: &mut Vec<u8>, authenticated: bool) -> Parsed {
     let mut at = 0;
     match request(bytes, &mut at, authenticated) {
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_are_taken_one_by_one_and_only_whole() {
+    fn only_complete_requests_are_taken() {
         let whole = b"*2\r\n$4\r\nTYPE\r\n$3\r\na\r\n\r\n".to_vec();
         for end in 0..whole.len() {
             assert_eq!(take(&mut whole[..end].to_vec(), true), Parsed::Incomplete, "{end}");

@@ -1,4 +1,4 @@
-//! What the host's scripts do on a real server, done in Rust step by step and answered word by word.
+//! The scripts of the host, executed in Rust step by step with the same answers as on a server.
 
 use std::collections::BTreeSet;
 
@@ -73,7 +73,7 @@ impl Run<'_> {
             "hash" => {}
             other => return Ok(tagged(&["type", other])),
         }
-        // A missing base is none that is empty.
+        // A missing base differs from an empty one.
         if base != Some(b"") && !self.is_at(base) {
             return self.refused();
         }
@@ -124,7 +124,7 @@ impl Run<'_> {
         Ok(tagged(&["written", &digits(wanted), &self.now_ms.to_string()]))
     }
 
-    /// Over a hash: what may fail comes first.
+    /// Writes over a hash, with the commands that may fail first.
     fn overwrite(&mut self, wanted: f64) -> Result<(), Reply> {
         let given = self.given();
         let mut others: Vec<Vec<u8>> = self.hash().pairs().iter().map(|(name, _)| name.to_vec()).collect();
@@ -148,13 +148,13 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Where there is nothing, or something else than a hash.
+    /// Writes a new hash, over a value of another type if there is one.
     fn write_anew(&mut self, wanted: f64) -> Result<(), Reply> {
         let given = self.given();
         if self.kind() != "none" {
             match self.hset(&[given.first().cloned().unwrap_or_default(), Vec::new()]) {
                 Err(error) if error.starts_with("WRONGTYPE") => {}
-                // An error that is passed on, not raised, says no line.
+                // An error of `pcall` names no line.
                 tried => return Err(Reply::error(tried.expect_err("no hash"))),
             }
             let deleted = self.del();
@@ -189,7 +189,7 @@ impl Run<'_> {
     }
 
     fn set_fields(&mut self, given: &[Vec<u8>]) -> Result<(), Reply> {
-        // As many at once as the script gives; the first of them is where an error shows.
+        // The same chunks as in the script; an error names the first of these calls.
         for chunk in given.chunks(2_000) {
             let set = self.hset(chunk);
             self.called(set, "redis.call('HSET', key, unpack(ARGV")?;
@@ -203,7 +203,7 @@ impl Run<'_> {
     }
 }
 
-/// What the commands do that scripts write with.
+/// The commands with which scripts write.
 impl Run<'_> {
     fn may_write(&mut self, grows: bool) -> Result<(), String> {
         self.gate.check_in_script(grows, self.has_written)?;
@@ -235,7 +235,7 @@ impl Run<'_> {
     }
 }
 
-/// What entry.lua has.
+/// The functions of entry.lua.
 impl<'run> Run<'run> {
     /// Counted from one, as in Lua.
     fn argument(&self, at: usize) -> Option<&'run [u8]> {
@@ -244,7 +244,7 @@ impl<'run> Run<'run> {
 
     fn number(&self, at: usize) -> Result<f64, Reply> {
         let text = self.argument(at).and_then(|bytes| std::str::from_utf8(bytes).ok());
-        // Which error Lua would raise for what our host never sends does not matter.
+        // The host never sends anything else, so the text of this error does not matter.
         text.and_then(|text| text.trim().parse().ok()).ok_or_else(|| Reply::error("ERR attempt to use a nil value"))
     }
 

@@ -1,4 +1,4 @@
-//! The host's scripts: their texts, and the names that a server knows them by.
+//! The scripts of the host, with text and SHA-1.
 
 use std::sync::LazyLock;
 
@@ -21,9 +21,9 @@ static ALL: LazyLock<[Script; 5]> = LazyLock::new(|| {
     ]
 });
 
-/// Which of the host's scripts.
+/// The kind of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "they are named as the files")]
+#[expect(missing_docs, reason = "named after the files")]
 pub enum Kind {
     Read,
     Write,
@@ -32,13 +32,13 @@ pub enum Kind {
     Probe,
 }
 
-/// One of the host's scripts.
+/// A script of the host.
 #[derive(Debug)]
 pub struct Script {
     pub(super) kind: Kind,
-    /// Its text, as EVAL takes it.
+    /// Its text, for EVAL.
     pub text: &'static str,
-    /// Its name, as EVALSHA takes it.
+    /// Its SHA-1, for EVALSHA.
     pub sha1: String,
 }
 
@@ -46,7 +46,7 @@ impl Script {
     /// The script of a kind.
     #[must_use]
     pub fn of(kind: Kind) -> &'static Self {
-        Self::find(|script| script.kind == kind).expect("one script a kind")
+        Self::find(|script| script.kind == kind).expect("one script of each kind")
     }
 
     pub(super) fn by_text(text: &[u8]) -> Option<&'static Self> {
@@ -61,7 +61,7 @@ impl Script {
         ALL.iter().find(|script| wanted(script))
     }
 
-    /// What Redis says of an error at the line of the script that has `code`.
+    /// The error of Redis for the line of the script that contains `code`.
     pub(super) fn error(&self, error: &str, code: &str) -> Reply {
         let line = self.text.lines().position(|line| line.contains(code)).expect("the code of the script");
         Reply::error(format!("{error} script: {}, on @user_script:{}.", self.sha1, line + 1))

@@ -11,7 +11,7 @@ use super::data::Snapshot;
 use super::faults::{Dice, Fate, Fault};
 use super::modes::Mode;
 
-/// Everything that is behind the handle's lock.
+/// The state behind the lock of the handle.
 #[derive(Debug)]
 pub(super) struct Server {
     origin_ms: u64,
@@ -27,11 +27,11 @@ pub(super) struct Server {
     pub(super) connections: BTreeMap<u64, AbortHandle>,
     pub(super) connections_made: u64,
     pub(super) dice: Dice,
-    /// What is to befall the next runs of scripts.
+    /// The faults of the next runs of scripts.
     pub(super) planned: VecDeque<Fault>,
     pub(super) counts: BTreeMap<&'static str, u64>,
     pub(super) attempts: Vec<Instant>,
-    names: Rng,
+    ids: Rng,
     pub(super) run_id: String,
     pub(super) replid: String,
 }
@@ -54,12 +54,12 @@ impl Server {
             planned: VecDeque::new(),
             counts: BTreeMap::new(),
             attempts: Vec::new(),
-            // Of its own: how often a server starts shall not change what befalls its clients.
-            names: Rng::with_seed(!seed),
+            // Separate, so that restarts do not change the random faults.
+            ids: Rng::with_seed(!seed),
             run_id: String::new(),
             replid: String::new(),
         };
-        server.take_new_names();
+        server.renew_ids();
         server
     }
 
@@ -76,15 +76,15 @@ impl Server {
         self.stepped_ms += delta_ms;
     }
 
-    /// The data as a client sees it now.
+    /// The data without expired keys.
     pub(super) fn current(&mut self) -> &mut Snapshot {
         let now_ms = self.now_ms();
         self.data.expire(now_ms);
         &mut self.data
     }
 
-    pub(super) fn take_new_names(&mut self) {
-        let mut name = || (0..40).map(|_| char::from(b"0123456789abcdef"[self.names.usize(..16)])).collect();
+    pub(super) fn renew_ids(&mut self) {
+        let mut name = || (0..40).map(|_| char::from(b"0123456789abcdef"[self.ids.usize(..16)])).collect();
         (self.run_id, self.replid) = (name(), name());
     }
 
@@ -92,7 +92,7 @@ impl Server {
         *self.counts.entry(name).or_default() += 1;
     }
 
-    /// What befalls the next command. Those that show in the answer alone are counted where they do.
+    /// Draws the fault of the next command. Faults that depend on the command are counted later.
     pub(super) fn draw(&mut self, name: &[u8]) -> Fate {
         let is_named = name.eq_ignore_ascii_case(b"evalsha");
         let is_script = is_named || name.eq_ignore_ascii_case(b"eval");

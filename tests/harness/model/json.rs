@@ -1,11 +1,11 @@
-//! JSON for the model: a tree that prints exactly what was parsed. Slow, plain, and nobody else's code.
+//! JSON for the model: a tree that prints exactly what was parsed, independent of the engine's scanner.
 
 use std::collections::HashSet;
 
 /// Deepest nesting of a text.
 const DEPTH_MAX: usize = 64;
 
-/// A value with the very text it was written as.
+/// A value with its original text.
 #[derive(Clone, Debug)]
 pub(super) enum Node {
     Object(Object),
@@ -14,7 +14,7 @@ pub(super) enum Node {
     Other(String),
 }
 
-/// An object: what stands before its first member, its members, and what stands after the last.
+/// An object: the text before its first member, its members, and the text after the last one.
 #[derive(Clone, Debug)]
 pub(super) struct Object {
     open: String,
@@ -24,22 +24,22 @@ pub(super) struct Object {
 
 #[derive(Clone, Debug)]
 struct Member {
-    /// From the end of the member before: the comma, and spaces.
+    /// The comma and spaces before it.
     before: String,
     key: String,
-    /// The colon, and spaces.
+    /// The colon and spaces.
     middle: String,
     value: Node,
 }
 
-/// A parsed text and what is odd about it.
+/// A parsed text.
 pub(super) struct Parsed {
     pub(super) node: Node,
-    /// A key stands twice, or half a surrogate pair stands alone.
+    /// Whether it has a duplicate key or a lone surrogate.
     pub(super) is_odd: bool,
 }
 
-/// The tree of a text; none where it is no JSON or nests too deep.
+/// The tree of a text; `None` if it is invalid or nests too deep.
 pub(super) fn parse(text: &str) -> Option<Parsed> {
     let mut parser = Parser { text, at: 0, is_odd: false };
     parser.space();
@@ -62,7 +62,7 @@ pub(super) fn compact(text: &str) -> String {
     out
 }
 
-/// A target after a merge patch, both objects: RFC 7396, with every byte that is not in the way kept.
+/// A merge patch (RFC 7396) of an object by an object, which keeps every byte that it does not have to change.
 pub(super) fn patched(target: &str, patch: &str) -> Option<String> {
     let (Node::Object(target), Node::Object(patch)) = (parse(target)?.node, parse(&compact(patch))?.node) else {
         return None;
@@ -86,7 +86,7 @@ pub(super) fn same(left: &str, right: &str) -> bool {
     value(left).is_some() && value(left) == value(right)
 }
 
-/// What a string token says; the token itself where no string can say it.
+/// The value of a string token; the token itself if it has none.
 fn said(token: &str) -> String {
     serde_json::from_str(token).unwrap_or_else(|_| token.to_owned())
 }
@@ -115,12 +115,12 @@ impl Object {
     fn patched(mut self, patch: &Self) -> Self {
         let was_empty = self.members.is_empty();
         for Member { key, value, .. } in &patch.members {
-            let place = self.members.iter().rposition(|member| said(&member.key) == said(key));
-            match place {
-                Some(place) if value.is_null() => drop(self.members.remove(place)),
-                Some(place) => {
-                    let old = self.members[place].value.clone();
-                    self.members[place].value = after(Some(old), value);
+            let index = self.members.iter().rposition(|member| said(&member.key) == said(key));
+            match index {
+                Some(index) if value.is_null() => drop(self.members.remove(index)),
+                Some(index) => {
+                    let old = self.members[index].value.clone();
+                    self.members[index].value = after(Some(old), value);
                 }
                 None if value.is_null() => {}
                 None => {
@@ -168,7 +168,7 @@ impl Parser<'_> {
                 let end = rest.find(|char: char| !(char.is_ascii_alphanumeric() || "+-.".contains(char)));
                 self.at += end.unwrap_or(rest.len());
                 let token = self.since(from);
-                // A scalar: nothing that can be odd, deep or long.
+                // A scalar, which has no keys, no surrogates and no depth.
                 serde_json::from_str::<serde_json::Value>(&token)
                     .is_ok_and(|value| !value.is_string())
                     .then_some(())
@@ -244,7 +244,7 @@ impl Parser<'_> {
         self.at += 1;
         let token = self.text.get(from..self.at)?.to_owned();
         if serde_json::from_str::<String>(&token).is_err() {
-            // Half a surrogate pair, or no string at all: the former is one when its digits are others.
+            // A lone surrogate or an invalid string: the former is valid with other digits.
             let mended = mend(&token);
             serde_json::from_str::<String>(&mended).ok()?;
             self.is_odd = true;
@@ -271,7 +271,7 @@ impl Parser<'_> {
     }
 }
 
-/// A token in which every escaped surrogate is another character.
+/// The token with every escaped surrogate replaced.
 fn mend(token: &str) -> String {
     let mut mended = token.to_owned();
     for first in ["d", "D"] {
@@ -282,7 +282,7 @@ fn mend(token: &str) -> String {
     mended
 }
 
-/// A number that is JSON, and more than a float holds.
+/// Whether it is a valid number beyond the range of a float.
 fn is_huge_number(token: &str) -> bool {
     let Some((digits, exponent)) = token.split_once(['e', 'E']) else { return false };
     let exponent = exponent.trim_start_matches(['+', '-']);

@@ -1,4 +1,4 @@
-//! The stored form for the model: what a record means, and its snapshot.
+//! The stored form for the model: records and snapshots.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::Limits;
 use super::json::{self, Node};
 use crate::ErrorKind;
 
-/// The fields of a record, whatever they are.
+/// The fields of a record.
 pub type Fields = BTreeMap<String, String>;
 
 /// The fields of a ticket in the order of a snapshot.
@@ -39,7 +39,7 @@ pub(super) fn decoded(fields: &Fields, limits: Limits) -> Result<Fields, ErrorKi
     Ok(ticket)
 }
 
-/// Whether texts may be a ticket's: size, kinds of JSON, length of the history.
+/// Checks size, kinds of JSON and length of the history.
 pub(super) fn checked(ticket: &Fields, limits: Limits) -> Result<(), ErrorKind> {
     if ticket.values().map(String::len).sum::<usize>() > limits.ticket_bytes_max {
         return Err(ErrorKind::TooLarge);
@@ -53,13 +53,13 @@ pub(super) fn checked(ticket: &Fields, limits: Limits) -> Result<(), ErrorKind> 
     }
 }
 
-/// A decimal number as it is stored: digits alone, no zero before others.
+/// A stored decimal number: digits without leading zeros.
 pub(super) fn decimal(text: &str) -> Option<u64> {
     let number: u64 = text.parse().ok()?;
     (number.to_string() == text).then_some(number)
 }
 
-/// The snapshot of a ticket, byte for byte.
+/// The snapshot of a ticket.
 pub(super) fn snapshot(id: &str, ticket: &Fields) -> String {
     let texts = NAMES.map(|name| ticket[name].as_str());
     let mut digest = Sha256::new();

@@ -9,20 +9,20 @@ use tokio::time::sleep;
 
 use super::Mode;
 
-/// Most bytes that pass at once.
+/// Most bytes forwarded at once.
 const CHUNK: usize = 64 * 1024;
-/// What a drip lets through at once, and how often: some three thousand bytes a second.
+/// Bytes and interval of a drip: about three thousand bytes a second.
 const DRIP_BYTES: usize = 7;
 const DRIP_EVERY: Duration = Duration::from_millis(2);
 
-/// Which way.
+/// The direction.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
     Request,
     Answer,
 }
 
-/// Carries both directions. It ends with the answers: a client that has gone away may still have its requests done.
+/// Forwards both directions until the answers end: requests of a client that has closed are still executed.
 pub(super) async fn both(client: &mut TcpStream, server: &mut TcpStream, mode: &watch::Receiver<Mode>) {
     let (from_client, to_client) = client.split();
     let (from_server, to_server) = server.split();
@@ -43,7 +43,7 @@ async fn carry(
 ) {
     let mut held = Vec::new();
     let mut ended = false;
-    // No network leaves bytes out and goes on: a connection that lost an answer brings none any more.
+    // TCP never loses bytes in the middle: after a dropped answer, the connection forwards no more answers.
     let mut lost = false;
     loop {
         let now = *mode.borrow_and_update();
@@ -72,7 +72,7 @@ async fn carry(
     }
 }
 
-/// Passes bytes on as the mode has it; whether the connection goes on.
+/// Forwards bytes according to the mode; returns whether the connection stays open.
 async fn forward(bytes: &[u8], to: &mut (impl AsyncWrite + Unpin), mode: Mode, way: Way) -> bool {
     match (mode, way) {
         (Mode::Truncate, Way::Answer) => {

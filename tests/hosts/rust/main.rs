@@ -28,7 +28,7 @@ mod tickets {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (rule, arguments) = Rule::typed(&arguments).map_err(Error::msg)?;
+    let (rule, arguments) = Rule::parse_option(&arguments).map_err(Error::msg)?;
     let [component, folder, scenarios @ ..] = arguments else {
         bail!("usage: host-rust [--break RULE] ENGINE.wasm OUT_FOLDER SCENARIO.jsonl...");
     };

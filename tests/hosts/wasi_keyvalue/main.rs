@@ -21,7 +21,7 @@ use wasi_host::Component;
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (rule, arguments) = Rule::typed(&arguments).map_err(anyhow::Error::msg)?;
+    let (rule, arguments) = Rule::parse_option(&arguments).map_err(anyhow::Error::msg)?;
     let [path, folder, scenarios @ ..] = arguments else {
         bail!("usage: host-wasi-keyvalue [--break RULE] COMPONENT.wasm OUT_FOLDER SCENARIO.jsonl...");
     };

@@ -334,7 +334,7 @@ impl ExternalWrites {
                     Fields::from([text("history", &format!("{history}{comma}{}]", MESSAGES[*message].trim()))]);
                 put.extend(facts.map(|facts| text("facts", facts)));
                 put.extend(fields.remove("updated_at").map(|_| text("updated_at", &model.now_s().to_string())));
-                Call::ForeignPut { id, fields: put }
+                Call::ExternalPut { id, fields: put }
             }
             Self::Version0(has_times) => {
                 let mut fields = Fields::from([
@@ -345,22 +345,24 @@ impl ExternalWrites {
                 if *has_times {
                     fields.extend([text("created_at", "1700000000"), text("updated_at", "1700000600")]);
                 }
-                Call::ForeignReplace { id, fields }
+                Call::ExternalReplace { id, fields }
             }
             Self::Newer => {
                 let mut fields = there?;
                 fields.extend([text("version", "2"), text("mood", "good")]);
-                Call::ForeignReplace { id, fields }
+                Call::ExternalReplace { id, fields }
             }
             Self::MissingField(index) => {
                 let mut fields = there?;
                 let name = fields.keys().nth(*index)?.clone();
                 fields.remove(&name);
-                (!fields.is_empty()).then_some(Call::ForeignReplace { id, fields })?
+                (!fields.is_empty()).then_some(Call::ExternalReplace { id, fields })?
             }
-            Self::SeventhField => Call::ForeignPut { fields: there.map(|_| Fields::from([text("mood", "good")]))?, id },
-            Self::Text(name, bad) => Call::ForeignPut { fields: there.map(|_| Fields::from([text(name, bad)]))?, id },
-            Self::Delete => Call::ForeignDelete { id },
+            Self::SeventhField => {
+                Call::ExternalPut { fields: there.map(|_| Fields::from([text("mood", "good")]))?, id }
+            }
+            Self::Text(name, bad) => Call::ExternalPut { fields: there.map(|_| Fields::from([text(name, bad)]))?, id },
+            Self::Delete => Call::ExternalDelete { id },
         })
     }
 }

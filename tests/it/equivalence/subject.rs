@@ -63,7 +63,7 @@ impl Subject {
             self.watch_for_coincidence(id, *state, before).await?;
         }
         let name = self.test.kind.name();
-        if let Call::ForeignPut { id, .. } | Call::ForeignReplace { id, .. } = call {
+        if let Call::ExternalPut { id, .. } | Call::ExternalReplace { id, .. } = call {
             return self.edit_foreign(id, call).await;
         }
         let answer = self.answer(call).await;
@@ -87,7 +87,7 @@ impl Subject {
         let (Some(record), Some((_, named))) = (before.records().get(id), self.revisions.get(&state)) else {
             return Ok(());
         };
-        if record.state != state && state < record.life {
+        if record.state != state && state < record.incarnation {
             let entry = self.test.fixture.entry(&key(id)).await;
             if entry.is_some_and(|entry| entry.revision.as_str() == named) {
                 return Err(End::Coincidence);
@@ -143,16 +143,16 @@ impl Subject {
                 self.dates.set(now_s * 1_000);
                 Actual::Done
             }
-            Call::ForeignPut { id, fields } => {
-                self.foreign_put(id, fields).await;
+            Call::ExternalPut { id, fields } => {
+                self.external_put(id, fields).await;
                 Actual::Done
             }
-            Call::ForeignReplace { id, fields } => {
+            Call::ExternalReplace { id, fields } => {
                 self.test.fixture.external_delete(&key(id)).await;
-                self.foreign_put(id, fields).await;
+                self.external_put(id, fields).await;
                 Actual::Done
             }
-            Call::ForeignDelete { id } => {
+            Call::ExternalDelete { id } => {
                 self.test.fixture.external_delete(&key(id)).await;
                 Actual::Done
             }
@@ -160,7 +160,7 @@ impl Subject {
     }
 
     /// A plain Redis client gives only what it changed; through a store a whole entry is written.
-    async fn foreign_put(&self, id: &str, fields: &Fields) {
+    async fn external_put(&self, id: &str, fields: &Fields) {
         let mut all = Fields::new();
         if !self.test.kind.has_raw_client()
             && let Some(entry) = self.test.fixture.entry(&key(id)).await
@@ -202,9 +202,9 @@ impl Subject {
             Some((_, revision)) if *revision == ticket.revision => {}
             Some((_, revision)) => return differs(&format!("state {} was at revision {revision}", view.state)),
             None => {
-                let life = before.records().get(&view.id).map_or(u64::MAX, |record| record.life);
+                let incarnation = before.records().get(&view.id).map_or(u64::MAX, |record| record.incarnation);
                 let shown = (ticket.id.clone(), ticket.revision.clone());
-                let other = self.revisions.range(life..).find(|(_, known)| **known == shown);
+                let other = self.revisions.range(incarnation..).find(|(_, known)| **known == shown);
                 if let Some((state, _)) = other {
                     return differs(&format!("the revision was that of state {state} of this life"));
                 }

@@ -174,7 +174,7 @@ async fn p12_reading_and_listing_change_nothing(fixture: Fixture) {
             }
             scan_all(store, 1).await;
             scan_all(store, 1_000).await;
-            drop(store.scan(Some("garbled"), 10).await);
+            drop(store.scan(Some("invalid"), 10).await);
             store.health().await.expect("health");
         }
         let mut after = Vec::new();
