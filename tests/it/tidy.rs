@@ -1,6 +1,7 @@
 //! The rules of the house that a program can see.
 
 mod circles;
+mod dependencies;
 mod source;
 
 use std::collections::BTreeMap;

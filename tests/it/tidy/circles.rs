@@ -38,8 +38,6 @@ type Edge = (String, String, String);
 /// Circles that are still to be opened, by their files. None is added here.
 const KNOWN: &[&str] = &[
     "guest/builder/src/build.rs guest/builder/src/main.rs guest/builder/src/product.rs guest/builder/src/record.rs guest/builder/src/sources.rs guest/builder/src/toolchain.rs",
-    "guest/engine/src/error.rs guest/engine/src/history.rs guest/engine/src/merge.rs guest/engine/src/migration.rs guest/engine/src/operations.rs guest/engine/src/record.rs guest/engine/src/snapshot.rs guest/engine/src/state.rs guest/engine/src/ticket_id.rs",
-    "guest/wasi-keyvalue/src/adapter.rs guest/wasi-keyvalue/src/settings.rs",
     "host/cli/src/branches.rs host/cli/src/commands.rs host/cli/src/conform.rs host/cli/src/doctor.rs host/cli/src/main.rs host/cli/src/output.rs host/cli/src/replay.rs",
     "host/store/src/entry.rs host/store/src/lib.rs",
     "host/store/src/redis.rs host/store/src/redis/call.rs host/store/src/redis/handshake.rs host/store/src/redis/health.rs",
