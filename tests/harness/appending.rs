@@ -1,12 +1,13 @@
 //! Writers that append numbered messages to one ticket, and the check of the resulting history.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use ticket_host::{Change, Error, Tickets};
 use tokio::task::JoinSet;
 
-/// Time limit of one append after lost races, in milliseconds: short, so that `conflict` occurs too.
-pub const DEADLINE_MS: u64 = 20;
+/// Time limit of one append after lost races: short, so that `conflict` occurs too.
+pub const DEADLINE: Duration = Duration::from_millis(20);
 
 /// Lets `tasks` tasks append `count` messages each: `WRITER-TASK:NUMBER`. Each append is repeated until it is
 /// acknowledged; an uncertain answer is a failure.

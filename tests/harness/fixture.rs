@@ -5,22 +5,23 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use redis::aio::MultiplexedConnection;
 use tempfile::TempDir;
 use ticket_conformance::{self as conformance, OpenStoreAsync, RawClient, RedisBackend, SqliteBackend, TestBackend};
 use ticket_host::clock::{Clock, ManualClock, SystemClock};
-use ticket_host::fallback::{FallbackStore, Parts};
+use ticket_host::fallback::{self, FallbackStore};
 use ticket_host::store::{Error, Namespace, Options, RedisStore, SharedStore, SqliteStore};
-use ticket_host::{Settings, merge};
+use ticket_host::{Limits, merge};
 
 use crate::flaky::{Behavior, Flaky};
 use crate::sole_user::SoleUserStore;
 use crate::{RedisServer, seed};
 
-/// Time limit of a call to Redis, in milliseconds: a slow machine is not an outage.
-const CALL_MS: u64 = 20_000;
+/// Time limit of a call to Redis: a slow machine is not an outage.
+const CALL_TIME: Duration = Duration::from_secs(20);
 
 /// The kinds of stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -175,15 +176,15 @@ fn opening(url: String, kind: StoreKind) -> OpenStoreAsync {
 }
 
 async fn redis(url: &str, namespace: Option<Namespace>, kind: StoreKind) -> Result<SharedStore, Error> {
-    let usual = Options { namespace, call_ms: CALL_MS, ..Options::default() };
-    let options = if kind.reads_first() { Options { copies_bytes_max: 0, ..usual } } else { usual };
+    let usual = Options::default().namespace(namespace).call_time(CALL_TIME);
+    let options = if kind.reads_first() { usual.cache_bytes_max(0) } else { usual };
     if !kind.has_fallback() {
         return Ok(Arc::new(RedisStore::open(url, &options).await?));
     }
     let primary = Arc::new(RedisStore::unconnected(url, None, &options)?);
-    let usual = Parts::new(merge(&Settings::default()).expect("engine"));
-    let parts = Parts { call_ms: CALL_MS, recent: !kind.reads_first(), ..usual };
-    Ok(Arc::new(FallbackStore::open(primary, parts).await?))
+    let usual = fallback::Options::new(merge(Limits::default()).expect("engine"));
+    let options = usual.call_time(CALL_TIME).feeds_changes(!kind.reads_first());
+    Ok(Arc::new(FallbackStore::open(primary, options).await?))
 }
 
 /// A store with a fallback, in this process, whose primary is down or goes up and down.
@@ -215,9 +216,9 @@ impl TestBackend for FallbackBackend {
             return Ok(Arc::clone(store));
         }
         let primary = Flaky::new(self.behavior, self.clock.clone(), seed::rng("flaky"));
-        let merge = merge(&Settings::default()).expect("engine");
-        let parts = Parts { clock: Arc::new(self.clock.clone()), ..Parts::new(merge) };
-        let store = FallbackStore::open(primary, parts).await?;
+        let merge = merge(Limits::default()).expect("engine");
+        let options = fallback::Options::new(merge).clock(Arc::new(self.clock.clone()));
+        let store = FallbackStore::open(primary, options).await?;
         let store: SharedStore = Arc::new(SoleUserStore::new(store, self.clock.clone()));
         open.insert(name, Arc::clone(&store));
         Ok(store)

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::json;
 use ticket_host::clock::{Clock, ManualClock, SystemClock};
-use ticket_host::fallback::{Event, Fallback, Parts, ReplicaStorage};
+use ticket_host::fallback::Event;
 use ticket_host::store::{Freshness, Key};
-use ticket_host::{Change, Error, ServedBy, Settings, Tickets, merge};
+use ticket_host::{Change, Error, Fallback, ServedBy, Tickets};
 use ticket_tests::flaky::{Behavior, Flaky};
 use ticket_tests::seed;
 
@@ -16,9 +16,7 @@ fn clock() -> ManualClock {
 }
 
 async fn tickets(primary: &Arc<Flaky>, fallback: Fallback) -> Tickets {
-    let settings = Settings::default();
-    let parts = Parts { fallback, ..Parts::new(merge(&settings).expect("engine")) };
-    Tickets::over(primary.clone(), parts, settings).await.expect("tickets")
+    Tickets::builder_over_primary(primary.clone()).fallback(fallback).open().await.expect("tickets")
 }
 
 fn key(id: &str) -> Key {
@@ -33,7 +31,7 @@ async fn home(tickets: &Tickets) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_embedder_learns_who_served_and_what_happened() {
     let primary = Flaky::new(Behavior::Up, clock(), seed::rng("events"));
-    let tickets = tickets(&primary, Fallback::default()).await;
+    let tickets = tickets(&primary, Fallback::memory()).await;
     let mut events = tickets.fallback().expect("fallback").events();
     assert_eq!(tickets.create(Some("t"), &[]).await.unwrap().served_by, ServedBy::Store);
     assert_eq!(tickets.list(None).await.unwrap().served_by, ServedBy::Store);
@@ -63,7 +61,7 @@ async fn an_embedder_learns_who_served_and_what_happened() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_ticket_may_well_exist_and_a_closed_one_does_not() {
     let primary = Flaky::new(Behavior::Up, clock(), seed::rng("unknown"));
-    let tickets = tickets(&primary, Fallback::default()).await;
+    let tickets = tickets(&primary, Fallback::memory()).await;
     tickets.create(Some("closed"), &[]).await.unwrap();
     primary.set_behavior(Behavior::Down);
     for _ in 0..2 {
@@ -78,7 +76,7 @@ async fn an_unknown_ticket_may_well_exist_and_a_closed_one_does_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn with_its_room_full_of_pending_changes_new_tickets_are_unavailable_and_old_ones_go_on() {
     let primary = Flaky::new(Behavior::Down, clock(), seed::rng("full"));
-    let tickets = tickets(&primary, Fallback { bytes_max: 20_000, ..Fallback::default() }).await;
+    let tickets = tickets(&primary, Fallback::memory().bytes_max(20_000)).await;
     let fact = [Change::learn(&json!({ "long": "x".repeat(1_000) }))];
     let mut made = 0;
     let refused = loop {
@@ -99,13 +97,13 @@ async fn with_its_room_full_of_pending_changes_new_tickets_are_unavailable_and_o
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_left_is_named_and_a_file_keeps_it_for_the_next_process() {
     let primary = Flaky::new(Behavior::Down, clock(), seed::rng("leave"));
-    let in_memory = tickets(&primary, Fallback::default()).await;
+    let in_memory = tickets(&primary, Fallback::memory()).await;
     in_memory.create(Some("m"), &[]).await.unwrap();
     let left = in_memory.fallback().expect("fallback").shutdown(Duration::ZERO).await.unwrap();
     assert_eq!((&left.pending, &left.lost), (&vec!["m".to_owned()], &left.pending));
 
     let folder = tempfile::TempDir::new().unwrap();
-    let place = || Fallback { place: ReplicaStorage::File(folder.path().join("f.db")), ..Fallback::default() };
+    let place = || Fallback::file(folder.path().join("f.db"));
     let first = tickets(&primary, place()).await;
     let made = first.create(Some("f"), &[Change::say("kept")]).await.unwrap();
     let left = first.fallback().expect("fallback").shutdown(Duration::ZERO).await.unwrap();
@@ -121,7 +119,7 @@ async fn what_is_left_is_named_and_a_file_keeps_it_for_the_next_process() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_last_known_copy_feeds_changes_and_never_an_answer() {
     let primary = Flaky::new(Behavior::Up, clock(), seed::rng("recent"));
-    let tickets = tickets(&primary, Fallback::default()).await;
+    let tickets = tickets(&primary, Fallback::memory()).await;
     let made = tickets.create(Some("t"), &[]).await.unwrap();
     let entry = primary.entry(&key("t")).expect("entry");
     primary.delete(&key("t"));

@@ -8,9 +8,9 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tempfile::TempDir;
 use ticket_host::clock::{Clock, ManualClock, SystemClock};
-use ticket_host::fallback::{Event, Fallback, Parts, ReplicaStorage, Status};
+use ticket_host::fallback::{Event, Status};
 use ticket_host::store::Key;
-use ticket_host::{Change, Error, Settings, Tickets, merge};
+use ticket_host::{Change, Error, Fallback, Tickets};
 use ticket_tests::flaky::{Behavior, Flaky};
 use ticket_tests::seed;
 
@@ -32,10 +32,8 @@ impl Scene {
 
     /// What another process with the same file has.
     async fn tickets(&self, bytes_max: usize) -> Tickets {
-        let settings = Settings::default();
-        let fallback = Fallback { place: ReplicaStorage::File(self.file()), bytes_max, ..Fallback::default() };
-        let parts = Parts { fallback, ..Parts::new(merge(&settings).expect("engine")) };
-        Tickets::over(self.primary.clone(), parts, settings).await.expect("tickets")
+        let fallback = Fallback::file(self.file()).bytes_max(bytes_max);
+        Tickets::builder_over_primary(self.primary.clone()).fallback(fallback).open().await.expect("tickets")
     }
 
     fn stored(&self, id: &str) -> bool {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use redis::aio::MultiplexedConnection;
 use ticket_conformance::{Action, Interposed};
+use ticket_host::Change;
 use ticket_host::store::Key;
-use ticket_host::{Change, Tickets};
 use ticket_tests::{StoreKind, TestStore};
 
 /// Each edit meets a ticket of its own, whose deadline has a jitter of its own.
@@ -47,7 +47,7 @@ async fn a_plain_client_between_read_and_write_is_never_overwritten_unseen() {
     let turn = Arc::new(Mutex::new((0, Seen::default())));
     let times = Arc::new(AtomicU32::new(0));
     let store = Interposed::before_changes(fixture.store.clone(), times.clone(), edits(&test, &turn).await);
-    let ours = Tickets::new(Arc::new(store), fixture.settings()).unwrap();
+    let ours = fixture.tickets_over(Arc::new(store));
 
     // The clock that dates changes stands still: all of it is within one second.
     let mut alike = 0;

@@ -1,8 +1,8 @@
 //! Many writers of one ticket, in one process and in several: nothing acknowledged is lost, nothing comes twice.
 
 use tempfile::TempDir;
+use ticket_host::Tickets;
 use ticket_host::store::{Key, Options};
-use ticket_host::{Settings, Tickets};
 use ticket_tests::{StoreKind, TestStore, appending};
 use tokio::process::{Child, Command};
 
@@ -17,9 +17,8 @@ const TASKS_OF_PROCESS: u32 = 8;
 async fn race(kind: StoreKind) {
     let test = TestStore::new(kind).await;
     let fixture = &test.fixture;
-    let settings = Settings { deadline_ms: appending::DEADLINE_MS, ..fixture.settings() };
-    let first = Tickets::new(fixture.store.clone(), settings.clone()).unwrap();
-    let second = Tickets::new(fixture.second().await, settings).unwrap();
+    let first = fixture.builder().deadline(appending::DEADLINE).build().unwrap();
+    let second = fixture.builder_over(fixture.second().await).deadline(appending::DEADLINE).build().unwrap();
     first.create(Some(ID), &[]).await.unwrap();
 
     let mut writers = Vec::new();

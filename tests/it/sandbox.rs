@@ -9,7 +9,7 @@ use ticket_host::clock::SystemClock;
 use ticket_host::store::{
     Condition, Entry, Error as StoreError, Fields, Freshness, Health, Key, MemoryStore, Outcome, Page, Store,
 };
-use ticket_host::{Change, Error, Settings, Tickets};
+use ticket_host::{Change, Error, Limits, Tickets};
 
 /// More than an instance of the engine may have, which no store of ours would give.
 const SWOLLEN_BYTES: usize = 100 * 1024 * 1024;
@@ -64,8 +64,7 @@ async fn a_trap_is_an_error_for_its_caller_and_nothing_for_anybody_else() {
     let inner = MemoryStore::new(Arc::new(SystemClock));
     let store = Arc::new(Swelling { inner, swollen: AtomicBool::new(false) });
     for fresh_instances in [false, true] {
-        let settings = Settings { fresh_instances, ..Settings::default() };
-        let tickets = Tickets::new(store.clone(), settings).unwrap();
+        let tickets = Tickets::builder_over(store.clone()).fresh_instances(fresh_instances).build().unwrap();
         let id = format!("t-{fresh_instances}");
         let ticket = tickets.create(Some(&id), &[Change::say("kept")]).await.unwrap();
         for _ in 0..3 {
@@ -101,16 +100,17 @@ async fn callers_who_go_away_take_no_instance_with_them() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_callers_of_many_tickets_are_all_served() {
-    serve_many(Settings::default()).await;
+    serve_many(false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_callers_are_all_served_by_instances_of_their_own() {
-    serve_many(Settings { fresh_instances: true, ..Settings::default() }).await;
+    serve_many(true).await;
 }
 
-async fn serve_many(settings: Settings) {
-    let tickets = Tickets::new(Arc::new(MemoryStore::new(Arc::new(SystemClock))), settings).unwrap();
+async fn serve_many(fresh_instances: bool) {
+    let builder = Tickets::builder_over(Arc::new(MemoryStore::new(Arc::new(SystemClock))));
+    let tickets = builder.fresh_instances(fresh_instances).build().unwrap();
     let mut callers = tokio::task::JoinSet::new();
     for number in 0..1_000_u32 {
         let tickets = tickets.clone();
@@ -147,6 +147,6 @@ async fn more_than_an_instance_can_take_in_is_refused_before_it_does() {
     assert!(matches!(tickets.apply("t", &many, None).await, Err(Error::TooLarge(_))));
     assert!(matches!(tickets.get(&huge[..10_000_000]).await, Err(Error::Invalid(_))));
     assert_eq!(tickets.get("t").await.unwrap(), ticket);
-    let raised = Settings { ticket_bytes_max: u32::MAX, ..Settings::default() };
-    assert!(matches!(Tickets::new(tickets.store().clone(), raised), Err(Error::Invalid(_))));
+    let raised = Tickets::builder_over(tickets.store().clone()).limits(Limits::default().ticket_bytes_max(u32::MAX));
+    assert!(matches!(raised.build(), Err(Error::Invalid(_))));
 }

@@ -1,11 +1,12 @@
 //! Two hosts that share tickets in one Redis at the same time: this one and one in Python.
 
 use std::path::Path;
+use std::time::Duration;
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
-use ticket_host::store::{Namespace, Options};
-use ticket_host::{Change, Settings, Tickets};
+use ticket_host::store::Namespace;
+use ticket_host::{Change, Fallback, Tickets};
 use ticket_tests::RedisServer;
 use ticket_tests::python::Agent;
 
@@ -16,7 +17,7 @@ const NAMESPACE: &str = "together";
 const WRITERS: usize = 2;
 const MESSAGES: usize = 60;
 /// A long time limit, because the machine may be slow.
-const DEADLINE_MS: u64 = 60_000;
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// The tests of this module.
 pub(crate) fn trials() -> Vec<Trial> {
@@ -35,9 +36,8 @@ fn runtime() -> Result<tokio::runtime::Runtime, String> {
 
 async fn native(url: &str) -> Result<Tickets, String> {
     let namespace = Namespace::parse(NAMESPACE).map_err(|error| error.to_string())?;
-    let options = Options { namespace: Some(namespace), ..Options::default() };
-    let settings = Settings { deadline_ms: DEADLINE_MS, ..Settings::default() };
-    Tickets::open_with(url, &options, None, settings).await.map_err(|error| error.to_string())
+    let builder = Tickets::builder(url).namespace(namespace).fallback(Fallback::none()).deadline(DEADLINE);
+    builder.open().await.map_err(|error| error.to_string())
 }
 
 fn python(url: &str) -> Agent {

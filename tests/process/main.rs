@@ -5,10 +5,11 @@
 //! - `announce-behind URL FILE ID PREFIX` does so with a fallback in a file.
 //! - `append URL NAMESPACE ID WRITER TASKS COUNT` lets TASKS tasks append COUNT messages each.
 
+use std::time::Duration;
+
 use anyhow::{Context, bail};
-use ticket_host::fallback::{Fallback, ReplicaStorage};
 use ticket_host::store::{self, Freshness, Key, Namespace, Options};
-use ticket_host::{Change, Error, Settings, Tickets};
+use ticket_host::{Change, Error, Fallback, Tickets};
 use ticket_tests::appending;
 
 #[tokio::main]
@@ -25,17 +26,16 @@ async fn main() -> anyhow::Result<()> {
             }
         }
         ["append", url, namespace, id, writer, tasks, count] => {
-            let settings = Settings { deadline_ms: appending::DEADLINE_MS, ..Settings::default() };
-            let tickets = Tickets::new(open(url, namespace).await?, settings)?;
+            let builder = Tickets::builder_over(open(url, namespace).await?);
+            let tickets = builder.deadline(appending::DEADLINE).build()?;
             appending::by_tasks(&tickets, id, writer, tasks.parse()?, count.parse()?).await;
         }
         ["announce", url, id, prefix] => {
             announce(&Tickets::open(url).await?, id, prefix).await?;
         }
         ["announce-behind", url, file, id, prefix] => {
-            let fallback = Fallback { place: ReplicaStorage::File(file.into()), ..Fallback::default() };
-            let (options, settings) = (Options::default(), Settings::default());
-            announce(&Tickets::open_with(url, &options, Some(fallback), settings).await?, id, prefix).await?;
+            let tickets = Tickets::builder(url).fallback(Fallback::file(file)).open().await?;
+            announce(&tickets, id, prefix).await?;
         }
         _ => bail!("unknown arguments {arguments:?}"),
     }
@@ -60,5 +60,5 @@ async fn announce(tickets: &Tickets, id: &str, prefix: &str) -> anyhow::Result<(
 
 async fn open(url: &str, namespace: &str) -> anyhow::Result<store::SharedStore> {
     let namespace = if namespace.is_empty() { None } else { Some(Namespace::parse(namespace)?) };
-    Ok(store::open(url, &Options { namespace, call_ms: 20_000, ..Options::default() }).await?)
+    Ok(store::open(url, &Options::default().namespace(namespace).call_time(Duration::from_secs(20))).await?)
 }

@@ -33,11 +33,8 @@ async fn a_locked_file(test: &TestStore) {
 /// If the file cannot grow, changes that need space are `Unavailable`, and others are applied.
 async fn a_full_file(test: &TestStore) {
     let url = format!("sqlite:{}?max_page_count=64", test.path().display());
-    let options = Options {
-        clock: Arc::new(test.fixture.clock.clone()),
-        namespace: Some(test.fixture.namespace().clone()),
-        ..Options::default()
-    };
+    let namespace = Some(test.fixture.namespace().clone());
+    let options = Options::default().clock(Arc::new(test.fixture.clock.clone())).namespace(namespace);
     let store = ticket_host::store::open(&url, &options).await.expect("a store that cannot grow");
     let (small, large) = (key("k"), key("large"));
     let dumped = test.fixture.dump(&small).await;

@@ -70,7 +70,7 @@ pub(crate) async fn check() {
 
 async fn store_of(server: &RedisServer, call_ms: u64) -> SharedStore {
     let namespace = Some(Namespace::parse(NAMESPACE).expect("namespace"));
-    let options = Options { namespace, call_ms, ..Options::default() };
+    let options = Options::default().namespace(namespace).call_time(Duration::from_millis(call_ms));
     std::sync::Arc::new(RedisStore::open(&server.url_of("agent", "secret"), &options).await.expect("store"))
 }
 

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ticket_host::fallback::{Branches, Fallback, ReplicaStorage, ShutdownReport};
+use ticket_host::fallback::{Branches, ReplicaStorage, ShutdownReport};
 use ticket_host::store::{self, Key};
-use ticket_host::{Error, Settings, Tickets};
+use ticket_host::{Error, Fallback, Tickets};
 
 use super::args::{Common, FallbackArg};
 use super::escape::printable;
@@ -14,7 +14,7 @@ use super::state_folder::{self, FallbackFiles};
 
 /// How long one operation of a command waits for a store: a process that was started for it may take longer than
 /// a call of a service, and its store may be far.
-const DEADLINE_MS: u64 = 1_000;
+const DEADLINE: Duration = Duration::from_secs(1);
 /// How long a command spends on tickets that earlier ones could not bring to the store.
 const REPAIR_TIME: Duration = Duration::from_secs(1);
 
@@ -29,29 +29,36 @@ impl Session {
     pub(crate) async fn open(common: Common, first: Option<&str>) -> Result<Self, Failure> {
         let url = store_url(&common)?;
         let first = first.and_then(|id| Key::of_ticket(id).ok());
-        let fallback = fallback(&common, &url, first.clone())?;
-        let mut place = fallback.as_ref().map(|fallback| fallback.place.clone());
-        let options = store::Options { namespace: common.namespace, ..store::Options::default() };
-        let mut settings =
-            Settings { image_folder: state_folder::image_folder(), deadline_ms: DEADLINE_MS, ..Settings::default() };
-        if let Some(ttl_ms) = common.ttl {
-            settings.ttl_ms = ttl_ms;
+        let mut replica = replica(&common, &url)?;
+        let mut builder = Tickets::builder(&url).deadline(DEADLINE);
+        if let Some(namespace) = common.namespace {
+            builder = builder.namespace(namespace);
         }
-        let open = |fallback| Tickets::open_with(&url, &options, fallback, settings.clone());
-        let tickets = match open(fallback.clone()).await {
+        if let Some(folder) = state_folder::image_folder() {
+            builder = builder.image_folder(folder);
+        }
+        if let Some(ttl_ms) = common.ttl {
+            builder = builder.ttl(Duration::from_millis(ttl_ms));
+        }
+        let open = |replica: Option<Replica>| builder.clone().fallback(fallback(replica, first.clone())).open();
+        let tickets = match open(replica.clone()).await {
             // A file that nobody asked for must not fail what the store can do.
-            Err(error) if common.fallback.is_none() && matches!(place, Some(ReplicaStorage::File(_))) => {
-                let branches = usable(fallback.and_then(|fallback| fallback.branches)).await;
-                let tickets = open(Some(Fallback { branches, first, ..Fallback::default() })).await?;
+            Err(error)
+                if common.fallback.is_none()
+                    && matches!(&replica, Some(Replica { storage: ReplicaStorage::File(_), .. })) =>
+            {
+                let branches = usable(replica.and_then(|replica| replica.branches)).await;
+                let in_memory = Some(Replica { storage: ReplicaStorage::Memory, branches });
+                let tickets = open(in_memory.clone()).await?;
                 let so = "changes that wait there stay there, and new ones are kept by nothing";
                 exit::tell(&printable(&format!("warning: {error}: {so}")));
-                place = Some(ReplicaStorage::Memory);
+                replica = in_memory;
                 tickets
             }
             tickets => tickets?,
         };
         tickets.sync(REPAIR_TIME).await?;
-        Ok(Self { tickets, place })
+        Ok(Self { tickets, place: replica.map(|replica| replica.storage) })
     }
 
     /// Leaves the store after a command is `done`: what is not there yet is brought there within `wait`, else kept or
@@ -134,20 +141,42 @@ pub(crate) fn store_url(common: &Common) -> Result<String, Failure> {
     }
 }
 
-/// What stands in for a Redis server; nothing does for other stores, which are never away.
-fn fallback(common: &Common, url: &str, first: Option<Key>) -> Result<Option<Fallback>, Failure> {
+/// Where the changes and the branches of this host are kept while a Redis server is down.
+#[derive(Clone)]
+struct Replica {
+    storage: ReplicaStorage,
+    branches: Option<PathBuf>,
+}
+
+/// What the options say of the fallback; none for other stores than Redis, which cannot be down.
+fn replica(common: &Common, url: &str) -> Result<Option<Replica>, Failure> {
     if !store::is_remote(url) {
         return Ok(None);
     }
     let files = state_folder::fallback_files(url, common.namespace.as_ref())?;
     let branches = branches_file(common, files.as_ref());
-    let place = match (&common.fallback, files) {
+    let storage = match (&common.fallback, files) {
         (Some(FallbackArg::None), _) => return Ok(None),
         (Some(FallbackArg::File(path)), _) => ReplicaStorage::File(path.clone()),
         (None, Some(files)) => ReplicaStorage::File(files.pending),
         (Some(FallbackArg::Memory), _) | (None, None) => ReplicaStorage::Memory,
     };
-    Ok(Some(Fallback { place, branches, first, ..Fallback::default() }))
+    Ok(Some(Replica { storage, branches }))
+}
+
+fn fallback(replica: Option<Replica>, sync_first: Option<Key>) -> Fallback {
+    let Some(Replica { storage, branches }) = replica else { return Fallback::none() };
+    let mut fallback = match storage {
+        ReplicaStorage::Memory => Fallback::memory(),
+        ReplicaStorage::File(path) => Fallback::file(path),
+    };
+    if let Some(branches) = branches {
+        fallback = fallback.branches(branches);
+    }
+    if let Some(key) = sync_first {
+        fallback = fallback.sync_first(key);
+    }
+    fallback
 }
 
 /// Where branches are kept: in this user's folder, else beside the file that was named.

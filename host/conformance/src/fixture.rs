@@ -2,15 +2,16 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ticket_host::store::{Condition, Entry, Fields, Freshness, Key, Namespace, Revision, SharedStore};
-use ticket_host::{Settings, Tickets};
+use ticket_host::{Tickets, TicketsBuilder};
 use ticket_store::clock::{Clock, ManualClock, SystemClock};
 
 use crate::backend::{BoxError, Damage, EXTERNAL_TTL_MS, RawClient, TestBackend};
 
-/// Time limit of an operation on tickets, in milliseconds: long, because the machine may be slow.
-const DEADLINE_MS: u64 = 60_000;
+/// Time limit of an operation on tickets: long, because the machine may be slow.
+const DEADLINE: Duration = Duration::from_secs(60);
 /// Tolerance for deadlines of a store with a clock of its own: that clock keeps running, and a host knows it only to the
 /// precision of a round trip.
 const OWN_CLOCK_SLACK_MS: u64 = 2_000;
@@ -99,13 +100,17 @@ impl Fixture {
     /// Tickets over a wrapper of the store, or another handle.
     #[must_use]
     pub fn tickets_over(&self, store: SharedStore) -> Tickets {
-        Tickets::new(store, self.settings()).expect("tickets")
+        self.builder_over(store).build().expect("tickets")
     }
 
-    /// The default settings with the clock of this fixture and a long time limit.
-    #[must_use]
-    pub fn settings(&self) -> Settings {
-        Settings { clock: Arc::new(self.clock.clone()), deadline_ms: DEADLINE_MS, ..Settings::default() }
+    /// Sets options of tickets over this store, with the clock of this fixture and a long deadline.
+    pub fn builder(&self) -> TicketsBuilder<SharedStore> {
+        self.builder_over(Arc::clone(&self.store))
+    }
+
+    /// Sets options of tickets over a wrapper of the store, or another handle.
+    pub fn builder_over(&self, store: SharedStore) -> TicketsBuilder<SharedStore> {
+        Tickets::builder_over(store).clock(Arc::new(self.clock.clone())).deadline(DEADLINE)
     }
 
     /// Lets time pass, for entries and for the dates of changes. If the clock of the store cannot be moved, all

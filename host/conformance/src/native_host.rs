@@ -1,10 +1,11 @@
 //! The scenario host of this project: its tickets over a store under test, with interruptions between engine and store.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use ticket_host::Tickets;
 use ticket_host::store::{Error, Fields, Key, Kind};
-use ticket_host::{Settings, Tickets};
 use ticket_store::clock::{Clock, ManualClock};
 
 use crate::backend::BoxError;
@@ -34,14 +35,10 @@ impl NativeHost {
         fixture.clock.set(START_MS);
         let start_ms = fixture.try_now_ms().await?;
         let clock = ManualClock::at(START_MS);
-        let settings = Settings {
-            ttl_ms: limits.ttl_ms,
-            message_bytes_max: limits.message_bytes_max,
-            ticket_bytes_max: limits.ticket_bytes_max,
-            history_entries_max: limits.history_entries_max,
-            clock: Arc::new(clock.clone()),
-            ..fixture.settings()
-        };
+        let sizes = ticket_host::Limits::default()
+            .message_bytes_max(limits.message_bytes_max)
+            .ticket_bytes_max(limits.ticket_bytes_max)
+            .history_entries_max(limits.history_entries_max);
         let store = Arc::clone(&fixture.store);
         let script = Arc::new(Script { fixture, interruptions: Mutex::default(), error: Mutex::default() });
         let before = {
@@ -51,7 +48,13 @@ impl NativeHost {
                 Box::pin(async move { script.interrupt(call).await }) as _
             })
         };
-        let tickets = Tickets::new(Arc::new(Interposed::new(store, before)), settings)?;
+        let tickets = script
+            .fixture
+            .builder_over(Arc::new(Interposed::new(store, before)))
+            .ttl(Duration::from_millis(limits.ttl_ms))
+            .limits(sizes)
+            .clock(Arc::new(clock.clone()))
+            .build()?;
         Ok(Self { script, tickets, clock, start_ms })
     }
 

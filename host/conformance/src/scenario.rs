@@ -48,8 +48,9 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        let ticket_host::Settings { ttl_ms, message_bytes_max, ticket_bytes_max, history_entries_max, .. } =
-            ticket_host::Settings::default();
+        let ttl_ms = u64::try_from(ticket_host::DEFAULT_TTL.as_millis()).unwrap_or(u64::MAX);
+        let ticket_host::Limits { message_bytes_max, ticket_bytes_max, history_entries_max, .. } =
+            ticket_host::Limits::default();
         Self { ttl_ms, message_bytes_max, ticket_bytes_max, history_entries_max }
     }
 }

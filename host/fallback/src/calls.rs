@@ -27,7 +27,7 @@ impl Store for FallbackStore {
             }
             let copy = record.alive(now_ms);
             // Absence is never answered from a copy while the primary can be asked.
-            let may_be_recent = self.inner.recent && freshness == Freshness::Recent;
+            let may_be_recent = self.inner.feeds_changes && freshness == Freshness::Recent;
             if is_pending || (may_be_recent && copy.is_some() && link.is_up()) {
                 return Ok(copy.cloned());
             }

@@ -27,13 +27,6 @@
 //! The tables of states are in `breaker`, `record`, `resolve` and `after_loss`. `docs/fallback.md` describes the way of
 //! a change through an outage, and the known gaps.
 
-use std::fmt;
-use std::path::PathBuf;
-use std::sync::Arc;
-
-use ticket_store::Key;
-use ticket_store::clock::{Clock, SystemClock};
-
 mod after_loss;
 mod apply_branch;
 mod branches;
@@ -47,6 +40,7 @@ mod fixtures;
 mod link;
 mod merge;
 mod merge_base;
+mod options;
 mod pacer;
 mod record;
 mod replica;
@@ -61,69 +55,7 @@ mod sync_batch;
 
 pub use branches::{Branch, Branches};
 pub use merge::Merge;
+pub use options::{Options, ReplicaStorage};
 pub use status::{Event, Status, SyncReport};
 pub use store::{FallbackStore, ShutdownReport};
 pub use ticket_model::ticket::{Merged, Side, State};
-
-/// Most bytes of tickets that are remembered: some hundred thousand usual ones.
-const BYTES_MAX: usize = 256 * 1024 * 1024;
-
-/// What stands in for a store that is away.
-#[derive(Clone, Debug)]
-pub struct Fallback {
-    /// Where changes are kept that the store has not been told of.
-    pub place: ReplicaStorage,
-    /// A file for states that find no place in their ticket; in memory unless set.
-    pub branches: Option<PathBuf>,
-    /// Most bytes of tickets that are remembered; 256 MiB unless set.
-    pub bytes_max: usize,
-    /// A ticket that is brought home before others.
-    pub first: Option<Key>,
-}
-
-/// Where a fallback keeps what it knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ReplicaStorage {
-    /// In this process, gone with it.
-    Memory,
-    /// In a SQLite file, which other processes may use at once.
-    File(PathBuf),
-}
-
-impl Default for Fallback {
-    fn default() -> Self {
-        Self { place: ReplicaStorage::Memory, branches: None, bytes_max: BYTES_MAX, first: None }
-    }
-}
-
-/// What a fallback needs besides its primary.
-pub struct Parts {
-    /// Where and how much it remembers.
-    pub fallback: Fallback,
-    /// How states are merged.
-    pub merge: Merge,
-    /// The time, before the primary was ever heard.
-    pub clock: Arc<dyn Clock>,
-    /// How long one operation may wait for the primary, in milliseconds.
-    pub call_ms: u64,
-    /// Whether what is remembered of a ticket feeds a change while the primary serves, so that it is one round trip.
-    pub recent: bool,
-}
-
-impl fmt::Debug for Parts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parts")
-            .field("fallback", &self.fallback)
-            .field("call_ms", &self.call_ms)
-            .field("recent", &self.recent)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Parts {
-    /// The usual parts with a merge: in memory, 150 ms, one round trip.
-    #[must_use]
-    pub fn new(merge: Merge) -> Self {
-        Self { fallback: Fallback::default(), merge, clock: Arc::new(SystemClock), call_ms: 150, recent: true }
-    }
-}

@@ -13,12 +13,12 @@ use super::changes::Changes;
 use super::copies::Copies;
 use super::data_loss::DataLoss;
 use super::link::PrimaryLink;
+use super::options::{Options, ReplicaStorage};
 use super::pacer::Pacer;
 use super::replica::{FileReplica, MemoryReplica, NoteName, Replica};
 use super::status::{Event, Reporter, Status, SyncReport};
 use super::supervisor::Supervisor;
 use super::sync::TicketSync;
-use super::{Fallback, Parts, ReplicaStorage};
 use crate::merge::Merge;
 use ticket_store::{Error, Primary};
 
@@ -35,7 +35,7 @@ pub(super) struct Inner {
     pub(super) changes: Changes,
     pub(super) merge: Merge,
     /// Whether a copy may answer a recent read while the primary is up.
-    pub(super) recent: bool,
+    pub(super) feeds_changes: bool,
     /// The rounds of the supervisor.
     rounds: watch::Receiver<u64>,
     supervisor: JoinHandle<()>,
@@ -65,9 +65,9 @@ impl FallbackStore {
     ///
     /// # Errors
     /// If the primary is incompatible (not Redis, too old), or the fallback's file cannot be used.
-    pub async fn open(primary: Arc<dyn Primary>, parts: Parts) -> Result<Self, Error> {
-        let Parts { fallback: Fallback { place, branches, bytes_max, first }, merge, clock, call_ms, recent } = parts;
-        let replica = match place {
+    pub async fn open(primary: Arc<dyn Primary>, options: Options) -> Result<Self, Error> {
+        let Options { storage, branches, bytes_max, sync_first, merge, clock, call_time, feeds_changes } = options;
+        let replica = match storage {
             ReplicaStorage::Memory => Replica::Memory(MemoryReplica::new(bytes_max)),
             ReplicaStorage::File(path) => Replica::File(FileReplica::open(path, bytes_max).await?),
         };
@@ -84,7 +84,7 @@ impl FallbackStore {
         };
         let last_sync = replica.note(NoteName::SyncReport).await?.and_then(|text| SyncReport::from_text(&text));
         let reporter = Reporter::new(primary.to_string(), last_sync);
-        let link = Arc::new(PrimaryLink::new(primary, reporter, clock, Duration::from_millis(call_ms)));
+        let link = Arc::new(PrimaryLink::new(primary, reporter, clock, call_time));
         let copies = Arc::new(Copies::new(replica, branches, Arc::clone(&link)));
         let (round_ended, rounds) = watch::channel(0);
         let mut supervisor = Supervisor {
@@ -92,7 +92,7 @@ impl FallbackStore {
             copies: Arc::clone(&copies),
             data_loss: DataLoss::new(Arc::clone(&link), Arc::clone(&copies)),
             sync: Arc::new(TicketSync::new(Arc::clone(&link), Arc::clone(&copies), Arc::clone(&merge))),
-            first,
+            sync_first,
             rounds: round_ended,
             pacer: Pacer::default(),
         };
@@ -103,7 +103,7 @@ impl FallbackStore {
         }
         let changes = Changes::new(Arc::clone(&link), Arc::clone(&copies));
         let supervisor = tokio::spawn(supervisor.run());
-        Ok(Self { inner: Arc::new(Inner { link, copies, changes, merge, recent, rounds, supervisor }) })
+        Ok(Self { inner: Arc::new(Inner { link, copies, changes, merge, feeds_changes, rounds, supervisor }) })
     }
 
     /// Whether the primary is up, what is pending, and what happened last.

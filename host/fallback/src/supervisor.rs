@@ -28,7 +28,7 @@ pub(super) struct Supervisor {
     pub(super) data_loss: DataLoss,
     pub(super) sync: Arc<TicketSync>,
     /// A ticket that is synced before others.
-    pub(super) first: Option<Key>,
+    pub(super) sync_first: Option<Key>,
     /// Counts the rounds.
     pub(super) rounds: watch::Sender<u64>,
     pub(super) pacer: Pacer,
@@ -88,7 +88,7 @@ impl Supervisor {
                 return true;
             }
         };
-        let ordered = self.first.iter().filter(|first| keys.contains(first)).chain(&keys);
+        let ordered = self.sync_first.iter().filter(|first| keys.contains(first)).chain(&keys);
         let mut batch = SyncBatch::new();
         let mut begun = BTreeSet::new();
         for key in ordered {

@@ -77,8 +77,8 @@ impl RedisStore {
             identity: Self::identity_of(url, options.namespace.as_ref())?,
             link: Arc::new(Link::new(target, connector)),
             names: KeyNames::new(options.namespace.as_ref()),
-            call_time: Duration::from_millis(options.call_ms),
-            copies: Arc::new(Copies::new(options.copies_bytes_max)),
+            call_time: options.call_time,
+            copies: Arc::new(Copies::new(options.cache_bytes_max)),
         })
     }
 

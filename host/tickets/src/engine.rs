@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use self::pool::{Answer, Pool};
 use crate::error::Error;
+use crate::settings::Settings;
 use crate::ticket::{Change, IdPage, Merged, State, Ticket};
-use crate::tickets::Settings;
 use ticket_store::{self as store, SharedStore};
 
 /// Most bytes of one ticket that an operator may allow: a merge holds some twelve copies of one, and an
@@ -30,12 +30,12 @@ pub(crate) struct Engine {
 impl Engine {
     /// Loads the embedded component; compiles it once in a process.
     pub(crate) fn load(store: SharedStore, settings: Settings) -> Result<Self, Error> {
-        if !(store::TTL_MS_MIN..=store::TTL_MS_MAX).contains(&settings.ttl_ms) {
-            let (ttl_ms, min, max) = (settings.ttl_ms, store::TTL_MS_MIN, store::TTL_MS_MAX);
+        let (ttl_ms, min, max) = (settings.ttl_ms(), store::TTL_MS_MIN, store::TTL_MS_MAX);
+        if !(min..=max).contains(&ttl_ms) {
             return Err(Error::Invalid(format!("ttl of {ttl_ms} ms is not between {min} ms and {max} ms")));
         }
-        if settings.ticket_bytes_max > TICKET_BYTES_MAX {
-            let bytes = settings.ticket_bytes_max;
+        if settings.limits.ticket_bytes_max > TICKET_BYTES_MAX {
+            let bytes = settings.limits.ticket_bytes_max;
             return Err(Error::Invalid(format!("ticket limit of {bytes} bytes is over {TICKET_BYTES_MAX}")));
         }
         let image = image::load(settings.image_folder.as_deref(), settings.fresh_instances).map_err(bug)?;

@@ -22,8 +22,11 @@
 //! asks the [`store`] that it is lent. `ARCHITECTURE.md` has the map.
 #![deny(missing_docs)]
 
+mod builder;
 mod engine;
 mod error;
+mod merge;
+mod settings;
 mod ticket;
 mod tickets;
 
@@ -31,6 +34,9 @@ pub use ticket_fallback as fallback;
 pub use ticket_store as store;
 pub use ticket_store::clock;
 
+pub use builder::{Fallback, OverPrimary, StoreUrl, TicketsBuilder};
 pub use error::Error;
+pub use merge::merge;
+pub use settings::{DEFAULT_TTL, Limits};
 pub use ticket::{Change, IdPage, Merged, ServedBy, Side, State, Ticket};
-pub use tickets::{Settings, Tickets, merge};
+pub use tickets::Tickets;

@@ -5,77 +5,11 @@ use std::time::Duration;
 
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::settings::Settings;
 use crate::ticket::{Change, IdPage, Merged, State, Ticket};
-use ticket_fallback::{Fallback, FallbackStore, Merge, Parts};
-use ticket_store::clock::{Clock, SystemClock};
+use ticket_fallback::FallbackStore;
+use ticket_store::SharedStore;
 use ticket_store::keyed_lock::KeyedLock;
-use ticket_store::{self as store, MemoryStore, Primary, RedisStore, SharedStore};
-
-/// Time of one operation: a hundred round trips to a server that is near, and too short for a person to notice.
-const DEADLINE_MS: u64 = 150;
-
-/// What an operator may set.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Time to live that every interaction gives a ticket, in milliseconds; 30 minutes unless set.
-    pub ttl_ms: u64,
-    /// Most bytes of one message; 64 KiB unless set: a long letter, with room.
-    pub message_bytes_max: u32,
-    /// Most bytes of one ticket; 1 MiB unless set: what a Redis script handles in about 3 ms. At most 4 MiB,
-    /// which an instance of the engine has the memory to merge.
-    pub ticket_bytes_max: u32,
-    /// Most entries of one history; 10,000 unless set.
-    pub history_entries_max: u32,
-    /// How long one operation may take, in milliseconds; 150 unless set. So long it waits for a store with a
-    /// fallback, and so long it tries again after lost races before it answers `conflict`.
-    pub deadline_ms: u64,
-    /// Where compiled images of the engine are kept between processes; none unless set. Native code: the
-    /// folder is made with mode 0700, and one that others may write is not used.
-    pub image_folder: Option<std::path::PathBuf>,
-    /// Whether every operation has an instance of the engine of its own, so that nothing of one is in the memory that
-    /// the next can read; false unless set: they are kept and used again.
-    pub fresh_instances: bool,
-    /// The clock that dates changes; tests move it by hand.
-    pub clock: Arc<dyn Clock>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            ttl_ms: 30 * 60 * 1_000,
-            message_bytes_max: 64 * 1024,
-            ticket_bytes_max: 1024 * 1024,
-            history_entries_max: 10_000,
-            deadline_ms: DEADLINE_MS,
-            image_folder: None,
-            fresh_instances: false,
-            clock: Arc::new(SystemClock),
-        }
-    }
-}
-
-/// The engine's merge for a fallback, by an instance of its own over nothing.
-///
-/// # Errors
-/// As [`Tickets::new`].
-pub fn merge(settings: &Settings) -> Result<Merge, Error> {
-    let nothing = Arc::new(MemoryStore::new(Arc::clone(&settings.clock)));
-    let settings = Settings { fresh_instances: false, ..settings.clone() };
-    let engine = Arc::new(Engine::load(nothing, settings)?);
-    Ok(Arc::new(move |base: State, ours: State, theirs: State| {
-        let engine = Arc::clone(&engine);
-        Box::pin(async move { engine.merge(&base, &ours, &theirs).await.map_err(merge_error) })
-    }))
-}
-
-/// The same refusal as the fallback sees it, which knows the errors of stores alone.
-fn merge_error(error: Error) -> store::Error {
-    let kind = match error {
-        Error::Invalid(_) | Error::TooLarge(_) => store::Kind::Invalid,
-        _ => store::Kind::Unavailable,
-    };
-    store::Error::new(kind, "cannot merge two states of a ticket").caused_by(error)
-}
 
 /// Tickets in one store. Cloning gives another handle to the same.
 ///
@@ -92,53 +26,11 @@ pub struct Tickets {
 }
 
 impl Tickets {
-    /// Tickets in the store of a URL (`memory:`, `sqlite:PATH`, `redis://…`, `rediss://…`), with the
-    /// default settings. A Redis server that is away is no error: the memory of this process stands in for it.
-    ///
-    /// # Errors
-    /// As the store's kind says: a wrong URL is `Invalid`, what is no Redis is `Denied`, …
-    pub async fn open(url: &str) -> Result<Self, Error> {
-        Self::open_with(url, &store::Options::default(), Some(Fallback::default()), Settings::default()).await
-    }
-
-    /// The same with options and settings of one's own; without a fallback a Redis server that is away is
-    /// `Unavailable`. A fallback is for Redis alone: the other stores are never away.
-    ///
-    /// # Errors
-    /// As [`Tickets::open`], and `Invalid` for settings that [`Tickets::new`] does not take.
-    pub async fn open_with(
-        url: &str,
-        options: &store::Options,
-        fallback: Option<Fallback>,
-        settings: Settings,
-    ) -> Result<Self, Error> {
-        let Some(fallback) = fallback.filter(|_| store::is_remote(url)) else {
-            return Self::new(store::open(url, options).await?, settings);
-        };
-        let primary = Arc::new(RedisStore::unconnected(url, None, options)?);
-        let clock = Arc::clone(&options.clock);
-        let recent = options.copies_bytes_max > 0;
-        let parts = Parts { fallback, merge: merge(&settings)?, clock, call_ms: settings.deadline_ms, recent };
-        Self::over(primary, parts, settings).await
-    }
-
-    /// Tickets in a primary and its fallback.
-    ///
-    /// # Errors
-    /// As [`FallbackStore::open`] and [`Tickets::new`].
-    pub async fn over(primary: Arc<dyn Primary>, parts: Parts, settings: Settings) -> Result<Self, Error> {
-        let fallback = FallbackStore::open(primary, parts).await?;
-        Ok(Self { fallback: Some(fallback.clone()), ..Self::new(Arc::new(fallback), settings)? })
-    }
-
-    /// Tickets in a store, with these settings.
-    ///
-    /// # Errors
-    /// `Invalid` for a TTL that no store takes, `Internal` where the engine cannot be loaded.
-    pub fn new(store: SharedStore, settings: Settings) -> Result<Self, Error> {
-        let ttl_ms = settings.ttl_ms;
+    /// Loads the engine over a store, which is the fallback where there is one.
+    pub(crate) fn new(store: SharedStore, fallback: Option<FallbackStore>, settings: Settings) -> Result<Self, Error> {
+        let ttl_ms = settings.ttl_ms();
         let engine = Arc::new(Engine::load(Arc::clone(&store), settings)?);
-        Ok(Self { store, engine, writers: Arc::default(), fallback: None, ttl_ms })
+        Ok(Self { store, engine, writers: Arc::default(), fallback, ttl_ms })
     }
 
     /// What stands in for the store: its state, its events, what it keeps aside; none where nothing does.

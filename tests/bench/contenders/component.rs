@@ -1,16 +1,16 @@
 //! Ours: the engine as a component, over the host's stores.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use tempfile::TempDir;
-use ticket_host::fallback::Fallback;
-use ticket_host::store::Options;
-use ticket_host::{Change, ServedBy, Settings, Tickets};
+use ticket_host::{Change, ServedBy, StoreUrl, Tickets, TicketsBuilder};
 use ticket_tests::RedisServer;
 
 use super::{Contender, decision, message};
 
 /// How long an operation may take here: a crowd on two cores is no outage.
-const DEADLINE_MS: u64 = 20_000;
+const DEADLINE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Component {
     tickets: Tickets,
@@ -21,34 +21,31 @@ pub(crate) struct Component {
 impl Component {
     /// As a service has it: a Redis server, with memory as its fallback.
     pub(crate) async fn on_redis(server: &RedisServer) -> Self {
-        Self::open("component", &server.url(), options(), settings()).await
+        Self::open("component", builder(&server.url())).await
     }
 
     /// The same, and every change asks the server first.
     pub(crate) async fn on_redis_asked(server: &RedisServer) -> Self {
-        let options = Options { copies_bytes_max: 0, ..options() };
-        Self::open("component, asking first", &server.url(), options, settings()).await
+        Self::open("component, asking first", builder(&server.url()).cache_bytes_max(0)).await
     }
 
     pub(crate) async fn in_memory() -> Self {
-        Self::open("component", "memory:", options(), settings()).await
+        Self::open("component", builder("memory:")).await
     }
 
     /// With an instance of its own for every call.
     pub(crate) async fn in_memory_fresh() -> Self {
-        let settings = Settings { fresh_instances: true, ..settings() };
-        Self::open("component, fresh instances", "memory:", options(), settings).await
+        Self::open("component, fresh instances", builder("memory:").fresh_instances(true)).await
     }
 
     pub(crate) async fn on_sqlite() -> Self {
         let folder = TempDir::new().expect("a folder");
         let url = format!("sqlite:{}", folder.path().join("tickets.db").display());
-        Self { _folder: Some(folder), ..Self::open("component", &url, options(), settings()).await }
+        Self { _folder: Some(folder), ..Self::open("component", builder(&url)).await }
     }
 
-    async fn open(name: &'static str, url: &str, options: Options, settings: Settings) -> Self {
-        let tickets = Tickets::open_with(url, &options, Some(Fallback::default()), settings).await;
-        Self { tickets: tickets.expect("tickets"), name, _folder: None }
+    async fn open(name: &'static str, builder: TicketsBuilder<StoreUrl>) -> Self {
+        Self { tickets: builder.open().await.expect("tickets"), name, _folder: None }
     }
 
     /// A call that does next to nothing: it finds no ticket.
@@ -57,12 +54,8 @@ impl Component {
     }
 }
 
-fn settings() -> Settings {
-    Settings { deadline_ms: DEADLINE_MS, ..Settings::default() }
-}
-
-fn options() -> Options {
-    Options { call_ms: DEADLINE_MS, ..Options::default() }
+fn builder(url: &str) -> TicketsBuilder<StoreUrl> {
+    Tickets::builder(url).deadline(DEADLINE)
 }
 
 #[async_trait]

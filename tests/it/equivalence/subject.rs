@@ -1,11 +1,11 @@
 //! One store under test: it does the calls, and its answers are compared with the model's.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ticket_host::clock::ManualClock;
 use ticket_host::store::{Condition, Key};
-use ticket_host::{Error, Settings, Ticket, Tickets};
+use ticket_host::{Error, Ticket, Tickets};
 use ticket_tests::model::{Answer, At, Call, Fields, Limits, Model, View};
 use ticket_tests::{ErrorKind, StoreKind, TestStore};
 
@@ -35,15 +35,12 @@ impl Subject {
     pub(super) async fn new(kind: StoreKind, limits: Limits) -> Self {
         let test = TestStore::new(kind).await;
         let dates = ManualClock::at(0);
-        let settings = Settings {
-            ttl_ms: limits.ttl_ms,
-            message_bytes_max: u32::try_from(limits.message_bytes_max).expect("limit"),
-            ticket_bytes_max: u32::try_from(limits.ticket_bytes_max).expect("limit"),
-            history_entries_max: u32::try_from(limits.history_entries_max).expect("limit"),
-            clock: std::sync::Arc::new(dates.clone()),
-            ..test.fixture.settings()
-        };
-        let tickets = Tickets::new(test.fixture.store.clone(), settings).expect("tickets");
+        let sizes = ticket_host::Limits::default()
+            .message_bytes_max(u32::try_from(limits.message_bytes_max).expect("limit"))
+            .ticket_bytes_max(u32::try_from(limits.ticket_bytes_max).expect("limit"))
+            .history_entries_max(u32::try_from(limits.history_entries_max).expect("limit"));
+        let builder = test.fixture.builder().ttl(Duration::from_millis(limits.ttl_ms)).limits(sizes);
+        let tickets = builder.clock(std::sync::Arc::new(dates.clone())).build().expect("tickets");
         Self { test, tickets, dates, limits, revisions: BTreeMap::new(), started: Instant::now() }
     }
 

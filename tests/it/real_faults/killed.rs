@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use tempfile::TempDir;
-use ticket_host::fallback::{Fallback, ReplicaStorage};
-use ticket_host::store::Options;
-use ticket_host::{Change, Settings, Tickets};
+use ticket_host::{Change, Fallback, Tickets};
 use ticket_tests::{RedisServer, seed};
 
 use super::scene::{home, plain};
@@ -48,8 +46,7 @@ impl Writer {
 }
 
 async fn behind(server: &RedisServer, file: PathBuf) -> Tickets {
-    let fallback = Fallback { place: ReplicaStorage::File(file), ..Fallback::default() };
-    Tickets::open_with(&server.url(), &Options::default(), Some(fallback), Settings::default()).await.unwrap()
+    Tickets::builder(&server.url()).fallback(Fallback::file(file)).open().await.unwrap()
 }
 
 /// Checks that everything that was acknowledged is there once, and beyond that at most one message for each kill.

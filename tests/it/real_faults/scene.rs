@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 
 use redis::Value;
 use serde_json::json;
-use ticket_host::fallback::{Fallback, Status};
-use ticket_host::store::{self, Options};
-use ticket_host::{Change, ServedBy, Settings, Ticket, Tickets};
+use ticket_host::fallback::Status;
+use ticket_host::{Change, Fallback, ServedBy, Ticket, Tickets};
 use ticket_tests::{Proxy, RedisServer};
 
 /// How long it may take until everything is home: a hundred times what it takes, for a busy machine.
@@ -38,15 +37,13 @@ pub(super) async fn open(url: &str) -> Tickets {
 
 /// The same, where tickets live for so long.
 pub(super) async fn open_for(url: &str, ttl_ms: u64) -> Tickets {
-    let settings = Settings { ttl_ms, ..Settings::default() };
-    Tickets::open_with(url, &Options::default(), Some(Fallback::default()), settings).await.unwrap()
+    Tickets::builder(url).ttl(Duration::from_millis(ttl_ms)).open().await.unwrap()
 }
 
 /// Tickets of another host that has no fallback and has seen nothing.
 pub(super) async fn plain(server: &RedisServer) -> Tickets {
-    let options = Options { call_ms: 20_000, ..Options::default() };
-    let settings = Settings { deadline_ms: 20_000, ..Settings::default() };
-    Tickets::new(store::open(&server.operator_url(), &options).await.unwrap(), settings).unwrap()
+    let builder = Tickets::builder(&server.operator_url()).fallback(Fallback::none());
+    builder.deadline(Duration::from_secs(20)).open().await.unwrap()
 }
 
 /// Waits until the store serves and has everything.

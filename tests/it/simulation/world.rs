@@ -10,9 +10,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fastrand::Rng;
 use ticket_host::clock::Clock;
-use ticket_host::fallback::{Branches, Merge, Parts};
+use ticket_host::fallback::{Branches, Merge};
 use ticket_host::store::{Connector, Options, RedisStore, Stream};
-use ticket_host::{Settings, Tickets, merge};
+use ticket_host::{Limits, Tickets, merge};
 use ticket_tests::fake_redis::{FakeRedis, Faults, Snapshot};
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use tokio::time::{Instant, sleep};
@@ -148,13 +148,12 @@ impl TestBackend {
     }
 
     async fn try_open(&self, clock: &Arc<dyn Clock>) -> Result<Tickets, ticket_host::Error> {
-        let options = Options { clock: Arc::clone(clock), ..Options::default() };
+        let options = Options::default().clock(Arc::clone(clock));
         let url = format!("redis://:{PASSWORD}@stand-in/");
         let store = RedisStore::unconnected(&url, Some(Box::new(Way(self.server.clone()))), &options).expect("url");
         let primary = Arc::new(Weak { inner: store, weakness: self.weakness });
-        let parts = Parts { clock: Arc::clone(clock), call_ms: CALL_MS, ..Parts::new(Arc::clone(&self.merge)) };
-        let settings = Settings { clock: Arc::clone(clock), deadline_ms: CALL_MS, ..Settings::default() };
-        Tickets::over(primary, parts, settings).await
+        let builder = Tickets::builder_over_primary(primary).merge(Arc::clone(&self.merge));
+        builder.clock(Arc::clone(clock)).deadline(Duration::from_millis(CALL_MS)).open().await
     }
 }
 
@@ -207,7 +206,7 @@ impl Host {
 /// Plays the schedule of a seed.
 pub(super) fn run(seed: u64, weakness: Option<Weakness>) -> Result<Report, String> {
     thread_local! {
-        static MERGE: Merge = merge(&Settings::default()).expect("engine");
+        static MERGE: Merge = merge(Limits::default()).expect("engine");
     }
     fastrand::seed(seed);
     let runtime =

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use ticket_host::store::{Error, Namespace, Options, RedisStore, SharedStore};
@@ -11,8 +12,8 @@ use ticket_store::clock::ManualClock;
 use crate::backend::{RawClient, TestBackend};
 use crate::raw_redis::RawRedis;
 
-/// Time limit of a call, in milliseconds: a slow machine is not an outage.
-const CALL_MS: u64 = 20_000;
+/// Time limit of a call: a slow machine is not an outage.
+const CALL_TIME: Duration = Duration::from_secs(20);
 
 /// Opens the store of a namespace.
 pub type OpenStoreAsync =
@@ -48,7 +49,7 @@ impl RedisBackend {
 }
 
 async fn open(url: String, namespace: Option<Namespace>) -> Result<SharedStore, Error> {
-    let options = Options { namespace, call_ms: CALL_MS, ..Options::default() };
+    let options = Options::default().namespace(namespace).call_time(CALL_TIME);
     Ok(Arc::new(RedisStore::open(&url, &options).await?))
 }
 

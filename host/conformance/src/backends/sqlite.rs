@@ -46,7 +46,7 @@ impl TestBackend for SqliteBackend {
             Some(clock) => Arc::new(clock.clone()),
             None => Arc::new(SystemClock),
         };
-        let options = Options { namespace: namespace.cloned(), clock, ..Options::default() };
+        let options = Options::default().namespace(namespace.cloned()).clock(clock);
         Ok(Arc::new(SqliteStore::open(self.path.clone(), None, &options).await?))
     }
 

@@ -10,8 +10,8 @@ use wasmtime::ResourceLimiter;
 
 use super::bindings::agent::tickets::{environment, key_value as wit};
 use super::key_value::{Lookup, Outcome};
+use crate::settings::{Limits, Settings};
 use crate::ticket::ServedBy;
-use crate::tickets::Settings;
 use ticket_store::operation;
 use ticket_store::{Error, Key, Kind, Revision, SharedStore};
 
@@ -117,11 +117,12 @@ impl environment::Host for HostCtx {
     }
 
     async fn current_settings(&mut self) -> environment::Settings {
+        let Limits { message_bytes_max, ticket_bytes_max, history_entries_max } = self.settings.limits;
         environment::Settings {
-            ttl_ms: self.settings.ttl_ms,
-            message_bytes_max: self.settings.message_bytes_max,
-            ticket_bytes_max: self.settings.ticket_bytes_max,
-            history_entries_max: self.settings.history_entries_max,
+            ttl_ms: self.settings.ttl_ms(),
+            message_bytes_max,
+            ticket_bytes_max,
+            history_entries_max,
         }
     }
 

@@ -16,8 +16,8 @@ use super::host_ctx::HostCtx;
 use super::image::Image;
 use super::key_value;
 use crate::error::Error;
+use crate::settings::Settings;
 use crate::ticket::ServedBy;
-use crate::tickets::Settings;
 use ticket_store::SharedStore;
 
 /// An instance whose memory has grown past this after a large ticket is not kept. A usual one has 1.1 MiB.
@@ -70,7 +70,7 @@ impl Pool {
 
     /// An instance of its own for one call, whose time begins now.
     pub(super) async fn borrow(&self) -> Result<Borrowed, Error> {
-        let deadline = Instant::now() + std::time::Duration::from_millis(self.settings.deadline_ms);
+        let deadline = Instant::now() + self.settings.deadline;
         let place = Arc::clone(&self.places).acquire_owned().await;
         let place = place.map_err(|closed| Error::Internal(closed.into()))?;
         let idle = self.idle().pop();

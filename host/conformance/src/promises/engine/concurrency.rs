@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
-use ticket_host::{Change, Settings, Tickets};
+use ticket_host::{Change, Tickets};
 
 use crate::error_kind::ErrorKind;
 use crate::fixture::Fixture;
@@ -39,7 +40,7 @@ async fn e10_at_another_revision_the_conflict_returns_the_ticket(fixture: Fixtur
 
     // Another client changes it between our read and our write.
     let (fixture, other) = (Arc::new(fixture), tickets.clone());
-    let (times, ours) = interposed(&fixture, fixture.settings(), say_other(&other));
+    let (times, ours) = interposed(&fixture, None, say_other(&other));
     for operation in 0..3 {
         let at = tickets.get(ID).await.expect("got").revision;
         times.store(1, Ordering::SeqCst);
@@ -60,7 +61,7 @@ async fn e11_without_at_changes_of_others_are_kept(fixture: Fixture) {
     let fixture = Arc::new(fixture);
     tickets.create(Some(ID), &[]).await.expect("created");
     let snapshot = tickets.snapshot(ID).await.expect("snapshot");
-    let (times, ours) = interposed(&fixture, fixture.settings(), say_other(&tickets));
+    let (times, ours) = interposed(&fixture, None, say_other(&tickets));
     for count in [1, 2, 5] {
         times.store(count, Ordering::SeqCst);
         let before = tickets.get(ID).await.expect("got").message_count();
@@ -77,7 +78,7 @@ async fn e11_without_at_changes_of_others_are_kept(fixture: Fixture) {
 
     // Without time for a second attempt.
     tickets.create(Some(ID), &[]).await.expect("created");
-    let hasty = Settings { deadline_ms: 0, ..fixture.settings() };
+    let hasty = Some(Duration::ZERO);
     let (times, ours) = interposed(&fixture, hasty, say_other(&tickets));
     times.store(1, Ordering::SeqCst);
     let current = conflict(ours.apply(ID, &[say("\"ours\"")], None).await);
@@ -102,7 +103,7 @@ async fn e12_a_change_does_not_recreate_a_ticket_that_ended(fixture: Fixture) {
         })
     };
     for end in [expire, delete] {
-        let (times, ours) = interposed(&fixture, fixture.settings(), end(Arc::clone(&fixture)));
+        let (times, ours) = interposed(&fixture, None, end(Arc::clone(&fixture)));
         for operation in 0..3 {
             tickets.create(Some(ID), &[]).await.expect("created");
             let snapshot = tickets.snapshot(ID).await.expect("snapshot");
@@ -119,7 +120,7 @@ async fn e12_a_change_does_not_recreate_a_ticket_that_ended(fixture: Fixture) {
     // A new incarnation, created meanwhile, refuses a rollback to the old one.
     tickets.create(Some(ID), &[say("\"old\"")]).await.expect("created");
     let snapshot = tickets.snapshot(ID).await.expect("snapshot");
-    let (times, ours) = interposed(&fixture, fixture.settings(), recreate(&fixture, &tickets));
+    let (times, ours) = interposed(&fixture, None, recreate(&fixture, &tickets));
     times.store(1, Ordering::SeqCst);
     assert_eq!(refusal(ours.rollback(ID, &snapshot, None).await), ErrorKind::Invalid);
     assert_eq!(tickets.get(ID).await.expect("the new incarnation").history, "[\"new\"]");
@@ -151,8 +152,10 @@ fn say_other(tickets: &Tickets) -> Action {
 }
 
 /// Tickets over a store in which the other client acts before as many changes as the returned number says.
-fn interposed(fixture: &Fixture, settings: Settings, action: Action) -> (Arc<AtomicU32>, Tickets) {
+fn interposed(fixture: &Fixture, deadline: Option<Duration>, action: Action) -> (Arc<AtomicU32>, Tickets) {
     let times = Arc::new(AtomicU32::new(0));
     let store = Interposed::before_changes(Arc::clone(&fixture.store), Arc::clone(&times), action);
-    (times, Tickets::new(Arc::new(store), settings).expect("tickets"))
+    let builder = fixture.builder_over(Arc::new(store));
+    let builder = if let Some(deadline) = deadline { builder.deadline(deadline) } else { builder };
+    (times, builder.build().expect("tickets"))
 }

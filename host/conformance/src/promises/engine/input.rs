@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ticket_host::{Change, Settings, Tickets};
+use ticket_host::{Change, Limits, Tickets};
 use ticket_store::Kind;
 
 use crate::error_kind::ErrorKind;
@@ -23,9 +23,8 @@ fn text_of_bytes(bytes: usize) -> String {
 }
 
 async fn e25_above_a_limit_nothing_is_written(fixture: Fixture) {
-    let limits =
-        Settings { message_bytes_max: 100, ticket_bytes_max: 1_000, history_entries_max: 5, ..fixture.settings() };
-    let tickets = Tickets::new(fixture.store.clone(), limits).expect("tickets");
+    let limits = Limits::default().message_bytes_max(100).ticket_bytes_max(1_000).history_entries_max(5);
+    let tickets = fixture.builder().limits(limits).build().expect("tickets");
     refuse_ids(&fixture, &tickets).await;
     tickets.create(Some(ID), &[]).await.expect("created");
 

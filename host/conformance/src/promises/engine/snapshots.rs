@@ -1,6 +1,6 @@
 //! E15, E16, E17: snapshots, rollback and restore.
 
-use ticket_host::Settings;
+use ticket_host::Limits;
 
 use crate::error_kind::ErrorKind;
 use crate::fixture::Fixture;
@@ -75,8 +75,7 @@ async fn e16_rollback_refuses_other_tickets_and_damaged_snapshots(fixture: Fixtu
     }
     assert_eq!(fixture.dump(&the_key()).await, dumped);
 
-    let strict = Settings { ticket_bytes_max: 30, ..fixture.settings() };
-    let strict = ticket_host::Tickets::new(fixture.store.clone(), strict).expect("tickets");
+    let strict = fixture.builder().limits(Limits::default().ticket_bytes_max(30)).build().expect("tickets");
     assert_eq!(refusal(strict.rollback(ID, &good, None).await), ErrorKind::TooLarge);
     assert_eq!(refusal(strict.restore(&good).await), ErrorKind::TooLarge);
     assert_eq!(refusal(tickets.rollback(ID, &" ".repeat(8 << 20), None).await), ErrorKind::TooLarge);
