@@ -27,7 +27,7 @@ fn a_good_store_conforms_and_its_tickets_stay_as_they_are() {
 }
 
 #[test]
-fn nothing_of_a_check_is_left_and_names_begin_with_the_namespace() {
+fn a_check_leaves_nothing_and_stays_in_its_namespace() {
     let server = RedisServer::start(&["--save", ""]);
     let user = User::of(&server.url());
     // A user of the server who may use names of one application alone.
@@ -59,16 +59,16 @@ fn wrong_words_are_refused_and_a_scenario_prints_its_transcript() {
 }
 
 #[test]
-fn a_foreign_program_that_cannot_do_its_part_ends_a_scenario_and_nothing_is_left() {
+fn a_failed_external_write_ends_a_scenario_and_leaves_nothing() {
     let server = RedisServer::start(&["--save", ""]);
-    // Only foreign programs, which the scenario stages, send this command.
+    // Only external writes of the scenario send this command.
     let _: String = command(&server, "ACL SETUSER agent on >secret ~* +@all -pexpire");
     let user = User::of(&server.url_of("agent", "secret"));
     let folder = tempfile::TempDir::new().unwrap();
     let file = folder.path().join("scenario.jsonl");
     for before in ["", r#","before":"write""#] {
         let scenario = [
-            r#"{"about":"a foreign program"}"#,
+            r#"{"about":"an external write"}"#,
             r#"{"op":"create","id":"a"}"#,
             &format!(r#"{{"op":"put","id":"a","fields":{{"facts":"{{}}"}},"ttl_ms":1800000{before}}}"#),
             r#"{"op":"apply","id":"a","changes":[{"decide":"{}"}]}"#,
@@ -92,7 +92,7 @@ fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
-/// The report on a ground with stores that break a rule.
+/// The report on a backend with stores that break a rule.
 fn report(backend: Arc<dyn TestBackend>, rule: Rule, promise: &str) -> Report {
     // Checks that fail are what is wanted: their messages would only confuse.
     let hook = std::panic::take_hook();
@@ -111,7 +111,7 @@ fn broken(report: &Report) -> Vec<&str> {
 }
 
 #[test]
-fn a_store_that_breaks_one_rule_is_caught_by_promises_and_by_comparison() {
+fn promises_and_comparison_catch_a_store_that_breaks_a_rule() {
     let server = RedisServer::start(&[]);
     let folder = tempfile::TempDir::new().unwrap();
     let runtime = runtime();
@@ -133,7 +133,7 @@ fn a_store_that_breaks_one_rule_is_caught_by_promises_and_by_comparison() {
 }
 
 #[test]
-fn a_difference_that_does_not_show_again_is_no_breach_and_is_counted() {
+fn an_unrepeated_difference_is_counted_and_breaks_nothing() {
     let runtime = runtime();
     let good = runtime.block_on(conformance::backend("memory:")).unwrap();
     // Its first play is in the only namespace with this in its name, and the first scenario of this seed shows the rule.

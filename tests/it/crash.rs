@@ -20,9 +20,9 @@ async fn what_was_acknowledged_survives_kill_9() {
     let mut rng = seed::rng("kill-9");
     let mut acknowledged: Vec<String> = Vec::new();
     Tickets::open(&url).await.unwrap().create(Some("t"), &[]).await.unwrap();
-    for life in 0..KILLS {
+    for incarnation in 0..KILLS {
         let mut writer = Command::new(env!("CARGO_BIN_EXE_ticket-test-process"))
-            .args(["announce", &url, "t", &life.to_string()])
+            .args(["announce", &url, "t", &incarnation.to_string()])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -42,7 +42,7 @@ async fn what_was_acknowledged_survives_kill_9() {
             acknowledged.push(messages.last().cloned().unwrap());
         }
         messages.dedup();
-        assert_eq!(messages, acknowledged, "life {life}");
+        assert_eq!(messages, acknowledged, "incarnation {incarnation}");
     }
     let check: String = rusqlite::Connection::open(&file)
         .and_then(|connection| connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)))

@@ -1,4 +1,4 @@
-//! The stand-in is held against a real server, and its ways of failing are shown.
+//! The fake Redis is held against a real server, and its ways of failing are shown.
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, RedisConnectionInfo, RedisResult, Value, cmd};
@@ -9,7 +9,7 @@ mod faults;
 mod pair;
 
 async fn client(fake_redis: &FakeRedis) -> MultiplexedConnection {
-    client_with(fake_redis, login(None)).await.expect("connection to the stand-in")
+    client_with(fake_redis, login(None)).await.expect("connection to the fake Redis")
 }
 
 async fn client_with(fake_redis: &FakeRedis, login: RedisConnectionInfo) -> RedisResult<MultiplexedConnection> {

@@ -23,7 +23,7 @@ fn key(id: &str) -> Key {
     Key::parse(&format!("ticket:{id}")).expect("key")
 }
 
-async fn home(tickets: &Tickets) {
+async fn synced(tickets: &Tickets) {
     let left = tickets.fallback().expect("fallback").shutdown(Duration::from_secs(20)).await.expect("left");
     assert!(left.pending.is_empty(), "{left:?}");
 }
@@ -47,7 +47,7 @@ async fn an_embedder_learns_who_served_and_what_happened() {
     assert!(status.last_error.is_some());
 
     primary.set_behavior(Behavior::Up);
-    home(&tickets).await;
+    synced(&tickets).await;
     assert!(matches!(events.recv().await, Ok(Event::Up { .. })));
     assert_eq!(events.recv().await, Ok(Event::Synced { tickets: 1, branches: 0 }));
     let status = tickets.fallback().expect("fallback").status().await.unwrap();
@@ -70,11 +70,11 @@ async fn an_unknown_ticket_may_well_exist_and_a_closed_one_does_not() {
     }
     tickets.close("closed", None).await.unwrap();
     assert!(matches!(tickets.get("closed").await, Err(Error::NotFound(_))));
-    tickets.create(Some("closed"), &[]).await.expect("a new life");
+    tickets.create(Some("closed"), &[]).await.expect("a new incarnation");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_its_room_full_of_pending_changes_new_tickets_are_unavailable_and_old_ones_go_on() {
+async fn a_full_replica_refuses_new_tickets_and_serves_known_ones() {
     let primary = Flaky::new(Behavior::Down, clock(), seed::rng("full"));
     let tickets = tickets(&primary, Fallback::memory().bytes_max(20_000)).await;
     let fact = [Change::learn(&json!({ "long": "x".repeat(1_000) }))];
@@ -89,13 +89,13 @@ async fn with_its_room_full_of_pending_changes_new_tickets_are_unavailable_and_o
     assert!((5..20).contains(&made), "{made}");
     tickets.apply("t0", &[Change::say("still here")], None).await.unwrap();
     primary.set_behavior(Behavior::Up);
-    home(&tickets).await;
+    synced(&tickets).await;
     tickets.create(Some("more"), &fact).await.unwrap();
     assert!(primary.entry(&key("t0")).is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_left_is_named_and_a_file_keeps_it_for_the_next_process() {
+async fn shutdown_names_pending_tickets_and_a_file_keeps_them() {
     let primary = Flaky::new(Behavior::Down, clock(), seed::rng("leave"));
     let in_memory = tickets(&primary, Fallback::memory()).await;
     in_memory.create(Some("m"), &[]).await.unwrap();
@@ -112,7 +112,7 @@ async fn what_is_left_is_named_and_a_file_keeps_it_for_the_next_process() {
     let second = tickets(&primary, place()).await;
     assert_eq!(second.get("f").await.unwrap(), made);
     primary.set_behavior(Behavior::Up);
-    home(&second).await;
+    synced(&second).await;
     assert_eq!(primary.entry(&key("f")).expect("entry").revision.as_str(), made.revision);
 }
 

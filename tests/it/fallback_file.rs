@@ -52,7 +52,7 @@ async fn status(tickets: &Tickets) -> Status {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_file_cannot_keep_fails_nothing_that_the_store_has_done() {
+async fn a_replica_file_that_cannot_be_written_fails_no_call() {
     let scene = Scene::new(Behavior::Up, "broken");
     let tickets = scene.tickets(ROOM).await;
     tickets.create(Some("t"), &[]).await.unwrap();
@@ -68,7 +68,7 @@ async fn what_a_file_cannot_keep_fails_nothing_that_the_store_has_done() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_cannot_be_read_does_not_keep_a_store_away() {
+async fn an_unreadable_replica_file_keeps_no_store_down() {
     let scene = Scene::new(Behavior::Up, "blind");
     let tickets = scene.tickets(ROOM).await;
     let mut events = tickets.fallback().expect("fallback").events();
@@ -81,7 +81,7 @@ async fn a_file_that_cannot_be_read_does_not_keep_a_store_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_that_is_not_answered_and_cannot_be_made_here_is_uncertain() {
+async fn an_unanswered_change_that_no_replica_takes_is_uncertain() {
     let scene = Scene::new(Behavior::Silent, "mute");
     let tickets = scene.tickets(ROOM).await;
     execute(&scene.file(), "DROP TABLE record");
@@ -91,7 +91,7 @@ async fn a_change_that_is_not_answered_and_cannot_be_made_here_is_uncertain() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_lost_data_serves_only_after_one_process_has_found_out_what() {
+async fn a_store_that_lost_data_serves_once_a_process_knows_what() {
     let scene = Scene::new(Behavior::Up, "lock");
     let first = scene.tickets(ROOM).await;
     first.create(Some("t"), &[]).await.unwrap();
@@ -110,7 +110,7 @@ async fn a_store_that_lost_data_serves_only_after_one_process_has_found_out_what
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_pending_record_that_cannot_be_read_stays_is_reported_and_fails_nothing() {
+async fn an_unreadable_pending_record_stays_and_is_reported() {
     let scene = Scene::new(Behavior::Down, "damaged");
     let first = scene.tickets(ROOM).await;
     first.create(Some("t"), &[Change::say("kept")]).await.unwrap();
@@ -135,7 +135,7 @@ async fn an_pending_record_that_cannot_be_read_stays_is_reported_and_fails_nothi
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_stands_still_with_the_file_in_its_hands_fails_nothing() {
+async fn a_stopped_process_that_locks_the_file_fails_no_call() {
     let scene = Scene::new(Behavior::Up, "held");
     let tickets = scene.tickets(ROOM).await;
     tickets.create(Some("t"), &[]).await.unwrap();
@@ -144,7 +144,7 @@ async fn a_process_that_stands_still_with_the_file_in_its_hands_fails_nothing() 
     tickets.apply("t", &[Change::say("meanwhile")], None).await.expect("the store has done it");
     assert_eq!(tickets.get("t").await.unwrap().message_count(), 1);
     scene.primary.set_behavior(Behavior::Down);
-    let refused = tickets.apply("t", &[Change::say("kept by nobody")], None).await;
+    let refused = tickets.apply("t", &[Change::say("kept by no one")], None).await;
     assert!(matches!(refused, Err(Error::Uncertain(_))), "{refused:?}");
 }
 

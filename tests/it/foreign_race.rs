@@ -41,12 +41,12 @@ struct Seen {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_plain_client_between_read_and_write_is_never_overwritten_unseen() {
+async fn a_write_between_read_and_write_is_never_overwritten() {
     let test = TestStore::new(StoreKind::Redis).await;
     let fixture = &test.fixture;
-    let turn = Arc::new(Mutex::new((0, Seen::default())));
+    let round = Arc::new(Mutex::new((0, Seen::default())));
     let times = Arc::new(AtomicU32::new(0));
-    let store = Interposed::before_changes(fixture.store.clone(), times.clone(), edits(&test, &turn).await);
+    let store = Interposed::before_changes(fixture.store.clone(), times.clone(), edits(&test, &round).await);
     let ours = fixture.tickets_over(Arc::new(store));
 
     // The clock that dates changes stands still: all of it is within one second.
@@ -54,7 +54,7 @@ async fn a_plain_client_between_read_and_write_is_never_overwritten_unseen() {
     for number in 0..EDITS {
         let id = id(number);
         ours.create(Some(&id), &[Change::Learn("{\"n\":1000}".into())]).await.unwrap();
-        turn.lock().unwrap().0 = number;
+        round.lock().unwrap().0 = number;
         times.store(1, Ordering::SeqCst);
         // Each third time the engine learns beside what the client may have changed, else it does something else.
         let change = match number % 3 {
@@ -63,7 +63,7 @@ async fn a_plain_client_between_read_and_write_is_never_overwritten_unseen() {
             _ => Change::Say("\"ours\"".into()),
         };
         let ticket = ours.apply(&id, &[change], None).await.unwrap();
-        let seen = turn.lock().unwrap().1.clone();
+        let seen = round.lock().unwrap().1.clone();
         alike += u32::from(seen.is_alike);
         let n = |facts: &str| serde_json::from_str::<serde_json::Value>(facts).unwrap()["n"].clone();
         let is_kept = n(&ticket.facts) == n(&seen.facts);
@@ -74,18 +74,18 @@ async fn a_plain_client_between_read_and_write_is_never_overwritten_unseen() {
     assert!(alike <= EDITS / 20, "{alike} of {EDITS} edits were alike, which should be rare");
 }
 
-/// The client's deed: the edit whose turn it is.
-async fn edits(test: &TestStore, turn: &Arc<Mutex<(u32, Seen)>>) -> Action {
+/// The client's external write: the edit of the present round.
+async fn edits(test: &TestStore, round: &Arc<Mutex<(u32, Seen)>>) -> Action {
     let names: Vec<String> = (0..EDITS)
         .map(|number| test.fixture.stored_name(&Key::parse(&format!("ticket:{}", id(number))).unwrap()))
         .collect();
-    let (client, names, turn) = (test.redis_client().await, Arc::new(names), Arc::clone(turn));
+    let (client, names, round) = (test.redis_client().await, Arc::new(names), Arc::clone(round));
     Box::new(move || {
-        let (client, names, turn) = (client.clone(), Arc::clone(&names), Arc::clone(&turn));
+        let (client, names, round) = (client.clone(), Arc::clone(&names), Arc::clone(&round));
         Box::pin(async move {
-            let number = turn.lock().unwrap().0 as usize;
+            let number = round.lock().unwrap().0 as usize;
             let seen = edit(client, &names[number], KINDS[number % KINDS.len()]).await;
-            turn.lock().unwrap().1 = seen;
+            round.lock().unwrap().1 = seen;
         })
     })
 }

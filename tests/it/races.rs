@@ -51,32 +51,32 @@ fn start(url: &str, namespace: &str, writer: &str) -> Child {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_acknowledged_message_is_there_once_and_in_order_in_memory() {
+async fn acknowledged_messages_are_stored_once_in_order_in_memory() {
     race(StoreKind::Memory).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_acknowledged_message_is_there_once_and_in_order_in_sqlite() {
+async fn acknowledged_messages_are_stored_once_in_order_in_sqlite() {
     race(StoreKind::Sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_acknowledged_message_is_there_once_and_in_order_in_redis() {
+async fn acknowledged_messages_are_stored_once_in_order_in_redis() {
     race(StoreKind::Redis).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_acknowledged_message_is_there_once_and_in_order_in_redis_asked_first() {
+async fn acknowledged_messages_are_stored_once_in_redis_read_first() {
     race(StoreKind::RedisAsked).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_acknowledged_message_is_there_once_and_in_order_behind_fallbacks() {
+async fn acknowledged_messages_are_stored_once_behind_fallbacks() {
     race(StoreKind::Healthy).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_acknowledged_message_is_there_once_and_in_order_behind_fallbacks_asked_first() {
+async fn acknowledged_messages_are_stored_once_fallbacks_read_first() {
     race(StoreKind::HealthyAsked).await;
 }
 

@@ -1,4 +1,4 @@
-//! The engine in its sandbox: what makes it trap costs its caller an answer, and nobody else anything.
+//! The engine in its sandbox: what makes it trap costs its caller an answer, and no other caller anything.
 
 use std::fmt;
 use std::sync::Arc;
@@ -60,7 +60,7 @@ impl Store for Swelling {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_trap_is_an_error_for_its_caller_and_nothing_for_anybody_else() {
+async fn a_trap_is_an_error_for_its_caller_alone() {
     let inner = MemoryStore::new(Arc::new(SystemClock));
     let store = Arc::new(Swelling { inner, swollen: AtomicBool::new(false) });
     for fresh_instances in [false, true] {
@@ -78,7 +78,7 @@ async fn a_trap_is_an_error_for_its_caller_and_nothing_for_anybody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn callers_who_go_away_take_no_instance_with_them() {
+async fn cancelled_callers_take_no_instance_with_them() {
     let tickets = Tickets::open("memory:").await.unwrap();
     tickets.create(Some("t"), &[]).await.unwrap();
     // More than the pool has places.

@@ -22,7 +22,7 @@ mod world;
 
 /// Schedules of a usual run; a release is preceded by a million.
 const SCHEDULES: u64 = 20_000;
-/// Where schedules begin that nobody gave a seed.
+/// Where schedules begin that were given no seed.
 const FIRST_SEED: u64 = 1;
 /// Schedules from which on every kind of fault must have happened.
 const SCHEDULES_FOR_ALL: u64 = 2_000;
@@ -134,8 +134,8 @@ fn outages_lose_nothing_double_nothing_and_end() {
 fn the_same_seed_is_the_same_schedule() {
     let first = first_seed();
     for seed in (0..10).map(|number| first.wrapping_add(number)) {
-        let played = [run(seed, None), run(seed, None)].map(|report| report.map(|report| report.happened));
-        assert_eq!(played[0], played[1], "TICKET_SEED={seed}");
+        let reports = [run(seed, None), run(seed, None)].map(|report| report.map(|report| report.happened));
+        assert_eq!(reports[0], reports[1], "TICKET_SEED={seed}");
     }
 }
 

@@ -103,7 +103,7 @@ fn every_built_component_imports_and_exports_what_it_should() {
     for (component, imports, exports) in BORDERS {
         let bytes = std::fs::read(Path::new(DIST).join(component).with_extension("wasm")).unwrap();
         let DecodedWasm::Component(resolve, world) = wit_component::decode(&bytes).unwrap() else {
-            panic!("guest/dist/{component}.wasm is no component");
+            panic!("guest/dist/{component}.wasm is not a component");
         };
         let world = &resolve.worlds[world];
         assert_eq!(names(&resolve, world.imports.values()), *imports, "imports of {component}");

@@ -7,7 +7,7 @@ use ticket_tests::model::{Answer, At, Call, Fields, Model};
 
 /// Tickets of one sequence.
 pub(super) const TICKETS: usize = 3;
-/// Ids that are none; an operation meets one now and then.
+/// Invalid ids; an operation meets one now and then.
 const BAD_IDS: [&str; 4] = ["", "-a", "a b", "ticket:a"];
 /// No ticket may come nearer to its deadline than this without passing it: Redis goes on with its own time.
 const MARGIN_MS: u64 = 120_000;
@@ -48,7 +48,7 @@ pub(super) enum Spoilt {
     Edited(usize),
 }
 
-/// What a foreign program does.
+/// What another client writes.
 #[derive(Clone, Debug)]
 pub(super) enum ExternalWrites {
     /// Reads, says something, perhaps learns, and writes back with a TTL.
@@ -71,7 +71,7 @@ pub(super) fn sequences() -> impl Strategy<Value = Vec<Operation>> {
 
 fn operation() -> impl Strategy<Value = Operation> {
     use Operation::*;
-    // Mostly the first ticket, so that much happens to it; now and then an id that is none.
+    // Mostly the first ticket, so that much happens to it; now and then an invalid id.
     let ticket = || prop_oneof![30 => Just(0), 9 => 1..TICKETS, 1 => TICKETS..TICKETS + BAD_IDS.len()];
     let seconds = prop_oneof![6 => 1..300_u64, 4 => 600..1_200_u64, 1 => 1_900..4_000_u64];
     prop_oneof![
@@ -181,7 +181,7 @@ fn bad_json() -> impl Strategy<Value = String> {
     .prop_map(str::to_owned)
 }
 
-/// A JSON value as somebody may write it, with spaces here and there.
+/// A JSON value as a client may write it, with spaces here and there.
 fn value() -> impl Strategy<Value = String> + Clone {
     let leaf = prop_oneof![
         Just("null"),
@@ -322,11 +322,11 @@ impl Operation {
 
 impl ExternalWrites {
     fn call(&self, id: String, model: &Model) -> Option<Call> {
-        let there = model.records().get(&id).map(|record| record.fields.clone());
+        let stored = model.records().get(&id).map(|record| record.fields.clone());
         let text = |name: &str, text: &str| (name.to_owned(), text.to_owned());
         Some(match self {
             Self::Python(message, facts) => {
-                let mut fields = there?;
+                let mut fields = stored?;
                 // What it cannot read it leaves alone.
                 let history = fields.get("history")?.strip_suffix(']')?.to_owned();
                 let comma = if history.trim() == "[" { "" } else { ", " };
@@ -348,20 +348,20 @@ impl ExternalWrites {
                 Call::ExternalReplace { id, fields }
             }
             Self::Newer => {
-                let mut fields = there?;
+                let mut fields = stored?;
                 fields.extend([text("version", "2"), text("mood", "good")]);
                 Call::ExternalReplace { id, fields }
             }
             Self::MissingField(index) => {
-                let mut fields = there?;
+                let mut fields = stored?;
                 let name = fields.keys().nth(*index)?.clone();
                 fields.remove(&name);
                 (!fields.is_empty()).then_some(Call::ExternalReplace { id, fields })?
             }
             Self::SeventhField => {
-                Call::ExternalPut { fields: there.map(|_| Fields::from([text("mood", "good")]))?, id }
+                Call::ExternalPut { fields: stored.map(|_| Fields::from([text("mood", "good")]))?, id }
             }
-            Self::Text(name, bad) => Call::ExternalPut { fields: there.map(|_| Fields::from([text(name, bad)]))?, id },
+            Self::Text(name, bad) => Call::ExternalPut { fields: stored.map(|_| Fields::from([text(name, bad)]))?, id },
             Self::Delete => Call::ExternalDelete { id },
         })
     }

@@ -9,7 +9,7 @@ use ticket_host::{Error, Ticket, Tickets};
 use ticket_tests::model::{Answer, At, Call, Fields, Limits, Model, View};
 use ticket_tests::{ErrorKind, StoreKind, TestStore};
 
-/// Time to live that foreign programs give is that of the tickets, so that the model has one.
+/// Time to live that other clients give is that of the tickets, so that the model has one.
 const JITTER_DIVISOR: u64 = 2_000;
 
 /// A store, the tickets in it, and the revisions that it showed.
@@ -27,7 +27,7 @@ pub(super) struct Subject {
 pub(super) enum End {
     /// The store and the model differ.
     Differs(String),
-    /// A state made by a foreign program, or of another life, has by chance the revision of another one.
+    /// A state written by another client, or of another incarnation, has by chance the revision of another one.
     Coincidence,
 }
 
@@ -70,7 +70,7 @@ impl Subject {
         })
     }
 
-    /// Lets a foreign program edit a ticket, and ends the comparison where its state has by chance the revision of the
+    /// Lets another client edit a ticket, and ends the comparison where its state has by chance the revision of the
     /// one before: a store that knows that one cannot see the edit.
     async fn edit_foreign(&mut self, id: &str, call: &Call) -> Result<(), End> {
         let before = self.test.fixture.raw_revision(&key(id)).await;
@@ -79,7 +79,7 @@ impl Subject {
         if is_alike { Err(End::Coincidence) } else { Ok(()) }
     }
 
-    /// Ends the comparison where a state of another life has by chance the revision that a call names.
+    /// Ends the comparison where a state of another incarnation has by chance the revision that a call names.
     async fn watch_for_coincidence(&self, id: &str, state: u64, before: &Model) -> Result<(), End> {
         let (Some(record), Some((_, named))) = (before.records().get(id), self.revisions.get(&state)) else {
             return Ok(());
@@ -203,7 +203,7 @@ impl Subject {
                 let shown = (ticket.id.clone(), ticket.revision.clone());
                 let other = self.revisions.range(incarnation..).find(|(_, known)| **known == shown);
                 if let Some((state, _)) = other {
-                    return differs(&format!("the revision was that of state {state} of this life"));
+                    return differs(&format!("the revision was that of state {state} of this incarnation"));
                 }
                 self.revisions.insert(view.state, shown);
             }

@@ -1,4 +1,4 @@
-//! The stand-in answers as a real server does, in all that the host asks of one.
+//! The fake Redis answers as a real server does, in all that the host asks of one.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::{ask, client_with, eval, login, words};
 #[tokio::test]
 async fn the_fake_redis_answers_as_a_real_server() {
     let server = RedisServer::start(&[]);
-    let mut pair = Pair::new(&server, "stand-in").await;
+    let mut pair = Pair::new(&server, "fake Redis").await;
     pair.steps(6_000).await;
     for tag in ["written", "removed", "refused", "entry", "none", "type", "clock", "NOSCRIPT", "WRONGTYPE", "ERR"] {
         assert!(pair.met(tag) >= 5, "{tag} is met too rarely: {}", pair.met(tag));
@@ -23,7 +23,7 @@ async fn the_fake_redis_answers_as_a_real_server() {
 #[tokio::test]
 async fn what_a_server_cannot_do_now_is_the_same() {
     let server = RedisServer::start(&[]);
-    let mut pair = Pair::new(&server, "stand-in modes").await;
+    let mut pair = Pair::new(&server, "fake Redis modes").await;
     let modes: [(Mode, &[&str], &[&str], &str); 3] = [
         (Mode::Oom, &["CONFIG", "SET", "maxmemory", "1"], &["CONFIG", "SET", "maxmemory", "0"], "OOM"),
         (Mode::Readonly, &["REPLICAOF", "127.0.0.1", "1"], &["REPLICAOF", "NO", "ONE"], "READONLY"),
@@ -54,7 +54,7 @@ async fn what_a_server_cannot_do_now_is_the_same() {
 #[tokio::test]
 async fn a_busy_server_says_so() {
     let server = RedisServer::start(&["--busy-reply-threshold", "10"]);
-    let mut pair = Pair::new(&server, "stand-in busy").await;
+    let mut pair = Pair::new(&server, "fake Redis busy").await;
     let endless = server.client().await;
     let endless = tokio::spawn(async move { ask(&endless, &words(&["EVAL", "while true do end", "0"])).await });
     sleep(Duration::from_millis(500)).await;
@@ -68,7 +68,7 @@ async fn a_busy_server_says_so() {
 #[tokio::test]
 async fn entries_end_at_the_same_time() {
     let server = RedisServer::start(&[]);
-    let mut pair = Pair::new(&server, "stand-in ends").await;
+    let mut pair = Pair::new(&server, "fake Redis ends").await;
     for key in ["ticket:a", "ticket:b"] {
         pair.both_words(&["HSET", key, "facts", "{}"]).await;
         let soon_ms = (pair.fake_redis.now_ms() + 2_000).to_string();
@@ -84,7 +84,7 @@ async fn entries_end_at_the_same_time() {
 #[tokio::test]
 async fn what_is_too_large_to_bring_is_the_same() {
     let server = RedisServer::start(&[]);
-    let mut pair = Pair::new(&server, "stand-in large").await;
+    let mut pair = Pair::new(&server, "fake Redis large").await;
     let limit = 16 * 1_024 * 1_024;
     for (bytes, tag, times) in [(limit - 5, "entry", 1), (limit - 4, "large", 2)] {
         pair.both_words(&["HSET", "ticket:a", "facts", &"x".repeat(bytes)]).await;
@@ -112,7 +112,7 @@ async fn logins_are_the_same() {
                 {
                     let (real, ours) = (ask(&real, &words(command)).await, ask(&ours, &words(command)).await);
                     if command[0] == "EVAL" && password.is_some() {
-                        // One that is none of the host's: the stand-in does not run it.
+                        // A script that the host does not have: the fake Redis does not run it.
                         continue;
                     }
                     assert_eq!(format!("{ours:?}"), format!("{real:?}"), "{command:?} {password:?}");

@@ -1,4 +1,4 @@
-//! How the stand-in fails, by a clock that stands still until everybody waits.
+//! How the fake Redis fails, by a clock that stands still until everybody waits.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -170,7 +170,7 @@ async fn seen(seed: u64) -> (Vec<String>, Vec<Duration>, BTreeMap<&'static str, 
         tokio::spawn(async move {
             let mut seen = Vec::new();
             let mut live = None;
-            for turn in 0..150 {
+            for round in 0..150 {
                 let connection = match live.take() {
                     Some(connection) => Ok(connection),
                     None => client_with(&fake_redis, login(None)).await,
@@ -179,7 +179,7 @@ async fn seen(seed: u64) -> (Vec<String>, Vec<Duration>, BTreeMap<&'static str, 
                     sleep(Duration::from_millis(7)).await;
                     continue;
                 };
-                let answer = timeout(SECOND / 10, write(&connection, &format!("{name}{turn}"))).await;
+                let answer = timeout(SECOND / 10, write(&connection, &format!("{name}{round}"))).await;
                 live = matches!(answer, Ok(Ok(_))).then_some(connection);
                 seen.push(format!("{:?} {answer:?}", begun.elapsed()));
             }

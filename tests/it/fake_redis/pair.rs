@@ -1,4 +1,4 @@
-//! A real server and the stand-in, given the same commands at random.
+//! A real server and the fake Redis, given the same commands at random.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ const AHEAD_MS_MAX: u64 = 31_622_400_000;
 const TOLERANCE_MS: u64 = 5_000;
 const KEYS: [&str; 5] = ["ticket:a", "ticket:b", "ticket:c", "s:ticket:d", "ticket:e"];
 
-/// A real server and the stand-in, which are given the same commands.
+/// A real server and the fake Redis, which are given the same commands.
 pub(super) struct Pair {
     pub(super) real: MultiplexedConnection,
     pub(super) fake_redis: FakeRedis,
@@ -40,7 +40,7 @@ impl Pair {
     /// Gives both the command; the answers must be the same.
     pub(super) async fn both(&mut self, command: &Cmd) -> Value {
         let theirs = ask(&self.real, command).await.expect("answer of the real server");
-        let ours = ask(&self.ours, command).await.expect("answer of the stand-in");
+        let ours = ask(&self.ours, command).await.expect("answer of the fake Redis");
         let shown = String::from_utf8_lossy(&command.get_packed_command()).into_owned();
         // The scripts are long and well known.
         let shown = &shown[shown.char_indices().rev().nth(600).map_or(0, |(at, _)| at)..];

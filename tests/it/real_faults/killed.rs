@@ -1,4 +1,4 @@
-//! A process that is killed while Redis is away: the next one has all that it acknowledged, and brings it home.
+//! A process that is killed while Redis is down: the next one has all that it acknowledged, and syncs it.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Lines};
@@ -9,9 +9,9 @@ use tempfile::TempDir;
 use ticket_host::{Change, Fallback, Tickets};
 use ticket_tests::{RedisServer, seed};
 
-use super::scene::{home, plain};
+use super::scene::{plain, synced};
 
-/// How often it is killed, Redis being away all the while.
+/// How often it is killed, Redis being down all the while.
 const KILLS: u32 = 6;
 /// The latest acknowledgement that a kill waits for.
 const ACKNOWLEDGED_MAX: u64 = 40;
@@ -23,9 +23,9 @@ struct Writer {
 }
 
 impl Writer {
-    fn start(server: &RedisServer, file: &Path, life: &str) -> Self {
+    fn start(server: &RedisServer, file: &Path, incarnation: &str) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_ticket-test-process"))
-            .args(["announce-behind", &server.url(), file.to_str().unwrap(), "t", life])
+            .args(["announce-behind", &server.url(), file.to_str().unwrap(), "t", incarnation])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -63,13 +63,13 @@ fn check(history: &str, acknowledged: &[String], kills: usize) {
 async fn the_next_process_brings_home_what_a_killed_one_acknowledged() {
     let (server, folder) = (RedisServer::start_durable(), TempDir::new().unwrap());
     let file = folder.path().join("fallback.db");
-    let mut rng = seed::rng("killed while Redis is away");
+    let mut rng = seed::rng("killed while Redis is down");
     plain(&server).await.create(Some("t"), &[]).await.unwrap();
     let mut acknowledged = Vec::new();
-    for life in 0..KILLS {
+    for incarnation in 0..KILLS {
         // Two at once with one file, for others may use it.
-        let mut writers = ["a", "b"].map(|name| Writer::start(&server, &file, &format!("{name}{life}")));
-        if life == 0 {
+        let mut writers = ["a", "b"].map(|name| Writer::start(&server, &file, &format!("{name}{incarnation}")));
+        if incarnation == 0 {
             for writer in &mut writers {
                 acknowledged.extend(writer.acknowledged(rng.u64(1..=ACKNOWLEDGED_MAX)));
             }
@@ -87,10 +87,10 @@ async fn the_next_process_brings_home_what_a_killed_one_acknowledged() {
     let ticket = tickets.get("t").await.unwrap();
     check(&ticket.history, &acknowledged, kills);
     server.restart_keeping();
-    let status = home(&tickets).await;
+    let status = synced(&tickets).await;
     assert_eq!(status.branched, 0, "{:?}", tickets.fallback().unwrap().branches().list().await);
-    let there = plain(&server).await.get("t").await.unwrap();
-    check(&there.history, &acknowledged, kills);
-    assert_eq!(there, ticket, "the very state that was shown before the server came back");
-    tickets.apply("t", &[Change::say("on")], Some(&there.revision)).await.unwrap();
+    let stored = plain(&server).await.get("t").await.unwrap();
+    check(&stored.history, &acknowledged, kills);
+    assert_eq!(stored, ticket, "the very state that was shown before the server came back");
+    tickets.apply("t", &[Change::say("on")], Some(&stored.revision)).await.unwrap();
 }

@@ -9,7 +9,7 @@ use ticket_host::{Change, ServedBy, Tickets};
 use ticket_tests::proxy::Mode;
 use ticket_tests::{Proxy, RedisServer};
 
-use super::scene::{self, home};
+use super::scene::{self, synced};
 
 /// Bytes of a message that fills a ticket of 4 KiB.
 const FILLING: usize = 4_000;
@@ -59,7 +59,7 @@ async fn the_first_call_after_the_server_stopped() {
         server.resume();
         assert_eq!(served_by, ServedBy::Fallback);
         times.push(time);
-        home(&tickets).await;
+        synced(&tickets).await;
     }
     assert!(report("first call after SIGSTOP", "p99 160 ms", times) < Duration::from_secs(2));
 }
@@ -74,7 +74,7 @@ async fn the_first_call_after_the_port_was_closed() {
         assert_eq!(served_by, ServedBy::Fallback);
         times.push(time);
         proxy.set(Mode::Pass);
-        home(&tickets).await;
+        synced(&tickets).await;
     }
     assert!(report("first call after the port refuses", "5 ms", times) < Duration::from_secs(1));
 }
@@ -178,9 +178,9 @@ async fn many_pending_tickets_go_home() {
     until_it_serves(&tickets).await;
     let begun = Instant::now();
     let meanwhile = tokio::spawn(foreground(tickets.clone()));
-    home(&tickets).await;
+    synced(&tickets).await;
     let took = begun.elapsed();
-    println!("{count} unsaved tickets of 4 KiB at home in {took:.1?} (goal: 10,000 in 2 s)");
+    println!("{count} pending tickets of 4 KiB synced in {took:.1?} (goal: 10,000 in 2 s)");
     report("foreground meanwhile", "none", meanwhile.await.unwrap());
     assert_eq!(scene::plain(&server).await.get("n0").await.unwrap().message_count(), 1);
     assert!(took < Duration::from_secs(20));
@@ -205,5 +205,5 @@ async fn attempts_to_connect_in_an_outage() {
     println!("{} attempts to connect, at most {most} within 10 s (goal: 20)", attempts.len());
     assert!((1..=20).contains(&most));
     proxy.set(Mode::Pass);
-    home(&tickets).await;
+    synced(&tickets).await;
 }

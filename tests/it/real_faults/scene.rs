@@ -9,7 +9,7 @@ use ticket_host::fallback::Status;
 use ticket_host::{Change, Fallback, ServedBy, Ticket, Tickets};
 use ticket_tests::{Proxy, RedisServer};
 
-/// How long it may take until everything is home: a hundred times what it takes, for a busy machine.
+/// How long it may take until everything is synced: a hundred times what it takes, for a busy machine.
 pub(super) const HOME_TIME_MAX: Duration = Duration::from_secs(20);
 /// How long one call may take: its time is 150 ms, the rest is for a busy machine.
 const CALL_TIME_MAX: Duration = Duration::from_secs(3);
@@ -47,7 +47,7 @@ pub(super) async fn plain(server: &RedisServer) -> Tickets {
 }
 
 /// Waits until the store serves and has everything.
-pub(super) async fn home(tickets: &Tickets) -> Status {
+pub(super) async fn synced(tickets: &Tickets) -> Status {
     let until = Instant::now() + HOME_TIME_MAX;
     loop {
         let status = tickets.fallback().unwrap().status().await.unwrap();
@@ -184,16 +184,16 @@ impl Scene {
     }
 
     /// The fault has bitten: the fallback serves, and the server knows less than the agent.
-    pub(super) async fn is_away(&self) {
+    pub(super) async fn is_down(&self) {
         let status = self.tickets().fallback().unwrap().status().await.unwrap();
         assert!(!status.primary_is_up && status.pending > 0 && status.last_error.is_some(), "{status:?}");
     }
 
     /// Everything is at home: every Redis client sees the six fields, with the very bytes and revision that the
-    /// agent was shown in the outage, and nothing of what was closed; nothing had to be kept aside.
+    /// agent was shown in the outage, and nothing of what was closed; there was no conflict copy.
     pub(super) async fn is_home(&self) {
         let tickets = self.tickets();
-        let status = home(&tickets).await;
+        let status = synced(&tickets).await;
         assert_eq!(status.branched, 0, "{:?}", tickets.fallback().unwrap().branches().list().await);
         let elsewhere = plain(&self.server).await;
         for (id, shown) in &self.shown {
@@ -220,7 +220,7 @@ impl Scene {
         }
     }
 
-    /// The server lost everything while nobody called; it has all that it acknowledged again.
+    /// The server lost everything while no client called; it has all that it acknowledged again.
     pub(super) async fn is_back_after_loss(&self) {
         let until = Instant::now() + HOME_TIME_MAX;
         for id in self.shown.keys() {

@@ -1,5 +1,5 @@
 //! Random schedules: two hosts, several tickets, many agents, and any of the real faults at any time. Everything that
-//! was acknowledged is in its ticket in the end, once, or kept aside by one of the hosts.
+//! was acknowledged is in its ticket in the end, once, or in a conflict copy of one of the hosts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ const SCHEDULES: u64 = 60;
 const OPERATIONS: u64 = 1_700;
 /// Schedules at once: they wait for their servers more than they work.
 const AT_ONCE: usize = 4;
-/// How long a fault lasts at most while nobody gets anything done.
+/// How long a fault lasts at most while no call succeeds.
 const FAULT_TIME_MAX: Duration = Duration::from_millis(700);
 /// Operations from one fault to the next.
 const PAUSE_OPERATIONS_MAX: u64 = 60;
@@ -38,7 +38,7 @@ const REST_MAX: Duration = Duration::from_millis(2);
 struct Tally {
     operations: u64,
     acknowledged: u64,
-    aside: u64,
+    in_copies: u64,
     branches: BTreeMap<String, u64>,
     refused: BTreeMap<&'static str, u64>,
     faults: BTreeMap<&'static str, u64>,
@@ -48,7 +48,7 @@ impl Tally {
     fn add(&mut self, other: Self) {
         self.operations += other.operations;
         self.acknowledged += other.acknowledged;
-        self.aside += other.aside;
+        self.in_copies += other.in_copies;
         for (why, count) in other.branches {
             *self.branches.entry(why).or_default() += count;
         }

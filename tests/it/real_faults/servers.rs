@@ -15,7 +15,7 @@ async fn it_is_killed_and_comes_back_with_its_data() {
     let mut scene = Scene::well(RedisServer::start_durable()).await;
     scene.server.kill();
     scene.go_on().await;
-    scene.is_away().await;
+    scene.is_down().await;
     scene.server.restart_keeping();
     scene.is_home().await;
 }
@@ -27,10 +27,10 @@ async fn it_is_killed_and_comes_back_empty() {
     scene.go_on().await;
     scene.server.kill();
     scene.go_on().await;
-    scene.is_away().await;
+    scene.is_down().await;
     scene.server.restart();
     scene.is_home().await;
-    // And where nobody changed anything since.
+    // And where nothing was changed since.
     scene.refresh().await;
     scene.server.restart();
     scene.is_back_after_loss().await;
@@ -41,12 +41,12 @@ async fn it_stands_still_and_goes_on() {
     let mut scene = Scene::well(RedisServer::start(&[])).await;
     scene.server.pause();
     scene.go_on().await;
-    scene.is_away().await;
+    scene.is_down().await;
     scene.server.resume();
     scene.is_home().await;
 }
 
-/// What the test above rests on: a stopped server makes late what it was asked for, even where nobody waits for it.
+/// What the test above rests on: a stopped server makes late what it was asked for, even where no client waits for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_in_flight_lands_late_though_its_host_is_gone() {
     let server = RedisServer::start(&[]);
@@ -72,7 +72,7 @@ async fn it_is_down_when_the_agent_begins() {
     let mut scene = Scene::unopened(server);
     scene.open("", "").await;
     scene.go_on().await;
-    scene.is_away().await;
+    scene.is_down().await;
     scene.server.restart_keeping();
     scene.is_home().await;
 }
@@ -83,7 +83,7 @@ async fn the_password_is_wrong_when_the_agent_begins() {
     scene.server.set_password(Some("another")).await;
     scene.open("", PASSWORD).await;
     scene.go_on().await;
-    scene.is_away().await;
+    scene.is_down().await;
     scene.server.set_password(Some(PASSWORD)).await;
     scene.is_home().await;
 }
@@ -93,7 +93,7 @@ async fn the_password_is_changed_and_changed_back() {
     let mut scene = Scene::well(RedisServer::start(&[])).await;
     scene.server.set_password(Some(PASSWORD)).await;
     scene.go_on().await;
-    scene.is_away().await;
+    scene.is_down().await;
     scene.server.set_password(None).await;
     scene.is_home().await;
 }
@@ -104,7 +104,7 @@ async fn it_is_a_replica_when_the_agent_begins() {
     scene.server.become_replica().await;
     scene.open("", "").await;
     scene.go_on().await;
-    scene.is_away().await;
+    scene.is_down().await;
     scene.server.promote().await;
     scene.is_home().await;
 }
@@ -114,7 +114,7 @@ async fn it_becomes_a_replica_and_is_promoted() {
     let mut scene = Scene::well(RedisServer::start(&[])).await;
     scene.server.become_replica().await;
     scene.go_on().await;
-    scene.is_away().await;
+    scene.is_down().await;
     scene.server.promote().await;
     scene.is_home().await;
 }
@@ -124,7 +124,7 @@ async fn its_memory_is_full() {
     let mut scene = Scene::well(RedisServer::start(&[])).await;
     scene.server.operate(&["CONFIG", "SET", "maxmemory", "1"]).await;
     scene.go_on().await;
-    scene.is_away().await;
+    scene.is_down().await;
     scene.server.operate(&["CONFIG", "SET", "maxmemory", "0"]).await;
     scene.is_home().await;
 }
@@ -136,14 +136,14 @@ async fn a_permission_is_missing_and_granted() {
     scene.server.operate(&["ACL", "SETUSER", "app", "on", &password, "~ticket:*", "+@all", "-hset"]).await;
     scene.open("app", PASSWORD).await;
     scene.go_on().await;
-    scene.is_away().await;
+    scene.is_down().await;
     scene.server.operate(&["ACL", "SETUSER", "app", "+hset"]).await;
     scene.is_home().await;
-    // And taken away while it works.
+    // And taken while it works.
     scene.refresh().await;
     scene.server.operate(&["ACL", "SETUSER", "app", "-hset"]).await;
     scene.go_on().await;
-    scene.is_away().await;
+    scene.is_down().await;
     scene.server.operate(&["ACL", "SETUSER", "app", "+hset"]).await;
     scene.is_home().await;
 }

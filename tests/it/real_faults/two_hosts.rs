@@ -1,4 +1,4 @@
-//! Two hosts with one server, one of them cut off: what each was told is in the ticket once, or kept aside.
+//! Two hosts with one server, one of them cut off: what each was told is in the ticket once, or in a conflict copy.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use ticket_host::{Change, Error, Ticket, Tickets};
 use ticket_tests::proxy::Mode;
 use ticket_tests::{Proxy, RedisServer};
 
-use super::scene::{self, LOOK_EVERY, home, plain};
+use super::scene::{self, LOOK_EVERY, plain, synced};
 
 const ID: &str = "shared";
 /// Messages of each host in one outage.
@@ -71,11 +71,11 @@ pub(super) fn counted(history: &str) -> BTreeMap<String, usize> {
 
 /// Both hosts and the server agree on a ticket to the byte.
 pub(super) async fn agreed(server: &RedisServer, hosts: [&Tickets; 2], id: &str) -> Ticket {
-    let there = plain(server).await.get(id).await.unwrap();
+    let stored = plain(server).await.get(id).await.unwrap();
     for host in hosts {
-        assert_eq!(host.get(id).await.unwrap(), there);
+        assert_eq!(host.get(id).await.unwrap(), stored);
     }
-    there
+    stored
 }
 
 /// Both write while one is cut off; then it is not.
@@ -88,8 +88,8 @@ async fn both_say(mode: Mode, with_ids: bool) {
         let status = cut.tickets.fallback().unwrap().status().await.unwrap();
         assert!(status.pending == 1 && status.last_error.is_some(), "{mode:?}: {status:?}");
         cut.proxy.set(Mode::Pass);
-        home(&cut.tickets).await;
-        home(&well.tickets).await;
+        synced(&cut.tickets).await;
+        synced(&well.tickets).await;
         said.extend(ours.into_iter().chain(theirs));
         let ticket = agreed(&server, [&cut.tickets, &well.tickets], ID).await;
         let expected: BTreeMap<String, usize> = said.iter().map(|message| (message.clone(), 1)).collect();
@@ -116,15 +116,15 @@ async fn plain_messages_of_both_are_there_once() {
 
 /// The server stands still under both: their last writes land late, one of them or both.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn messages_of_both_to_a_server_that_stands_still_are_there_once() {
+async fn messages_of_both_hosts_to_a_stopped_server_are_stored_once() {
     let (server, one, other) = pair().await;
     let mut said = vec![json!("first").to_string()];
     for round in 0..4 {
         server.pause();
         let (ours, theirs) = tokio::join!(one.say(round, false), other.say(round, false));
         server.resume();
-        home(&one.tickets).await;
-        home(&other.tickets).await;
+        synced(&one.tickets).await;
+        synced(&other.tickets).await;
         said.extend(ours.into_iter().chain(theirs));
         let ticket = agreed(&server, [&one.tickets, &other.tickets], ID).await;
         let expected: BTreeMap<String, usize> = said.iter().map(|message| (message.clone(), 1)).collect();
@@ -159,7 +159,7 @@ async fn a_close_where_the_wire_is_cut_wins_over_a_change_elsewhere() {
         well.tickets.apply(ID, &[Change::say("unseen")], None).await.unwrap();
         cut.tickets.close(ID, None).await.unwrap();
         cut.proxy.set(Mode::Pass);
-        home(&cut.tickets).await;
+        synced(&cut.tickets).await;
         let (_, history) = only_branch(&cut).await;
         assert_eq!(history, r#"["first","unseen"]"#, "{mode:?}");
         assert_eq!(well.branches().await, []);
@@ -172,11 +172,11 @@ async fn a_close_elsewhere_wins_over_a_change_where_the_wire_is_cut() {
     for mode in BLIND {
         let (server, cut, well) = pair().await;
         cut.proxy.set(mode);
-        // First gone there, so that a request which still passes meets nothing.
+        // First cleared there, so that a request which still passes meets nothing.
         well.tickets.close(ID, None).await.unwrap();
         cut.tickets.apply(ID, &[Change::say("unseen")], None).await.unwrap();
         cut.proxy.set(Mode::Pass);
-        home(&cut.tickets).await;
+        synced(&cut.tickets).await;
         let (_, history) = only_branch(&cut).await;
         assert_eq!(history, r#"["first","unseen"]"#, "{mode:?}");
         assert_eq!(well.branches().await, []);
@@ -185,12 +185,12 @@ async fn a_close_elsewhere_wins_over_a_change_where_the_wire_is_cut() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_new_life_elsewhere_stays_and_ours_is_kept_aside() {
+async fn a_new_incarnation_stays_and_ours_becomes_a_conflict_copy() {
     for mode in [Mode::Refuse, Mode::Stall, Mode::Half] {
         let (server, cut, well) = pair().await;
         cut.proxy.set(mode);
         well.tickets.close(ID, None).await.unwrap();
-        cut.tickets.apply(ID, &[Change::say("of the old life")], None).await.unwrap();
+        cut.tickets.apply(ID, &[Change::say("of the old incarnation")], None).await.unwrap();
         // Lives are told apart by the second in which they began.
         let old = cut.tickets.get(ID).await.unwrap();
         let mut anew = well.tickets.create(Some(ID), &[Change::say("anew")]).await.unwrap();
@@ -203,22 +203,22 @@ async fn a_new_life_elsewhere_stays_and_ours_is_kept_aside() {
             anew = well.tickets.create(Some(ID), &[Change::say("anew")]).await.unwrap();
         }
         cut.proxy.set(Mode::Pass);
-        home(&cut.tickets).await;
+        synced(&cut.tickets).await;
         let (_, history) = only_branch(&cut).await;
-        assert_eq!(history, r#"["first","of the old life"]"#, "{mode:?}");
-        let there = agreed(&server, [&cut.tickets, &well.tickets], ID).await;
-        assert_eq!(there, anew);
+        assert_eq!(history, r#"["first","of the old incarnation"]"#, "{mode:?}");
+        let stored = agreed(&server, [&cut.tickets, &well.tickets], ID).await;
+        assert_eq!(stored, anew);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_id_made_on_both_sides_is_the_tickets_that_was_there_first() {
+async fn an_id_created_on_both_hosts_is_the_first_ones() {
     let (server, cut, well) = pair().await;
     cut.proxy.set(Mode::Refuse);
     cut.tickets.create(Some("new"), &[Change::say("ours")]).await.unwrap();
     let theirs = well.tickets.create(Some("new"), &[Change::say("theirs")]).await.unwrap();
     cut.proxy.set(Mode::Pass);
-    home(&cut.tickets).await;
+    synced(&cut.tickets).await;
     assert_eq!(agreed(&server, [&cut.tickets, &well.tickets], "new").await, theirs);
     let branches = cut.branches().await;
     let field = ("history".to_owned(), r#"["ours"]"#.to_owned());
@@ -244,7 +244,7 @@ async fn a_write_that_lands_late_is_seen_by_others_and_not_made_twice() {
         said.push(message);
         tokio::time::sleep(LOOK_EVERY).await;
     }
-    home(&cut.tickets).await;
+    synced(&cut.tickets).await;
     let ticket = agreed(&server, [&cut.tickets, &well.tickets], ID).await;
     let expected = said.iter().map(|message| (json!(message).to_string(), 1)).collect();
     assert_eq!(counted(&ticket.history), expected);

@@ -11,7 +11,7 @@ async fn fails(mode: Mode) {
     for _ in 0..2 {
         scene.proxy.set(mode);
         scene.go_on().await;
-        scene.is_away().await;
+        scene.is_down().await;
         scene.proxy.set(Mode::Pass);
         scene.is_home().await;
         scene.refresh().await;

@@ -13,7 +13,7 @@ use super::world::{CALL_MS, TICKETS};
 /// An operation returns within its time and so much more.
 const LATE: Duration = Duration::from_millis(10);
 
-/// Who talks: a host in one of its lives, and the tickets of this agent, which no other agent of the host has.
+/// Who talks: a host in one of its incarnations, and the tickets of this agent, which no other agent of the host has.
 pub(super) struct Agent {
     pub(super) host: (usize, u32),
     pub(super) tickets: Tickets,
@@ -50,7 +50,7 @@ impl Agent {
                     self.tickets.close(&id, None).await.map(|()| Told::Other)
                 }
                 92..96 if !calm => self.create(&id, number).await,
-                96..100 => self.go_away(&id, number).await,
+                96..100 => self.cancel(&id, number).await,
                 _ => self.say(&id, number).await,
             };
             self.look_at(&done, &id, began);
@@ -58,11 +58,11 @@ impl Agent {
     }
 
     fn message(&self, number: u32) -> String {
-        let (host, life) = self.host;
-        format!("h{host}.{life}.{}.{number}", self.ids[0])
+        let (host, incarnation) = self.host;
+        format!("h{host}.{incarnation}.{}.{number}", self.ids[0])
     }
 
-    /// Learns something that nobody else does, and something that all do.
+    /// Learns something that no other agent does, and something that all do.
     fn fact(&self, number: u32) -> Change {
         Change::learn(&json!({ format!("fact-{}", self.message(number)): number, "shared": number }))
     }
@@ -122,7 +122,7 @@ impl Agent {
     }
 
     /// Says something and does not wait for the answer: it may be made or not.
-    async fn go_away(&mut self, id: &str, number: u32) -> Result<Told, Error> {
+    async fn cancel(&mut self, id: &str, number: u32) -> Result<Told, Error> {
         let patience = Duration::from_millis(self.rng.u64(0..CALL_MS));
         self.journal.happened("cancelled caller");
         let change = [Change::say(&self.message(number))];
@@ -148,8 +148,8 @@ impl Agent {
                 self.journal.happened(UNCERTAIN);
                 self.journal.called(false);
             }
-            // A snapshot of a life that has ended.
-            Err(Error::Invalid(text)) if text.contains("life") => self.journal.called(false),
+            // A snapshot of an incarnation that has ended.
+            Err(Error::Invalid(text)) if text.starts_with("snapshot is of another") => self.journal.called(false),
             Err(error) => self.journal.wrong(format!("an operation on {id}: {error:?}")),
         }
     }
@@ -159,7 +159,7 @@ fn told(answer: Result<ServedBy, Error>) -> Result<Told, Error> {
     answer.map(Told::Ticket)
 }
 
-/// Whether nobody closes a ticket or rolls it back, so that all that was said must be there in the end.
+/// Whether no agent closes a ticket or rolls it back, so that all that was said must be there in the end.
 pub(super) fn is_calm(id: &str) -> bool {
     let number: usize = id.strip_prefix('t').and_then(|digits| digits.parse().ok()).unwrap_or(0);
     number < TICKETS / 2

@@ -15,26 +15,26 @@ use super::world::{Host, TICKETS};
 const ATTEMPTS_MAX: usize = 20;
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// No acknowledged message or fact is lost, no message is there twice, all hosts and the server agree, and nobody hurried.
+/// No acknowledged message or fact is lost, no message is there twice, all hosts and the server agree, and no host connects too often.
 pub(super) async fn check(server: &FakeRedis, hosts: &[Host], journal: &Journal) -> Result<(), String> {
     if let Some(wrong) = journal.wrongs().first() {
         return Err(wrong.clone());
     }
-    let mut there = BTreeMap::new();
+    let mut stored = BTreeMap::new();
     for id in (0..TICKETS).map(|number| format!("t{number}")) {
         agree(server, hosts, &id).await?;
         let mut held = once(&id, &field(server, &id, "history"))?;
         held.extend(facts(&field(server, &id, "facts")));
-        there.insert(id, held);
+        stored.insert(id, held);
     }
-    let aside = aside(hosts).await;
-    let alive: BTreeSet<(usize, u32)> = hosts.iter().map(Host::life).collect();
+    let copies = copies(hosts).await;
+    let alive: BTreeSet<(usize, u32)> = hosts.iter().map(Host::incarnation).collect();
     for said in journal.acknowledged() {
         let expected = (is_calm(&said.ticket) || !journal.is_disturbed(&said.ticket)) && alive.contains(&said.host);
-        let found = there.get(&said.ticket).is_some_and(|messages| messages.contains(&said.message))
-            || aside.contains(&(said.ticket.clone(), said.message.clone()));
+        let found = stored.get(&said.ticket).is_some_and(|messages| messages.contains(&said.message))
+            || copies.contains(&(said.ticket.clone(), said.message.clone()));
         if expected && !found {
-            return Err(format!("lost: {said:?}; there is {:?}", there.get(&said.ticket)));
+            return Err(format!("lost: {said:?}; there is {:?}", stored.get(&said.ticket)));
         }
     }
     unhurried(server, hosts)
@@ -47,14 +47,17 @@ async fn agree(server: &FakeRedis, hosts: &[Host], id: &str) -> Result<(), Strin
         let shown = match host.tickets.get(id).await {
             Ok(ticket) => Some((ticket.facts, ticket.history, ticket.last_decision, ticket.expires_at_ms)),
             Err(Error::NotFound(_)) => None,
-            Err(error) => return Err(format!("host {:?} cannot show {id}: {error:?}", host.life())),
+            Err(error) => return Err(format!("host {:?} cannot show {id}: {error:?}", host.incarnation())),
         };
         let stored = stored.as_ref().map(|(fields, deadline_ms)| {
             let text = |name: &str| fields.get(name).cloned().unwrap_or_default();
             (text("facts"), text("history"), text("last_decision"), *deadline_ms)
         });
         if shown != stored {
-            return Err(format!("host {:?} and the server differ about {id}: {shown:?} and {stored:?}", host.life()));
+            return Err(format!(
+                "host {:?} and the server differ about {id}: {shown:?} and {stored:?}",
+                host.incarnation()
+            ));
         }
     }
     Ok(())
@@ -88,7 +91,7 @@ fn once(id: &str, history: &str) -> Result<BTreeSet<String>, String> {
 }
 
 /// The messages and facts in branches, with their tickets.
-async fn aside(hosts: &[Host]) -> BTreeSet<(String, String)> {
+async fn copies(hosts: &[Host]) -> BTreeSet<(String, String)> {
     let mut found = BTreeSet::new();
     for branches in hosts.iter().flat_map(|host| &host.branches) {
         for branch in branches.list().await.expect("branches") {
@@ -102,11 +105,11 @@ async fn aside(hosts: &[Host]) -> BTreeSet<(String, String)> {
 }
 
 fn unhurried(server: &FakeRedis, hosts: &[Host]) -> Result<(), String> {
-    let lives: usize = hosts.iter().map(|host| host.branches.len()).sum();
+    let incarnations: usize = hosts.iter().map(|host| host.branches.len()).sum();
     let attempts = server.attempts();
-    for (earlier, later) in attempts.iter().zip(attempts.iter().skip(ATTEMPTS_MAX * lives)) {
+    for (earlier, later) in attempts.iter().zip(attempts.iter().skip(ATTEMPTS_MAX * incarnations)) {
         if *later - *earlier <= WINDOW {
-            return Err(format!("{lives} hosts tried to connect too often: {:?}", *later - *earlier));
+            return Err(format!("{incarnations} hosts tried to connect too often: {:?}", *later - *earlier));
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! What the agents were told: what was acknowledged to whom, and what may have taken it away again.
+//! What the agents were told: what was acknowledged to whom, and what may have removed it again.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +14,7 @@ pub(super) struct Journal(Rc<RefCell<Kept>>);
 #[derive(Default)]
 struct Kept {
     acknowledged: Vec<Acknowledged>,
-    /// Tickets that somebody tried to close, roll back or make anew, or that expired.
+    /// Tickets that an agent tried to close, roll back or make anew, or that expired.
     disturbed: BTreeSet<String>,
     happened: BTreeMap<&'static str, u64>,
     calls: u64,
@@ -27,7 +27,7 @@ struct Kept {
 pub(super) struct Acknowledged {
     pub(super) ticket: String,
     pub(super) message: String,
-    /// Which host acknowledged it, and in which of its lives.
+    /// Which host acknowledged it, and in which of its incarnations.
     pub(super) host: (usize, u32),
 }
 

@@ -114,9 +114,9 @@ impl Connector for Way {
 /// A host and its agents.
 pub(super) struct Host {
     index: usize,
-    life: u32,
+    incarnation: u32,
     pub(super) tickets: Tickets,
-    /// Of this life and of those before.
+    /// Of this incarnation and of those before.
     pub(super) branches: Vec<Branches>,
     pub(super) clock: StepClock,
     pub(super) may_crash: bool,
@@ -140,7 +140,7 @@ impl TestBackend {
         loop {
             match self.try_open(&clock).await {
                 Ok(tickets) => return tickets,
-                // Garbage: at start that is no Redis, and whoever runs the host starts it again.
+                // Garbage: at start the server is not Redis; whoever runs the host starts it again.
                 Err(ticket_host::Error::Denied(_)) => sleep(Duration::from_millis(100)).await,
                 Err(error) => panic!("tickets: {error:?}"),
             }
@@ -149,7 +149,7 @@ impl TestBackend {
 
     async fn try_open(&self, clock: &Arc<dyn Clock>) -> Result<Tickets, ticket_host::Error> {
         let options = Options::default().clock(Arc::clone(clock));
-        let url = format!("redis://:{PASSWORD}@stand-in/");
+        let url = format!("redis://:{PASSWORD}@fake-redis/");
         let store = RedisStore::unconnected(&url, Some(Box::new(Way(self.server.clone()))), &options).expect("url");
         let primary = Arc::new(Weak { inner: store, weakness: self.weakness });
         let builder = Tickets::builder_over_primary(primary).merge(Arc::clone(&self.merge));
@@ -163,14 +163,14 @@ impl Host {
         let tickets = backend.open(&clock).await;
         let branches = vec![tickets.fallback().expect("fallback").branches().clone()];
         let (may_crash, agents) = (rng.u32(0..3) == 0, Vec::new());
-        Self { index, life: 0, tickets, branches, clock, may_crash, agents, rng, backend: backend.clone() }
+        Self { index, incarnation: 0, tickets, branches, clock, may_crash, agents, rng, backend: backend.clone() }
     }
 
     /// Two agents, each with tickets that the other has not: one calm, one that is closed and rolled back.
     fn talk(&mut self, operations: u32) {
         for first in 0..TICKETS / 2 {
             let agent = Agent {
-                host: (self.index, self.life),
+                host: (self.index, self.incarnation),
                 tickets: self.tickets.clone(),
                 ids: vec![format!("t{first}"), format!("t{}", first + TICKETS / 2)],
                 rng: self.rng.fork(),
@@ -186,15 +186,15 @@ impl Host {
             agent.abort();
             let _ = agent.await;
         }
-        self.life += 1;
+        self.incarnation += 1;
         self.tickets = self.backend.open(&self.clock).await;
         self.branches.push(self.tickets.fallback().expect("fallback").branches().clone());
         self.talk(10);
     }
 
-    /// Which life it is in: what earlier ones held is gone.
-    pub(super) fn life(&self) -> (usize, u32) {
-        (self.index, self.life)
+    /// Which incarnation it is in: what earlier ones held is gone.
+    pub(super) fn incarnation(&self) -> (usize, u32) {
+        (self.index, self.incarnation)
     }
 
     async fn is_home(&self) -> bool {
@@ -245,7 +245,7 @@ async fn run_scenario(mut rng: Rng, merge: Merge, weakness: Option<Weakness>) ->
     Ok(report(&server, &hosts, &journal).await)
 }
 
-/// Ends all faults, and waits until everything is home, also after the last call that was on its way.
+/// Ends all faults, and waits until everything is synced, also after the last call that was on its way.
 async fn make_peace(server: &FakeRedis, hosts: &[Host]) -> Result<(), String> {
     server.set_faults(Faults::default());
     server.clear_modes();

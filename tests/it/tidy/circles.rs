@@ -1,6 +1,6 @@
 //! No circle between the files of a crate: what a file uses does not use that file, directly or through others.
 //!
-//! A declaration (`mod x;`) and a parent's `pub use x::…` are no use; every other path to an item of another file is.
+//! A declaration (`mod x;`) and a parent's `pub use x::…` do not count; every other path to an item of another file is.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! The agents of a schedule: three on each of two hosts, who say and learn what nobody else does.
+//! The agents of a schedule: three on each of two hosts, who say and learn what no other agent does.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -143,7 +143,7 @@ async fn work(tickets: Tickets, ids: Arc<[String]>, shared: Arc<Shared>, name: S
                 *shared.refused.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
             }
         }
-        // As agents do, and so that a fault meets many moments.
+        // As agents do, and so that a fault meets many states.
         if rng.u8(..8) == 0 {
             tokio::time::sleep(rest.mul_f64(rng.f64())).await;
         }

@@ -1,6 +1,6 @@
 //! A long time of one random fault after another, with the same two hosts all along: nothing is lost, and memory and
 //! descriptors stay as they are. `TICKET_SOAK_S=7200 cargo test --release --workspace --test it soak -- --nocapture` is
-//! two hours of a fault every five seconds; a usual run is a moment, in which other tests take memory too.
+//! two hours of a fault every five seconds; a usual run is short, and other tests take memory meanwhile.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,10 +17,10 @@ use super::{Tally, verdict};
 const SHIFT_FAULTS: u32 = 4;
 /// How long an agent rests now and then: an agent has other things to do.
 const REST_MAX: Duration = Duration::from_millis(200);
-/// How long tickets live, in milliseconds: copies that nobody uses are dropped after, and memory is at its height soon.
+/// How long tickets live, in milliseconds: copies that no call uses are dropped after, and memory is at its height soon.
 const TTL_MS: u64 = 60_000;
 /// Shifts before the first look at memory: the allocator and the last known copies fill up.
-const SHIFTS_TO_SETTLE: usize = 8;
+const SHIFTS_BEFORE_MEASURE: usize = 8;
 /// Growth that counts as none, from the first look to the last.
 const GROWTH_BYTES_MAX: u64 = 24 * 1024 * 1024;
 
@@ -71,8 +71,8 @@ async fn a_soak_in_random_faults_loses_nothing_and_grows_nothing() {
         }
     }
     println!("{:?}: {total:?}", begun.elapsed());
-    if long.is_some() && looks.len() > SHIFTS_TO_SETTLE {
-        let ((first_bytes, first), (last_bytes, last)) = (looks[SHIFTS_TO_SETTLE - 1], looks[looks.len() - 1]);
+    if long.is_some() && looks.len() > SHIFTS_BEFORE_MEASURE {
+        let ((first_bytes, first), (last_bytes, last)) = (looks[SHIFTS_BEFORE_MEASURE - 1], looks[looks.len() - 1]);
         assert!(last_bytes <= first_bytes + GROWTH_BYTES_MAX, "memory grew from {first_bytes} to {last_bytes} bytes");
         // A connection more or less may be on its way.
         assert!(last <= first + 4, "descriptors grew from {first} to {last}");

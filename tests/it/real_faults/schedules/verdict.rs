@@ -5,17 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use ticket_host::fallback::Branch;
 
-use super::super::scene::{home, plain};
+use super::super::scene::{plain, synced};
 use super::super::two_hosts::counted;
 use super::Tally;
 use super::agents::{Done, Kind};
 
-/// Waits until everything is home and looks at it from everywhere.
+/// Waits until everything is synced and looks at it from everywhere.
 pub(super) async fn check(schedule: &str, done: Done) -> Tally {
     let Done { backend, hosts, operations, acknowledged, refused, ids } = done;
     let mut branches = Vec::new();
     for host in &hosts {
-        home(host).await;
+        synced(host).await;
     }
     for host in &hosts {
         branches.extend(host.fallback().unwrap().branches().list().await.unwrap());
@@ -27,31 +27,31 @@ pub(super) async fn check(schedule: &str, done: Done) -> Tally {
     }
     for id in ids.iter() {
         let of = format!("{schedule}, {id}");
-        let there = elsewhere.get(id).await.unwrap_or_else(|error| panic!("{of}: {error:?}"));
+        let stored = elsewhere.get(id).await.unwrap_or_else(|error| panic!("{of}: {error:?}"));
         for host in &hosts {
-            assert_eq!(host.get(id).await.unwrap(), there, "{of}");
+            assert_eq!(host.get(id).await.unwrap(), stored, "{of}");
         }
-        let history = counted(&there.history);
+        let history = counted(&stored.history);
         let twice: Vec<_> = history.iter().filter(|(_, count)| **count > 1).collect();
         assert!(twice.is_empty(), "{of}: said more than once: {twice:?}");
-        let facts: BTreeMap<String, Value> = serde_json::from_str(&there.facts).unwrap();
-        let aside: Vec<&Branch> = branches.iter().filter(|branch| branch.id == *id).collect();
+        let facts: BTreeMap<String, Value> = serde_json::from_str(&stored.facts).unwrap();
+        let copies: Vec<&Branch> = branches.iter().filter(|branch| branch.id == *id).collect();
         for (kind, known) in
             [(Kind::Said, history.keys().cloned().collect()), (Kind::Learnt, facts.keys().cloned().collect())]
         {
-            let kept_aside = in_branches(&aside, kind);
+            let in_copies = in_branches(&copies, kind);
             let told = acknowledged.get(&(id.clone(), kind)).cloned().unwrap_or_default();
             tally.acknowledged += told.len() as u64;
             let missing: BTreeSet<String> = told.difference(&known).cloned().collect();
-            let lost: Vec<&String> = missing.difference(&kept_aside).collect();
-            let why: Vec<&str> = aside.iter().map(|branch| branch.why.as_str()).collect();
+            let lost: Vec<&String> = missing.difference(&in_copies).collect();
+            let why: Vec<&str> = copies.iter().map(|branch| branch.why.as_str()).collect();
             assert!(
                 lost.is_empty(),
                 "{of}: {kind:?} and lost: {} as {:?}; branches: {why:?}",
                 lost.len(),
                 lost.first()
             );
-            tally.aside += missing.len() as u64;
+            tally.in_copies += missing.len() as u64;
         }
     }
     tally

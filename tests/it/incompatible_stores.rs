@@ -61,7 +61,7 @@ async fn a_server_that_will_not_do_is_named() {
 async fn a_login_that_fails_is_denied_and_never_shown() {
     let server = RedisServer::start(&["--requirepass", "s3cret"]);
     assert!(store::open(&server.url_of("", "s3cret"), &Options::default()).await.is_ok());
-    for url in [server.url(), server.url_of("", "wr0ng"), server.url_of("nobody", "wr0ng")] {
+    for url in [server.url(), server.url_of("", "wr0ng"), server.url_of("unknown", "wr0ng")] {
         let (kind, text) = refusal(&url).await;
         assert_eq!(kind, Kind::Denied, "{text}");
         assert!(!text.contains("wr0ng") && !text.contains("s3cret"), "{text}");
@@ -95,7 +95,7 @@ async fn the_recommended_redis_user_suffices() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_is_not_ours_is_refused_and_left_alone() {
+async fn a_file_of_another_application_is_refused_and_kept() {
     let folder = TempDir::new().unwrap();
     let foreign = folder.path().join("foreign.db");
     let connection = rusqlite::Connection::open(&foreign).unwrap();
