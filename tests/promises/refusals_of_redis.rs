@@ -1,6 +1,7 @@
 //! P19 on Redis: servers that are full or read-only, forbid a command, or hang.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use ticket_conformance::steps::{TTL_MS, applied, create, existing, fields, key, numbered};
