@@ -32,8 +32,8 @@ impl RedisBackend {
     /// # Errors
     /// `Invalid` for an invalid URL, and `Unavailable` or `Denied` if the server cannot be used.
     pub async fn shared(url: &str) -> Result<Self, Error> {
-        // The store checks the URL and the server before the raw client connects, with the usual messages.
-        drop(open(url.to_owned(), None).await?);
+        // The store checks the URL, with the usual message. It does not connect: its handshake writes without a namespace.
+        drop(RedisStore::unconnected(url, None, &Options::default())?);
         let url_of_store = url.to_owned();
         let open: OpenStoreAsync = Box::new(move |namespace| Box::pin(open(url_of_store.clone(), namespace)));
         Ok(Self { open, is_private: false, raw_client: RawRedis::connect(url).await? })
