@@ -1,4 +1,4 @@
-//! What a crate makes those compile who depend on it.
+//! What those who depend on a crate must compile.
 
 use std::collections::BTreeSet;
 use std::process::Command;
