@@ -1,7 +1,8 @@
 //! A fake Redis server in this process, over streams in memory, with the clock of tokio and a seed.
 //!
-//! It recognises the scripts of the host by their text and does the same in Rust. Its behaviour depends only on the calls,
-//! the seed and the order in which tokio runs tasks: on a current-thread runtime with a paused clock it is deterministic.
+//! It recognises the scripts of the host by their text and does the same in Rust. Its behaviour depends only on the
+//! calls, the seed and the order in which tokio runs tasks: on a current-thread runtime with a paused clock it is
+//! deterministic.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -231,7 +232,8 @@ impl FakeRedis {
         self.server().planned.push_back(fault);
     }
 
-    /// How often each kind of fault happened, by [`Fault::name`], and `zombie`: a command executed after its client closed.
+    /// How often each kind of fault happened, by [`Fault::name`], and `zombie`: a command executed after its client
+    /// closed.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<&'static str, u64> {
         self.server().counts.clone()

@@ -69,7 +69,8 @@ struct Shared {
 }
 
 impl Proxy {
-    /// A proxy for a server on loopback. It has a thread of its own, so that a busy test does not slow down the network.
+    /// A proxy for a server on loopback. It has a thread of its own, so that a busy test does not slow down the
+    /// network.
     #[must_use]
     pub fn before(server_port: u16) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");

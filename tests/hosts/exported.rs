@@ -1,4 +1,5 @@
-//! Conversions and calls of the engine's exports, for every host in Rust: a macro, because each host has its own bindings.
+//! Conversions and calls of the engine's exports, for every host in Rust: a macro, because each host has its own
+//! bindings.
 
 /// Converts the types of `tickets` and calls its functions; the argument is the path of the generated module.
 macro_rules! exported {

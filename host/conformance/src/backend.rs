@@ -48,8 +48,8 @@ pub trait RawClient: Send + Sync {
     /// Makes the deadlines of all names with this prefix earlier by `ms`, in place of time that passes.
     async fn advance_deadlines(&self, prefix: &str, ms: u64) -> Result<(), BoxError>;
 
-    /// Writes `fields` with a deadline in `ttl_ms` milliseconds. Other fields of the entry stay if `keep_others`, and go
-    /// otherwise.
+    /// Writes `fields` with a deadline in `ttl_ms` milliseconds. Other fields of the entry stay if `keep_others`, and
+    /// go otherwise.
     async fn write(&self, name: &str, fields: &Fields, ttl_ms: u64, keep_others: bool) -> Result<(), BoxError>;
 
     /// Removes whatever has this name.

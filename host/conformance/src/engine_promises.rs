@@ -1,4 +1,4 @@
-//! The promises of the ticket engine over a store, written once. The promises of a store are in [`ticket_store::PROMISES`].
+//! The promises of the ticket engine over a store, written once. Those of a store are [`ticket_store::PROMISES`].
 
 /// What the ticket engine guarantees: number and sentence, in order.
 pub const ENGINE_PROMISES: &[(&str, &str)] = &[

@@ -12,8 +12,8 @@ use crate::backend::{BoxError, Damage, EXTERNAL_TTL_MS, RawClient, TestBackend};
 
 /// Time limit of an operation on tickets: long, because the machine may be slow.
 const DEADLINE: Duration = Duration::from_secs(60);
-/// Tolerance for deadlines of a store with a clock of its own: that clock keeps running, and a host knows it only to the
-/// precision of a round trip.
+/// Tolerance for deadlines of a store with a clock of its own: that clock keeps running, and a host knows it only to
+/// the precision of a round trip.
 const OWN_CLOCK_SLACK_MS: u64 = 2_000;
 
 /// One empty store that no other check uses.

@@ -10,7 +10,8 @@ use crate::scenario::{At, Header, Limits, Scenario, Snapshot, Step, StoreCall};
 /// Number of steps of one scenario.
 const STEPS: std::ops::Range<u64> = 20..80;
 const IDS: [&str; 4] = ["a", "b", "c", "a b"];
-/// No sum of these is equal to the time to live: a store with a running clock cannot be tested at that very millisecond.
+/// No sum of these is equal to the time to live: a store with a running clock cannot be tested at that very
+/// millisecond.
 const PASSES_MS: [u64; 4] = [7 * 60_000, 14 * 60_000, 21 * 60_000, 35 * 60_000];
 /// Small, so that scenarios reach them.
 const LIMITS: Limits =
@@ -74,8 +75,8 @@ pub(super) fn scenario(rng: &mut Rng) -> Scenario {
     Scenario { header, steps: std::iter::once(first).chain(rest).collect() }
 }
 
-/// The time to live of an external write in the step of this number. It is longer than all before, so that two states of
-/// the same content differ.
+/// The time to live of an external write in the step of this number. It is longer than all before, so that two states
+/// of the same content differ.
 fn external_ttl_ms(number: u64) -> u64 {
     LIMITS.ttl_ms + EXTERNAL_AHEAD_MS + EXTERNAL_STEP_MS * number
 }

@@ -62,8 +62,8 @@ impl Fault {
     }
 }
 
-/// The probability of each kind, from 0 to 1, for each connect or each command. At most one kind happens: the first that
-/// is drawn, in this order.
+/// The probability of each kind, from 0 to 1, for each connect or each command. At most one kind happens: the first
+/// that is drawn, in this order.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[expect(missing_docs, reason = "the kinds of `Fault`")]
 pub struct Faults {

@@ -16,8 +16,8 @@ use agent::tickets::{environment, key_value};
 
 /// Loads the component of a file. `T` is the host context: it implements the two interfaces.
 ///
-/// `instantiate_async` on a `Store<T>` creates an instance; its `agent_tickets_tickets()` has the functions. An instance
-/// serves any number of calls. Discard one that trapped.
+/// `instantiate_async` on a `Store<T>` creates an instance; its `agent_tickets_tickets()` has the functions. An
+/// instance serves any number of calls. Discard one that trapped.
 pub(crate) fn load<T>(path: &Path) -> wasmtime::Result<EnginePre<T>>
 where
     T: key_value::Host + environment::Host + Send + 'static,

@@ -1,7 +1,7 @@
 //! Runs scenarios on a small host in Rust and writes their transcripts.
 //!
-//! `host-rust [--break RULE] ENGINE.wasm OUT_FOLDER SCENARIO.jsonl...`; `engine.rs` and `map_store.rs` are the host, the
-//! rest runs scenarios on it. With `--break` the store breaks a rule, to test that transcripts show it.
+//! `host-rust [--break RULE] ENGINE.wasm OUT_FOLDER SCENARIO.jsonl...`; `engine.rs` and `map_store.rs` are the host,
+//! the rest runs scenarios on it. With `--break` the store breaks a rule, to test that transcripts show it.
 
 mod engine;
 #[path = "../exported.rs"]

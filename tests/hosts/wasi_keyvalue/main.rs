@@ -1,9 +1,11 @@
-//! Runs scenarios on a host with the standard `wasi:keyvalue` and nothing of this project, and writes their transcripts.
+//! Runs scenarios on a host with the standard `wasi:keyvalue` and nothing of this project, and writes their
+//! transcripts.
 //!
 //! `host-wasi-keyvalue [--break RULE] COMPONENT.wasm OUT_FOLDER SCENARIO.jsonl...` runs each scenario in a new instance
-//! with an empty store and writes `OUT_FOLDER/NAME.jsonl`. The component is the engine on its adapter, from `guest/dist`:
-//! `tickets-on-wasi-keyvalue.wasm`, or `interposed.wasm` for scenarios with faults, with external writes between engine
-//! and store, or with a clock of the engine. WASI is that of the crates wasmtime-wasi and wasmtime-wasi-keyvalue.
+//! with an empty store and writes `OUT_FOLDER/NAME.jsonl`. The component is the engine on its adapter, from
+//! `guest/dist`: `tickets-on-wasi-keyvalue.wasm`, or `interposed.wasm` for scenarios with faults, with external writes
+//! between engine and store, or with a clock of the engine. WASI is that of the crates wasmtime-wasi and
+//! wasmtime-wasi-keyvalue.
 
 mod bindings;
 #[path = "../exported.rs"]

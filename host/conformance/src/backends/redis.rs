@@ -32,7 +32,8 @@ impl RedisBackend {
     /// # Errors
     /// `Invalid` for an invalid URL, and `Unavailable` or `Denied` if the server cannot be used.
     pub async fn shared(url: &str) -> Result<Self, Error> {
-        // The store checks the URL, with the usual message. It does not connect: its handshake writes without a namespace.
+        // Checks the URL, with the message of the store. It does not connect, because the handshake writes, and the
+        // user may have no rights without a namespace.
         drop(RedisStore::unconnected(url, None, &Options::default())?);
         let url_of_store = url.to_owned();
         let open: OpenStoreAsync = Box::new(move |namespace| Box::pin(open(url_of_store.clone(), namespace)));

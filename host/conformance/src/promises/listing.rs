@@ -82,9 +82,9 @@ async fn invalid_cursors(fixture: &Fixture, all: &BTreeSet<Key>) {
     for cursor in cursors {
         match fixture.store.scan(Some(cursor), 10).await {
             Ok(page) => {
-                let foreign =
+                let of_others =
                     page.keys.iter().any(|key| !all.contains(key) && !key.as_str().starts_with("ticket:goes-"));
-                assert!(!foreign, "{cursor:?}: {:?}", page.keys);
+                assert!(!of_others, "{cursor:?}: {:?}", page.keys);
             }
             Err(error) => assert_eq!(error.kind(), Kind::Invalid, "{cursor:?}: {error}"),
         }
