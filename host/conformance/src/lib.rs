@@ -18,8 +18,10 @@
 //!     Ok(Arc::new(store) as SharedStore)
 //! };
 //! let backend = Arc::new(InProcessBackend::new(clock, Box::new(open)));
-//! let options = Options { scenarios: 3, only: vec!["P1".into()], ..Options::default() }; // leave `only` out to check
-//! all let report = ticket_conformance::run(backend, &options).await?; assert!(report.is_kept(), "{report:#?}");
+//! // Leave `only` out to check all promises.
+//! let options = Options { scenarios: 3, only: vec!["P1".into()], ..Options::default() };
+//! let report = ticket_conformance::run(backend, &options).await?;
+//! assert!(report.is_kept(), "{report:#?}");
 //! # Ok(())
 //! # }
 //! # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(check()).unwrap();
