@@ -2,9 +2,9 @@
 
 mod bindings {
     wit_bindgen::generate!({
-        path: "../../wit",
+        path: "wit",
         world: "engine",
-        // What goes to the host is lent: a history need not be copied to be written.
+        // Arguments of imports are borrowed, so that a history is not copied to be written.
         ownership: Borrowing { duplicate_if_necessary: true },
     });
 }

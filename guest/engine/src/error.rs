@@ -8,15 +8,15 @@ use ticket_model::ticket::Ticket;
 /// Why an operation was refused; see `tickets.wit` for what the caller may do about each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// The caller's words are wrong.
+    /// The input is wrong.
     Invalid(String),
     /// Past a limit.
     TooLarge(String),
-    /// There is one already.
+    /// The ticket exists already.
     Exists(String),
-    /// There is none.
+    /// The ticket does not exist.
     NotFound(String),
-    /// Somebody else was first; what is there now.
+    /// Another client was first; the current ticket.
     Conflict(Option<Box<Ticket>>),
     /// What is stored is not a ticket.
     Corrupt(String),
@@ -26,7 +26,7 @@ pub enum Error {
     Denied(String),
     /// Not served now; nothing was written.
     Unavailable(String),
-    /// Made wholly or not at all.
+    /// The change was made as a whole or not at all.
     Uncertain(String),
 }
 
@@ -58,9 +58,9 @@ impl fmt::Display for Error {
             | Self::Unavailable(text)
             | Self::Uncertain(text) => f.write_str(text),
             Self::Conflict(Some(ticket)) => {
-                write!(f, "ticket `{}` was changed by somebody else and is at revision {}", ticket.id, ticket.revision)
+                write!(f, "ticket `{}` was changed by another client and is at revision {}", ticket.id, ticket.revision)
             }
-            Self::Conflict(None) => f.write_str("ticket was removed or damaged by somebody else"),
+            Self::Conflict(None) => f.write_str("ticket was removed or damaged by another client"),
         }
     }
 }

@@ -9,12 +9,12 @@ use ticket_model::json;
 /// The key of a message's id.
 const ID: &[u8] = b"id";
 
-/// What became of a message that was said.
+/// The result of [`append`].
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Said {
     /// It is at the end of the history.
     Appended,
-    /// A message of that id and that JSON is there already.
+    /// The history has a message of that id and the same JSON.
     Known,
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn append(history: &mut String, message: &str) -> Result<Said, Error>
             return Ok(Said::Known);
         }
         return Err(Error::Invalid(format!(
-            "message id {} is taken by another message of this ticket",
+            "message id {} belongs to another message of this ticket",
             excerpt(&String::from_utf8_lossy(&id))
         )));
     }

@@ -14,7 +14,7 @@ use ticket_model::ticket::{Merged, Side, State};
 /// Merges `ours` and `theirs`, which both came from `base`; `tickets.wit` has the rules.
 ///
 /// # Errors
-/// `Invalid` where one of the states is none, `TooLarge` where one or the result is over a limit.
+/// `Invalid` if a state is malformed, `TooLarge` if one or the result is over a limit.
 pub fn merge(base: &State, ours: &State, theirs: &State, settings: &Settings) -> Result<Merged, Error> {
     for (name, state) in [("base", base), ("ours", ours), ("theirs", theirs)] {
         check(state, settings).map_err(|error| match error {
@@ -46,7 +46,7 @@ pub fn merge(base: &State, ours: &State, theirs: &State, settings: &Settings) ->
     Ok(Merged { state, branch: (!all_said).then_some(Side::Ours) })
 }
 
-/// What `ours` said after `base`; none where `ours` is no continuation of `base` but a rollback.
+/// What `ours` said after `base`; `None` if `ours` does not continue `base`, as after a rollback.
 fn ours_after<'a>(base: &State, ours: &'a State) -> Option<Vec<&'a str>> {
     if ours.updated_at < base.updated_at {
         return None;

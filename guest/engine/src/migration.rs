@@ -7,8 +7,8 @@ use ticket_model::port::Fields;
 
 /// Version 0, the bare dict of the first agents (three JSON fields, perhaps the two times), as version 1.
 ///
-/// A time that is missing is taken from the other one; where both are, it is 0, which says "unknown": the
-/// present moment would give the same record another creation time at every look.
+/// A time that is missing is taken from the other one; where both are, it is 0, which means "unknown": the
+/// current time would give the same record another creation time with every read.
 pub(crate) fn from_v0(mut fields: Fields) -> Fields {
     let text = |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, text)| text.clone());
     let created_at = text(field::CREATED_AT);

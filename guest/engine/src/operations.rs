@@ -33,7 +33,7 @@ impl Found {
     }
 }
 
-/// What an edit made of a state; `false` says that it found nothing to change.
+/// The state after an edit; `false` if there was nothing to change.
 type Edited = Result<(Sound, bool), Error>;
 
 impl<P: Port> Engine<P> {
@@ -72,7 +72,7 @@ impl<P: Port> Engine<P> {
 
     /// See `tickets.touch`.
     pub fn touch(&self, id: String) -> Result<Ticket, Error> {
-        // Looked at first, so that damage is left alone; and after, so that content and revision are of one state.
+        // Read before, so that damage is not touched, and after, so that content and revision are of one state.
         let Ticket { id, .. } = self.get(id)?;
         let id = TicketId::parse(id)?;
         if !self.port.touch(&id.key(), self.settings.ttl_ms)?.applied {
@@ -95,14 +95,14 @@ impl<P: Port> Engine<P> {
         if of != id {
             return Err(Error::Invalid(format!("snapshot is of ticket `{of}`, not of `{id}`")));
         }
-        let same_life = |created_at: Option<u64>| match created_at {
+        let same_incarnation = |created_at: Option<u64>| match created_at {
             Some(created_at) if created_at != state.created_at => Err(Error::Invalid(format!(
-                "snapshot is of another life of ticket `{id}`: created at {}, not at {created_at}",
+                "snapshot is of another incarnation of ticket `{id}`: created at {}, not at {created_at}",
                 state.created_at
             ))),
             _ => Ok(()),
         };
-        let outcome = self.replace(&id, at, same_life, |key, when| self.write(key, &state, when))?;
+        let outcome = self.replace(&id, at, same_incarnation, |key, when| self.write(key, &state, when))?;
         Ok(written(id, state, outcome))
     }
 
@@ -130,10 +130,10 @@ impl<P: Port> Engine<P> {
         merge::merge(base, ours, theirs, &self.settings)
     }
 
-    /// Reads, edits and writes at the revision that was read, until nobody was faster.
+    /// Reads, edits and writes at the revision that was read, until no other client was faster.
     ///
-    /// The first read may be an old copy: it only feeds the write, and whatever else would follow from it,
-    /// an error or nothing to do, is decided again on the latest.
+    /// The first read may be an old copy: it only feeds the write. An error, or that there is nothing to
+    /// do, is decided again on the latest entry.
     fn change(&self, id: TicketId, at: Option<String>, edit: impl Fn(Sound) -> Edited) -> Result<Ticket, Error> {
         let key = id.key();
         let mut latest = at.is_some();
@@ -146,13 +146,12 @@ impl<P: Port> Engine<P> {
             });
             let (state, revision) = match edited {
                 Ok((state, changed, revision)) if changed || latest => (state, revision),
-                Ok(_) | Err(_) if !latest => {
+                Err(error) if latest => return Err(error),
+                Ok(_) | Err(_) => {
                     latest = true;
                     entry = self.port.read(&key, Freshness::Latest)?;
                     continue;
                 }
-                Ok((state, _, revision)) => (state, revision),
-                Err(error) => return Err(error),
             };
             let outcome = self.write(&key, &state, &Condition::At(revision))?;
             if outcome.applied {
@@ -164,8 +163,8 @@ impl<P: Port> Engine<P> {
         }
     }
 
-    /// Replaces or removes whatever is there, even damage, until nobody was faster; `present` is for what cannot
-    /// even be read, and so has no revision.
+    /// Replaces or removes an entry, even a damaged one, until no other client was faster; `present` is for an entry
+    /// that cannot be read and so has no revision.
     fn replace(
         &self,
         id: &TicketId,
@@ -196,14 +195,14 @@ impl<P: Port> Engine<P> {
             }
             attempt += 1;
             read = match self.after_lost_race(id, outcome.current, at.is_some(), attempt) {
-                // As if the damage had been met at first.
+                // The same answer as for damage that the first read finds.
                 Err(Error::Corrupt(_) | Error::TooLarge(_)) if at.is_some() => return Err(Error::Conflict(None)),
                 current => Ok(current?),
             };
         }
     }
 
-    /// The condition to replace what was read, and when its life began, as far as damage lets it be known.
+    /// The condition to replace what was read, and its creation time unless damage hides it.
     fn condition(&self, id: &TicketId, entry: Entry, at: Option<&str>) -> Result<(Condition, Option<u64>), Error> {
         let revision = entry.revision.clone();
         let damaged_created_at = record::created_at(&entry.fields);
@@ -216,8 +215,7 @@ impl<P: Port> Engine<P> {
         Ok((Condition::At(revision), created_at))
     }
 
-    /// What to go on with after somebody else was first; `conflict` where the caller named a revision or
-    /// the time is up.
+    /// The entry for the next attempt after a lost race; `conflict` if the caller named a revision or the time is up.
     fn after_lost_race(
         &self,
         id: &TicketId,
@@ -245,10 +243,10 @@ impl<P: Port> Engine<P> {
         if outcome.applied {
             return Ok(written(id, state, outcome));
         }
-        Err(Error::Exists(format!("there is a ticket `{id}` already")))
+        Err(Error::Exists(format!("ticket `{id}` exists already")))
     }
 
-    /// Changes that are sound by themselves, and no more than a history holds messages.
+    /// Checks each change by itself, and that there are not more than a history holds messages.
     fn checked(&self, changes: Vec<Change>) -> Result<Vec<Checked>, Error> {
         let changes_max = self.settings.history_entries_max as usize;
         if changes.len() > changes_max {
@@ -268,7 +266,7 @@ impl<P: Port> Engine<P> {
     }
 }
 
-/// What was found; refused, with the ticket as it is, where the caller named another revision.
+/// What was found; `conflict` with the current ticket if the caller named another revision.
 fn expected(id: &TicketId, found: Found, at: Option<&str>) -> Result<Found, Error> {
     match at {
         Some(at) if at != found.revision => Err(Error::Conflict(Some(Box::new(found.into_ticket(id))))),

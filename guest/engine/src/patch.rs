@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ticket_model::json::{Member, compact, members, text_of};
 
-/// What shall become of one member of an object.
+/// A change to one member of an object.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Edit<'a> {
     /// The key's token.
@@ -13,7 +13,7 @@ pub(crate) struct Edit<'a> {
     pub(crate) new: New<'a>,
 }
 
-/// What shall stand under a key.
+/// The new value of a key.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum New<'a> {
     Nothing,
@@ -35,8 +35,8 @@ pub(crate) fn merge_patch(target: &str, patch: &str) -> String {
     edit(target, &edits)
 }
 
-/// The target's text with members changed in place, removed, or added at the end; a target that is no
-/// object counts as an empty one. No two edits are of one key.
+/// The target's text with members changed in place, removed, or added at the end; a target that is not an
+/// object counts as an empty one. No two edits have the same key.
 pub(crate) fn edit(target: &str, edits: &[Edit<'_>]) -> String {
     let members: Vec<_> = members(target).into_iter().flatten().collect();
     if members.is_empty() {
@@ -45,7 +45,7 @@ pub(crate) fn edit(target: &str, edits: &[Edit<'_>]) -> String {
     }
     let by_key: BTreeMap<Cow<'_, [u8]>, &Edit<'_>> = edits.iter().map(|edit| (text_of(edit.key), edit)).collect();
     let mut pending: BTreeSet<&[u8]> = by_key.keys().map(AsRef::as_ref).collect();
-    // From the back: of a key that stands twice the last counts, and the earlier ones go.
+    // From the back: of a duplicate key the last member counts, and the earlier ones are removed.
     let mut kept: Vec<(usize, Option<String>)> = Vec::with_capacity(members.len());
     for (index, member) in members.iter().enumerate().rev() {
         let key = text_of(member.key);
@@ -104,7 +104,7 @@ fn append<'a>(out: &mut String, mut first: bool, edits: impl Iterator<Item = &'a
     }
 }
 
-/// The text that shall stand where `old` did.
+/// The text that replaces `old`.
 fn value(new: New<'_>, old: &str) -> Option<String> {
     match new {
         New::Nothing => None,

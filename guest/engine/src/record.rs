@@ -14,7 +14,7 @@ use ticket_model::ticket::State;
 /// What every version-0 record has, and all that it must have.
 const V0: [&str; 3] = [FACTS, HISTORY, LAST_DECISION];
 
-/// Lends the fields of a state: a history is long, and nobody needs a copy of it.
+/// Passes the fields of a state to `then`, borrowed because a history is long.
 pub(crate) fn encode<T>(state: &State, then: impl FnOnce([(&str, &str); 6]) -> T) -> T {
     let (created_at, updated_at) = (state.created_at.to_string(), state.updated_at.to_string());
     then([
@@ -52,7 +52,7 @@ fn read(fields: Fields) -> Result<State, Error> {
         )));
     }
     if let Some((name, _)) = fields.iter().find(|(name, _)| !ALL.contains(&name.as_str())) {
-        return Err(Error::Corrupt(format!("field {} is no field of a ticket", excerpt(name))));
+        return Err(Error::Corrupt(format!("field {} is not a field of a ticket", excerpt(name))));
     }
     let needed: &[&str] = if version.is_some() { &ALL } else { &V0 };
     if let Some(name) = needed.iter().find(|name| !fields.iter().any(|(field, _)| field == **name)) {

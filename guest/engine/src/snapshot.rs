@@ -58,11 +58,11 @@ pub(crate) fn read(snapshot: &str, settings: &Settings) -> Result<(TicketId, Sta
     }
     let form: Form<String> = serde_json::from_str(snapshot).map_err(damaged)?;
     if digest(&form.id, form.fields.each_ref().map(String::as_str)) != form.sha256 {
-        return Err(Error::Invalid("snapshot was edited: its digest does not fit its text".into()));
+        return Err(Error::Invalid("snapshot was edited: its digest does not match its text".into()));
     }
     let id = TicketId::parse(form.id)?;
     let state = record::decode(&id, record::fields_of(form.fields), settings).map_err(|error| match error {
-        Error::Corrupt(text) => Error::Invalid(format!("snapshot holds no ticket: {text}")),
+        Error::Corrupt(text) => Error::Invalid(format!("snapshot does not hold a ticket: {text}")),
         other => other,
     })?;
     Ok((id, state.into_state()))

@@ -9,7 +9,7 @@ use ticket_model::limits::JSON_DEPTH_MAX;
 use ticket_model::port::Settings;
 use ticket_model::ticket::{Change, State};
 
-/// A change that is sound by itself, its JSON compact.
+/// A change that is valid by itself, its JSON compact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Checked {
     /// Appends this message, of so many levels.
@@ -31,7 +31,7 @@ impl Checked {
 }
 
 impl Checked {
-    /// Checks a change by itself, once, before any store is asked.
+    /// Checks a change by itself, once, before the store is read.
     pub(crate) fn new(change: Change, settings: &Settings) -> Result<Self, Error> {
         let ticket_bytes_max = settings.ticket_bytes_max as usize;
         match change {
@@ -106,7 +106,7 @@ fn check_entries(entries: usize, settings: &Settings) -> Result<usize, Error> {
     Ok(entries)
 }
 
-/// A state that was found sound as a whole, so that of a change to it only what it changes needs a look.
+/// A state that passed [`check`], so that only what changes needs another check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sound {
     state: State,
@@ -118,7 +118,7 @@ pub(crate) struct Sound {
 #[derive(Default)]
 struct Done {
     said: usize,
-    /// A message stands in the history that may be too deep for it.
+    /// A new message may be too deep for the history.
     deep: bool,
     learnt: bool,
     decided: bool,
@@ -131,7 +131,7 @@ impl Done {
 }
 
 impl Sound {
-    /// The state of a ticket that nobody has changed.
+    /// The state of a new ticket.
     pub(crate) fn new(now_s: u64) -> Self {
         let state = State {
             facts: "{}".into(),
@@ -165,7 +165,7 @@ impl Sound {
             self.state.updated_at = now_s.max(self.state.updated_at);
         }
         self.entries += done.said;
-        // This state was sound, so it is the changes that are not.
+        // This state was valid, so the changes are at fault.
         self.check_after(&done, settings).map_err(|error| match error {
             Error::Corrupt(text) => Error::Invalid(format!("with these changes, {text}")),
             other => other,
@@ -199,8 +199,8 @@ impl Sound {
         Ok(done)
     }
 
-    /// What [`check`] would find, in its order, without a look at what was known to be sound before: of
-    /// the history that is all but the depth of a new message, and a decision was checked by itself.
+    /// Finds what [`check`] would find, in its order, but skips what was valid before: of the history only the
+    /// depth of a new message is checked, and a decision was checked by itself.
     fn check_after(&self, done: &Done, settings: &Settings) -> Result<(), Error> {
         let state = &self.state;
         check_bytes(state, settings)?;

@@ -40,7 +40,7 @@ fn histories_are_theirs_then_ours_and_ids_once() {
 }
 
 #[test]
-fn a_message_id_with_two_contents_puts_ours_branch() {
+fn a_message_id_with_two_contents_makes_ours_a_branch() {
     let ours = state(r#"{"a":1,"b":1.0}"#, r#"["x",{"id":"m","v":1},"o"]"#, r#"{"d":0}"#, 12);
     let theirs = state(r#"{"a":1,"b":1.0}"#, r#"["x",{"id":"m","v":2}]"#, r#"{"d":0}"#, 11);
     let result = merged(&ours, &theirs);
@@ -61,7 +61,7 @@ fn facts_merge_by_key_and_the_later_wins_where_both_changed() {
 }
 
 #[test]
-fn a_decision_is_of_the_side_that_changed_it_or_of_the_later() {
+fn a_decision_is_of_the_changed_side_or_the_later_one() {
     let decided = |decision: &str, updated_at| state(r#"{"a":1,"b":1.0}"#, r#"["x"]"#, decision, updated_at);
     assert_eq!(merged(&decided("1", 11), &decided(r#"{"d":0}"#, 99)).state.last_decision, "1");
     assert_eq!(merged(&decided("1", 12), &decided("2", 11)).state.last_decision, "1");
@@ -82,10 +82,10 @@ fn a_rollback_is_never_mixed() {
 }
 
 #[test]
-fn two_lives_are_never_merged() {
-    let other_life = State { created_at: 2, ..base() };
-    let result = merged(&base(), &other_life);
-    assert_eq!((result.state, result.branch), (other_life, Some(Side::Ours)));
+fn two_incarnations_are_never_merged() {
+    let other_incarnation = State { created_at: 2, ..base() };
+    let result = merged(&base(), &other_incarnation);
+    assert_eq!((result.state, result.branch), (other_incarnation, Some(Side::Ours)));
 }
 
 #[test]

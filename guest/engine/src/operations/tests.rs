@@ -1,4 +1,4 @@
-//! The loop of read, change and conditional write, against a port that plays tricks on it.
+//! The loop of read, change and conditional write, against a port that loses races and answers with old copies.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ struct Fake {
     entries: RefCell<BTreeMap<String, Entry>>,
     /// What `recent` answers instead of the entry.
     stale: RefCell<Option<Entry>>,
-    /// What somebody else writes just before our next writes, last first; none removes the entry.
+    /// What another client writes just before the next writes, last first; `None` removes the entry.
     rivals: RefCell<Vec<Option<Fields>>>,
     /// What every read answers.
     broken: RefCell<Option<KeyValueError>>,
@@ -151,7 +151,7 @@ fn a_lost_race_is_run_again_on_what_won() {
 }
 
 #[test]
-fn when_the_time_is_up_the_answer_is_the_current_ticket() {
+fn a_conflict_has_the_current_ticket() {
     let fake = Fake::default();
     fake.attempts_max.set(2);
     fake.put("ticket:t", record("[]"));
@@ -195,7 +195,7 @@ fn an_old_copy_feeds_a_write_and_decides_nothing() {
     *fake.stale.borrow_mut() = Some(old);
     let engine = Engine::new(&fake);
     let ticket = engine.apply("t".into(), say("{\"id\":\"m\"}"), None).unwrap();
-    assert_eq!(ticket.state.history, "[{\"id\":\"m\"}]", "said, though the copy has it");
+    assert_eq!(ticket.state.history, "[{\"id\":\"m\"}]", "appended, although the copy has it");
     assert_eq!(*fake.reads.borrow(), [Freshness::Recent, Freshness::Latest]);
     fake.entries.borrow_mut().clear();
     assert!(matches!(engine.apply("t".into(), say("\"x\""), None), Err(Error::NotFound(_))));
@@ -224,7 +224,7 @@ fn damage_is_left_alone_by_all_but_rollback_and_close() {
 }
 
 #[test]
-fn damage_done_meanwhile_is_a_conflict_for_who_named_a_revision_as_is_damage_found() {
+fn damage_is_a_conflict_for_a_named_revision() {
     let fake = Fake::default();
     let engine = Engine::new(&fake);
     for operation in 0..2 {
@@ -275,7 +275,7 @@ fn rollback_refuses_what_is_not_of_this_ticket() {
 }
 
 #[test]
-fn an_old_record_is_shown_as_new_and_written_so_with_the_next_change() {
+fn an_old_record_is_migrated_in_answers_and_by_the_next_write() {
     let fake = Fake::default();
     let engine = Engine::new(&fake);
     let old: Fields = record("[ 1 ]").into_iter().take(3).collect();
@@ -290,11 +290,11 @@ fn an_old_record_is_shown_as_new_and_written_so_with_the_next_change() {
     engine.close("t".into(), None).unwrap();
     let later = engine.create(Some("t".into()), vec![]).and_then(|_| engine.snapshot("t".into())).unwrap();
     fake.put("ticket:t", old);
-    assert!(matches!(engine.rollback("t".into(), &later, None), Err(Error::Invalid(_))), "another life");
+    assert!(matches!(engine.rollback("t".into(), &later, None), Err(Error::Invalid(_))), "another incarnation");
 }
 
 #[test]
-fn a_call_without_changes_or_with_bad_words_asks_nobody() {
+fn invalid_calls_do_not_reach_the_store() {
     let fake = Fake::default();
     let engine = Engine::new(&fake);
     for result in [
@@ -310,7 +310,7 @@ fn a_call_without_changes_or_with_bad_words_asks_nobody() {
 }
 
 #[test]
-fn a_listing_skips_what_is_no_ticket() {
+fn a_listing_skips_keys_that_are_not_tickets() {
     let fake = Fake::default();
     for key in ["ticket:a", "ticket:a:b", "ticket:", "other"] {
         fake.put(key, vec![]);

@@ -14,7 +14,7 @@ fn say(text: &str) -> Checked {
 }
 
 #[test]
-fn changes_apply_in_their_order_and_the_clock_never_runs_back() {
+fn changes_apply_in_order_and_time_never_goes_back() {
     let old = State { updated_at: 50, ..Sound::new(10).into_state() };
     let changes = [
         say("\"a\""),
@@ -85,7 +85,7 @@ fn nested(depth: usize) -> String {
 }
 
 #[test]
-fn a_message_too_deep_for_a_history_is_refused_after_the_bytes_and_before_the_entries() {
+fn depth_is_checked_after_the_bytes_and_before_the_entries() {
     let deep = |bytes_max| {
         let settings = Settings { message_bytes_max: 1_000, ticket_bytes_max: bytes_max, ..SETTINGS };
         let says = ["{}", "{}", "{}", &nested(64)];
@@ -100,7 +100,7 @@ fn a_message_too_deep_for_a_history_is_refused_after_the_bytes_and_before_the_en
     assert_eq!(error, Error::TooLarge("history has 4 entries, the limit is 3".into()));
 }
 
-/// Numbers that look random and are the same in every run.
+/// Pseudo-random numbers, the same in every run.
 struct Dice(u64);
 
 impl Dice {
@@ -117,7 +117,7 @@ impl Dice {
 }
 
 #[test]
-fn what_is_not_looked_at_again_is_what_a_full_check_would_pass() {
+fn the_check_after_a_change_agrees_with_a_full_check() {
     let mut dice = Dice(2_026);
     let (deepest, deep) = (nested(64), nested(63));
     let messages = ["\"a\"", "{\"id\":\"m\"}", "{\"id\":\"m\",\"x\":1}", "{ \"id\" : \"n\" }", "{}", &deep, &deepest];
