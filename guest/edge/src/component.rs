@@ -2,7 +2,7 @@
 
 mod bindings {
     wit_bindgen::generate!({
-        path: ["../../wit", "../../wit/adapters"],
+        path: ["wit", "wit/adapters"],
         world: "agent:adapters/edge",
         generate_all,
     });
@@ -83,7 +83,7 @@ fn body(request: &IncomingRequest, headers: &Fields) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// Sends a response. Where nobody listens any more, nobody is to be told.
+/// Sends a response; errors are ignored, because they mean that the client is gone.
 fn send(out: ResponseOutparam, response: Response) {
     let headers = Fields::new();
     for (name, value) in response.headers.iter().chain([&("content-length", response.body.len().to_string())]) {

@@ -1,4 +1,4 @@
-//! Tickets over HTTP, for hosts of the standard `wasi:http`: requests become operations of the ticket engine.
+//! Tickets over HTTP, on hosts of the standard `wasi:http`: requests become operations of the ticket engine.
 //!
 //! | request | answer |
 //! |---|---|
@@ -10,7 +10,7 @@
 //! | `POST /tickets/ID/touch` | 200, the ticket as it is then |
 //! | `GET /tickets/ID/snapshot` | 200, the snapshot as plain text |
 //! | `POST /tickets/ID/rollback`, a snapshot | 200, the ticket as it is then |
-//! | `POST /tickets/restore`, a snapshot | 201, the ticket, its `Location` |
+//! | `POST /restore`, a snapshot | 201, the ticket, its `Location` |
 //!
 //! CHANGE is `{"say": JSON}`, `{"learn": JSON}` or `{"decide": JSON}`, the JSON kept as it was sent. A ticket is the object
 //! that `ticket show --format json` prints. Its revision is also its `ETag`, in quotes; `apply`, `rollback` and
@@ -19,7 +19,7 @@
 //! An error is `{"error": CASE, "message": TEXT}`, and the case is that of `tickets.error`; `conflict` has the `ticket` as
 //! it is now, or null. Beside these there are `no-route` (404), `wrong-method` (405, with `Allow`) and `bug` (500).
 //!
-//! Only `component` knows WASI. Data flows one way: `component` → `routes` → `request` → the port `Tickets` →
+//! Restoring has a path outside `/tickets/`, because every name below it may be a ticket. Only `component` uses WASI. Data flows one way: `component` → `routes` → `request` → the port `Tickets` →
 //! `response`.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -30,9 +30,6 @@ mod port;
 mod request;
 mod response;
 mod routes;
-
-#[cfg(test)]
-mod routes_tests;
 
 pub use port::{Change, Error, IdPage, Ticket, Tickets};
 pub use request::{BODY_BYTES_MAX, Request};

@@ -1,6 +1,6 @@
-//! The port: what is asked of the engine, word for word those functions of `tickets.wit` that have a route.
+//! What the routes need of the engine: the functions of `tickets.wit`, where every promise is.
 
-/// One ticket, as it stood at `revision`.
+/// One ticket, as it was at `revision`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ticket {
     /// Its id.
@@ -19,7 +19,7 @@ pub struct Ticket {
     pub version: u32,
     /// Names this state.
     pub revision: String,
-    /// Milliseconds since the epoch; 0 for none.
+    /// Milliseconds since the epoch; 0 for no deadline.
     pub expires_at_ms: u64,
 }
 
@@ -46,15 +46,15 @@ pub struct IdPage {
 /// Why an operation was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// The caller's words are wrong.
+    /// The input is wrong.
     Invalid(String),
     /// Past a limit.
     TooLarge(String),
-    /// There is one already.
+    /// The ticket exists already.
     Exists(String),
-    /// There is none.
+    /// The ticket does not exist.
     NotFound(String),
-    /// Somebody else was first; what is there now.
+    /// Another client was first; the current ticket.
     Conflict(Option<Box<Ticket>>),
     /// What is stored is not a ticket.
     Corrupt(String),
@@ -64,7 +64,7 @@ pub enum Error {
     Denied(String),
     /// Not served now; nothing was written.
     Unavailable(String),
-    /// Made wholly or not at all.
+    /// The change was made as a whole or not at all.
     Uncertain(String),
 }
 

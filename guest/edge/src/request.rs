@@ -1,4 +1,4 @@
-//! What a request says, read strictly: what is not understood is refused, never skipped.
+//! What a request says, read strictly: unknown parts are refused, never skipped.
 
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
@@ -32,7 +32,7 @@ impl Request<'_> {
         (segments.map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned()).collect(), query)
     }
 
-    /// The revision that the caller has seen; none where any will do.
+    /// The revision that the ticket must have; `None` for any.
     pub(crate) fn at(&self) -> Result<Option<String>, Error> {
         let value = match &self.if_match[..] {
             [] => return Ok(None),
@@ -49,10 +49,12 @@ impl Request<'_> {
         }
     }
 
-    /// Refuses a condition where there is nothing that could be compared.
+    /// Refuses a condition on an operation that takes none.
     pub(crate) fn unconditional(&self) -> Result<(), Error> {
         match self.at()? {
-            Some(_) => Err(Error::Invalid("header If-Match is for apply, rollback and DELETE".into())),
+            Some(_) => {
+                Err(Error::Invalid("header If-Match is not accepted here, only by apply, rollback and DELETE".into()))
+            }
             None => Ok(()),
         }
     }
@@ -61,15 +63,15 @@ impl Request<'_> {
     pub(crate) fn text(&mut self) -> Result<String, Error> {
         let bytes = (self.body)()?;
         String::from_utf8(bytes)
-            .map_err(|error| Error::Invalid(format!("body is no UTF-8 text: {}", error.utf8_error())))
+            .map_err(|error| Error::Invalid(format!("body is not UTF-8 text: {}", error.utf8_error())))
     }
 }
 
-/// Refuses a query where there is none to be.
+/// Refuses a query on a path that takes none.
 pub(crate) fn no_query(query: Option<&str>) -> Result<(), Error> {
     match query.unwrap_or_default() {
         "" => Ok(()),
-        _ => Err(Error::Invalid("this path has no query".into())),
+        _ => Err(Error::Invalid("this path takes no query".into())),
     }
 }
 
@@ -99,7 +101,7 @@ pub(crate) fn creation(body: &str) -> Result<(Option<String>, Vec<Change>), Erro
     if body.trim_ascii().is_empty() {
         return Ok((None, Vec::new()));
     }
-    let creation: Creation = serde_json::from_str(body).map_err(not_understood)?;
+    let creation: Creation = serde_json::from_str(body).map_err(invalid_body)?;
     Ok((creation.id, all(creation.changes)))
 }
 
@@ -111,7 +113,7 @@ pub(crate) fn interaction(body: &str) -> Result<Vec<Change>, Error> {
         #[serde(borrow)]
         changes: Vec<Sent<'a>>,
     }
-    let interaction: Interaction = serde_json::from_str(body).map_err(not_understood)?;
+    let interaction: Interaction = serde_json::from_str(body).map_err(invalid_body)?;
     Ok(all(interaction.changes))
 }
 
@@ -136,8 +138,8 @@ fn all(sent: Vec<Sent<'_>>) -> Vec<Change> {
     sent.into_iter().map(change).collect()
 }
 
-fn not_understood(error: serde_json::Error) -> Error {
-    Error::Invalid(format!("body is not of the form asked for: {}", beginning(&error.to_string())))
+fn invalid_body(error: serde_json::Error) -> Error {
+    Error::Invalid(format!("invalid body: {}", beginning(&error.to_string())))
 }
 
 /// The beginning of an untrusted text without control characters.
@@ -188,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_of_the_form_is_refused() {
+    fn other_bodies_are_refused() {
         let deep = format!("{{\"changes\":[{{\"say\":{}", "[".repeat(1_000_000));
         for body in [
             "",

@@ -50,7 +50,7 @@ impl<'a> Shown<'a> {
 struct Refusal<'a> {
     error: &'a str,
     message: &'a str,
-    // Of `conflict` alone, where null says that there is no ticket.
+    // Only for `conflict`; null means that there is no ticket.
     #[serde(skip_serializing_if = "Option::is_none")]
     ticket: Option<Option<Shown<'a>>>,
 }
@@ -59,13 +59,13 @@ impl Response {
     /// A ticket, and its revision as its tag.
     pub(crate) fn ticket(ticket: &Ticket) -> Self {
         let Ok(mut response) = Shown::new(ticket).and_then(|shown| Self::json(200, &shown)) else {
-            return Self::bug("the engine gave a ticket that is no JSON");
+            return Self::internal("the engine answered with a ticket that is not JSON");
         };
         response.headers.extend(tag(&ticket.revision));
         response
     }
 
-    /// A ticket that was not there before.
+    /// A new ticket.
     pub(crate) fn created(ticket: &Ticket) -> Self {
         let mut response = Self::ticket(ticket);
         if response.status == 200 {
@@ -81,7 +81,7 @@ impl Response {
         Self { status: 200, headers: vec![("content-type", "text/plain; charset=utf-8".into())], body: text }
     }
 
-    /// Done, and nothing to say.
+    /// Success without a body.
     pub(crate) fn done() -> Self {
         Self { status: 204, headers: Vec::new(), body: String::new() }
     }
@@ -94,12 +94,12 @@ impl Response {
             cursor: Option<&'a str>,
         }
         let shown = ShownPage { ids: &page.ids, cursor: page.cursor.as_deref() };
-        Self::json(200, &shown).unwrap_or_else(|_| Self::bug("ids that are no JSON"))
+        Self::json(200, &shown).unwrap_or_else(|_| Self::internal("ids cannot be written as JSON"))
     }
 
-    /// There is no such path.
+    /// The path is unknown.
     pub(crate) fn no_route() -> Self {
-        Self::refusal(404, "no-route", "there is nothing of this path", None)
+        Self::refusal(404, "no-route", "unknown path", None)
     }
 
     /// The path has other methods.
@@ -109,13 +109,13 @@ impl Response {
         response
     }
 
-    fn bug(message: &str) -> Self {
+    fn internal(message: &str) -> Self {
         Self::refusal(500, "bug", message, None)
     }
 
     fn refusal(status: u16, error: &str, message: &str, ticket: Option<Option<Shown<'_>>>) -> Self {
         let refusal = Refusal { error, message, ticket };
-        // Texts have JSON; the fallback is for the compiler.
+        // Strings can always be written as JSON.
         Self::json(status, &refusal).unwrap_or(Self { status, headers: Vec::new(), body: String::new() })
     }
 
@@ -145,12 +145,13 @@ impl From<Error> for Response {
 
 fn conflict(ticket: Option<&Ticket>) -> Response {
     let Some(ticket) = ticket else {
-        return Response::refusal(409, "conflict", "the ticket was removed or damaged by somebody else", Some(None));
+        return Response::refusal(409, "conflict", "the ticket was removed or damaged by another client", Some(None));
     };
     let Ok(shown) = Shown::new(ticket) else {
-        return Response::bug("the engine gave a ticket that is no JSON");
+        return Response::internal("the engine answered with a ticket that is not JSON");
     };
-    let message = format!("ticket `{}` was changed by somebody else and is at revision {}", ticket.id, ticket.revision);
+    let message =
+        format!("ticket `{}` was changed by another client and is at revision {}", ticket.id, ticket.revision);
     let mut response = Response::refusal(409, "conflict", &message, Some(Some(shown)));
     response.headers.extend(tag(&ticket.revision));
     response

@@ -4,7 +4,7 @@ use crate::port::{Error, Tickets};
 use crate::request::{self, Request};
 use crate::response::Response;
 
-/// A path that there is.
+/// A known path.
 enum Route {
     Tickets,
     Restore,
@@ -20,7 +20,7 @@ impl Route {
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         Some(match segments[..] {
             ["tickets"] => Self::Tickets,
-            ["tickets", "restore"] => Self::Restore,
+            ["restore"] => Self::Restore,
             ["tickets", id] if !id.is_empty() => Self::Ticket(id.to_owned()),
             ["tickets", id, "apply"] => Self::Apply(id.to_owned()),
             ["tickets", id, "touch"] => Self::Touch(id.to_owned()),
@@ -33,9 +33,8 @@ impl Route {
     fn allowed(&self) -> &'static str {
         match self {
             Self::Tickets => "GET, POST",
-            Self::Restore => "DELETE, GET, POST",
             Self::Ticket(_) => "DELETE, GET",
-            Self::Apply(_) | Self::Touch(_) | Self::Rollback(_) => "POST",
+            Self::Restore | Self::Apply(_) | Self::Touch(_) | Self::Rollback(_) => "POST",
             Self::Snapshot(_) => "GET",
         }
     }
@@ -52,7 +51,7 @@ pub fn answer(tickets: &impl Tickets, mut request: Request<'_>) -> Response {
     answered.unwrap_or_else(|error| Some(error.into())).unwrap_or_else(|| Response::wrong_method(route.allowed()))
 }
 
-/// The answer of a route; none where it has no such method.
+/// The answer of a route; `None` if it does not take the method.
 fn answered(
     tickets: &impl Tickets,
     request: &mut Request<'_>,
@@ -75,10 +74,7 @@ fn answered(
             let (id, changes) = request::creation(&request.text()?)?;
             Response::created(&tickets.create(id.as_deref(), changes)?)
         }
-        (Route::Restore, "POST") => Response::created(&tickets.restore(&request.text()?)?),
-        // A ticket may be called so.
-        (Route::Restore, "GET") => Response::ticket(&tickets.get("restore")?),
-        (Route::Restore, _) => tickets.close("restore", at).map(|()| Response::done())?,
+        (Route::Restore, _) => Response::created(&tickets.restore(&request.text()?)?),
         (Route::Ticket(id), "GET") => Response::ticket(&tickets.get(id)?),
         (Route::Ticket(id), _) => tickets.close(id, at).map(|()| Response::done())?,
         (Route::Apply(id), _) => {
@@ -90,3 +86,6 @@ fn answered(
         (Route::Rollback(id), _) => Response::ticket(&tickets.rollback(id, &request.text()?, at)?),
     }))
 }
+
+#[cfg(test)]
+mod tests;

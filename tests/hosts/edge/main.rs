@@ -54,10 +54,10 @@ async fn every_route_works_on_one_instance() {
     let closed = edge.ask("DELETE", "/tickets/a", "").await;
     assert_eq!((closed.status, closed.body.as_str()), (204, ""));
     refused(&edge.ask("GET", "/tickets/a", "").await, 404, "not-found");
-    let restored = edge.ask("POST", "/tickets/restore", snapshot.body.clone()).await;
+    let restored = edge.ask("POST", "/restore", snapshot.body.clone()).await;
     assert_eq!(ticket(&restored, 201)["history"], json!(["hello"]));
     assert_eq!(restored.header("location"), "/tickets/a");
-    refused(&edge.ask("POST", "/tickets/restore", snapshot.body).await, 409, "exists");
+    refused(&edge.ask("POST", "/restore", snapshot.body).await, 409, "exists");
 }
 
 #[tokio::test]

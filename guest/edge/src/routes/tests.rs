@@ -1,4 +1,4 @@
-//! Requests over an engine that remembers what it was asked and answers as it is told.
+//! Requests over an engine that records its calls and answers as configured.
 
 use std::cell::RefCell;
 
@@ -99,7 +99,7 @@ fn every_route_is_one_operation() {
         ("POST", "/tickets/a/touch", "not looked at", "touch a", 200),
         ("GET", "/tickets/a/snapshot", "", "snapshot a", 200),
         ("POST", "/tickets/a/rollback", "S", "rollback a S None", 200),
-        ("POST", "/tickets/restore", "S", "restore S", 201),
+        ("POST", "/restore", "S", "restore S", 201),
         ("GET", "/tickets/restore", "", "get restore", 200),
         ("DELETE", "/tickets/restore", "", "close restore None", 204),
     ] {
@@ -120,7 +120,7 @@ fn every_route_is_one_operation() {
 }
 
 #[test]
-fn a_condition_reaches_what_takes_it_and_is_refused_elsewhere() {
+fn if_match_is_passed_on_where_accepted_and_refused_elsewhere() {
     for (method, path, body, asked) in [
         ("DELETE", "/tickets/a", "", "close a Some(\"r.1\")"),
         ("DELETE", "/tickets/restore", "", "close restore Some(\"r.1\")"),
@@ -138,7 +138,7 @@ fn a_condition_reaches_what_takes_it_and_is_refused_elsewhere() {
         ("GET", "/tickets/a"),
         ("POST", "/tickets/a/touch"),
         ("GET", "/tickets/a/snapshot"),
-        ("POST", "/tickets/restore"),
+        ("POST", "/restore"),
     ] {
         let fake = Fake::default();
         assert_eq!(ask(&fake, method, path, &["\"r.1\""], "").status, 400, "{method} {path}");
@@ -147,7 +147,7 @@ fn a_condition_reaches_what_takes_it_and_is_refused_elsewhere() {
 }
 
 #[test]
-fn what_is_not_there_is_said_and_nothing_is_asked() {
+fn unknown_paths_and_methods_do_not_reach_the_engine() {
     let fake = Fake::default();
     for path in ["", "/", "/ticket", "/tickets/", "/tickets/a/", "/tickets/a/close", "/tickets/a/apply/b", "/a/tickets"]
     {
@@ -156,7 +156,8 @@ fn what_is_not_there_is_said_and_nothing_is_asked() {
     }
     for (path, allowed) in [
         ("/tickets", "GET, POST"),
-        ("/tickets/restore", "DELETE, GET, POST"),
+        ("/restore", "POST"),
+        ("/tickets/restore", "DELETE, GET"),
         ("/tickets/a", "DELETE, GET"),
         ("/tickets/a/apply", "POST"),
         ("/tickets/a/touch", "POST"),
@@ -201,7 +202,7 @@ fn every_error_has_its_status_and_its_case() {
 }
 
 #[test]
-fn a_conflict_brings_the_ticket_that_is_there() {
+fn a_conflict_has_the_current_ticket() {
     let fake = Fake { error: Some(Error::Conflict(Some(Box::new(ticket())))), ..Fake::default() };
     let response = ask(&fake, "DELETE", "/tickets/a", &["\"old\""], "");
     assert_eq!((response.status, header(&response, "etag")), (409, Some("\"r.1\"")));
@@ -213,12 +214,12 @@ fn a_conflict_brings_the_ticket_that_is_there() {
 }
 
 #[test]
-fn a_body_that_is_too_large_or_no_text_is_refused() {
+fn a_body_that_is_too_large_or_not_text_is_refused() {
     let fake = Fake::default();
     let send = |body: Result<Vec<u8>, Error>| {
         let mut body = Some(body);
         let body: &mut dyn FnMut() -> Result<Vec<u8>, Error> = &mut || body.take().unwrap();
-        answer(&fake, Request { method: "POST", path_with_query: "/tickets/restore", if_match: Vec::new(), body })
+        answer(&fake, Request { method: "POST", path_with_query: "/restore", if_match: Vec::new(), body })
     };
     assert_eq!(send(Err(Error::TooLarge("large".into()))).status, 413);
     assert_eq!(send(Ok(b"\xff".to_vec())).status, 400);
@@ -226,7 +227,7 @@ fn a_body_that_is_too_large_or_no_text_is_refused() {
 }
 
 #[test]
-fn a_revision_that_fits_no_tag_has_none_and_a_ticket_that_is_no_json_is_our_bug() {
+fn an_unfit_revision_has_no_tag_and_invalid_json_is_internal() {
     let odd = Ticket { revision: "a\"b".into(), ..ticket() };
     let response = Response::ticket(&odd);
     assert_eq!((response.status, header(&response, "etag")), (200, None));
