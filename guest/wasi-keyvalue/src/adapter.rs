@@ -7,41 +7,41 @@ use ticket_model::id::{excerpt, id_of_key};
 use ticket_model::limits::{ENTRY_BYTES_MAX, TTL_MS_MAX, TTL_MS_MIN};
 use ticket_model::port::{Condition, Entry, Freshness, KeyValueError, Outcome, Page, Port, Settings};
 
-use crate::ground::{Ground, StoreError};
+use crate::imports::{Imports, StoreError};
 use crate::settings;
 use crate::value;
 
 /// Most keys of one page.
 const LIMIT_MAX: u32 = 10_000;
-/// Attempts after lost races. Within one instance only somebody between engine and adapter can win one.
+/// Attempts after lost races. Within one instance only a component between engine and adapter can win one.
 const ATTEMPTS_MAX: u32 = 64;
 
-/// The port over one bucket, a clock and chance.
+/// The port over one bucket, a clock and randomness.
 #[derive(Debug)]
-pub struct Adapter<G> {
-    ground: G,
-    // None until somebody asked. An error stays until the next operation asks for the settings: changes must not
-    // follow other settings than that operation was told.
+pub struct Adapter<I> {
+    imports: I,
+    // `None` until they are read. An error stays until the next operation reads the settings, because a change must
+    // not follow other settings than its operation was given.
     settings: RefCell<Option<Result<Settings, KeyValueError>>>,
 }
 
-/// What a key has.
-enum There {
+/// What the bucket has under a key.
+enum Found {
     Nothing,
     Entry(Entry),
-    /// A value that is no entry.
+    /// A value that is not an entry.
     Damage(KeyValueError),
 }
 
-impl There {
-    /// Whether the condition holds; `Corrupt` where damage leaves the question without an answer.
+impl Found {
+    /// Whether the condition holds; `Corrupt` if damage leaves that unknown.
     fn meets(&self, when: &Condition) -> Result<bool, KeyValueError> {
         match (when, self) {
             (Condition::Present, Self::Damage(_)) => Ok(true),
             (_, Self::Damage(error)) => Err(error.clone()),
-            (Condition::Absent, there) => Ok(matches!(there, Self::Nothing)),
-            (Condition::Present, there) => Ok(matches!(there, Self::Entry(_))),
-            (Condition::At(revision), there) => Ok(matches!(there, Self::Entry(entry) if entry.revision == *revision)),
+            (Condition::Absent, found) => Ok(matches!(found, Self::Nothing)),
+            (Condition::Present, found) => Ok(matches!(found, Self::Entry(_))),
+            (Condition::At(revision), found) => Ok(matches!(found, Self::Entry(entry) if entry.revision == *revision)),
         }
     }
 
@@ -54,46 +54,47 @@ impl There {
     }
 }
 
-impl<G: Ground> Adapter<G> {
-    /// A port over this bucket, which it takes for its own.
-    pub const fn new(ground: G) -> Self {
-        Self { ground, settings: RefCell::new(None) }
+impl<I: Imports> Adapter<I> {
+    /// A port over this bucket, which it expects to be the only one to write.
+    pub const fn new(imports: I) -> Self {
+        Self { imports, settings: RefCell::new(None) }
     }
 
-    /// What `ticket:ID` has now; a value past its deadline is nothing, and goes.
-    fn there(&self, key: &str) -> Result<There, KeyValueError> {
-        let Some(value) = self.ground.get(key).map_err(|error| refused(key, error, KeyValueError::Unavailable))? else {
-            return Ok(There::Nothing);
+    /// What a key has now; a value past its deadline is deleted and counts as nothing.
+    fn find(&self, key: &str) -> Result<Found, KeyValueError> {
+        let Some(value) = self.imports.get(key).map_err(|error| refused(key, error, KeyValueError::Unavailable))?
+        else {
+            return Ok(Found::Nothing);
         };
         match value::decode(&value) {
-            Ok(entry) if entry.expires_at_ms != 0 && self.ground.now_ms() > entry.expires_at_ms => {
-                // Housekeeping: where it fails, the value is met again.
-                drop(self.ground.delete(key));
-                Ok(There::Nothing)
+            Ok(entry) if entry.expires_at_ms != 0 && self.imports.now_ms() > entry.expires_at_ms => {
+                // If this fails, the next call tries again.
+                drop(self.imports.delete(key));
+                Ok(Found::Nothing)
             }
-            Ok(entry) => Ok(There::Entry(entry)),
-            Err(error) => Ok(There::Damage(KeyValueError::Corrupt(format!("value of {key} is no entry: {error}")))),
+            Ok(entry) => Ok(Found::Entry(entry)),
+            Err(error) => Ok(Found::Damage(KeyValueError::Corrupt(format!("value of {key} is not an entry: {error}")))),
         }
     }
 
     fn put(&self, key: &str, fields: &[(&str, &str)], ttl_ms: u64) -> Result<Outcome, KeyValueError> {
-        let expires_at_ms = self.ground.now_ms().saturating_add(ttl_ms);
-        let revision = format!("{:016x}", self.ground.random());
+        let expires_at_ms = self.imports.now_ms().saturating_add(ttl_ms);
+        let revision = format!("{:016x}", self.imports.random());
         let value = value::encode(fields, &revision, expires_at_ms)
-            .map_err(|error| KeyValueError::Invalid(format!("entry of {key} is no JSON: {error}")))?;
-        self.ground.set(key, &value).map_err(|error| refused(key, error, KeyValueError::Uncertain))?;
+            .map_err(|error| KeyValueError::Invalid(format!("entry of {key} cannot be written as JSON: {error}")))?;
+        self.imports.set(key, &value).map_err(|error| refused(key, error, KeyValueError::Uncertain))?;
         Ok(Outcome { applied: true, revision: Some(revision), expires_at_ms, current: None })
     }
 
-    /// The settings in force, read when first asked for.
+    /// Reads the settings.
     fn load(&self) -> Result<Settings, KeyValueError> {
-        let value = self.ground.get(settings::KEY);
+        let value = self.imports.get(settings::KEY);
         let value = value.map_err(|error| refused("`settings`", error, KeyValueError::Unavailable))?;
         let settings = value.map_or(Ok(settings::DEFAULT), |value| settings::parse(&value));
-        settings.map_err(|error| KeyValueError::Denied(format!("{error}; it stands under the key `settings`")))
+        settings.map_err(|error| KeyValueError::Denied(format!("{error}; correct the value of the key `settings`")))
     }
 
-    /// Refuses to work with other settings than were asked for.
+    /// Fails if the settings of this operation could not be read.
     fn check_settings(&self) -> Result<(), KeyValueError> {
         let known = self.settings.borrow().clone();
         if let Some(known) = known {
@@ -109,7 +110,7 @@ impl<G: Ground> Adapter<G> {
         let mut names = BTreeSet::new();
         let mut cursor = None;
         loop {
-            let listed = self.ground.list_keys(cursor);
+            let listed = self.imports.list_keys(cursor);
             let (keys, next) = listed.map_err(|error| refused("keys", error, KeyValueError::Unavailable))?;
             for key in keys {
                 if id_of_key(&key).is_some() && after.is_none_or(|after| *key > *after) {
@@ -132,11 +133,11 @@ impl<G: Ground> Adapter<G> {
     }
 }
 
-impl<G: Ground> Port for Adapter<G> {
+impl<I: Imports> Port for Adapter<I> {
     fn read(&self, key: &str, _freshness: Freshness) -> Result<Option<Entry>, KeyValueError> {
         check_key(key)?;
         self.check_settings()?;
-        self.there(key)?.into_entry()
+        self.find(key)?.into_entry()
     }
 
     fn write(
@@ -150,15 +151,15 @@ impl<G: Ground> Port for Adapter<G> {
         check_ttl(ttl_ms)?;
         check_fields(key, fields)?;
         self.check_settings()?;
-        let there = self.there(key)?;
-        if there.meets(when)? { self.put(key, fields, ttl_ms) } else { Ok(not_applied(there.into_entry()?)) }
+        let found = self.find(key)?;
+        if found.meets(when)? { self.put(key, fields, ttl_ms) } else { Ok(not_applied(found.into_entry()?)) }
     }
 
     fn touch(&self, key: &str, ttl_ms: u64) -> Result<Outcome, KeyValueError> {
         check_key(key)?;
         check_ttl(ttl_ms)?;
         self.check_settings()?;
-        let Some(entry) = self.there(key)?.into_entry()? else {
+        let Some(entry) = self.find(key)?.into_entry()? else {
             return Ok(not_applied(None));
         };
         let fields: Vec<_> = entry.fields.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
@@ -168,12 +169,12 @@ impl<G: Ground> Port for Adapter<G> {
     fn remove(&self, key: &str, when: &Condition) -> Result<Outcome, KeyValueError> {
         check_key(key)?;
         self.check_settings()?;
-        let there = self.there(key)?;
-        if !there.meets(when)? {
-            return Ok(not_applied(there.into_entry()?));
+        let found = self.find(key)?;
+        if !found.meets(when)? {
+            return Ok(not_applied(found.into_entry()?));
         }
-        if !matches!(there, There::Nothing) {
-            self.ground.delete(key).map_err(|error| refused(key, error, KeyValueError::Uncertain))?;
+        if !matches!(found, Found::Nothing) {
+            self.imports.delete(key).map_err(|error| refused(key, error, KeyValueError::Uncertain))?;
         }
         Ok(Outcome { applied: true, revision: None, expires_at_ms: 0, current: None })
     }
@@ -189,7 +190,7 @@ impl<G: Ground> Port for Adapter<G> {
         let cursor = names.last().filter(|_| more).cloned();
         let mut keys = Vec::with_capacity(names.len());
         for name in names {
-            if !matches!(self.there(&name)?, There::Nothing) {
+            if !matches!(self.find(&name)?, Found::Nothing) {
                 keys.push(name);
             }
         }
@@ -197,15 +198,17 @@ impl<G: Ground> Port for Adapter<G> {
     }
 
     fn now_ms(&self) -> u64 {
-        self.ground.now_ms()
+        self.imports.now_ms()
     }
 
     fn fresh_id(&self) -> String {
-        uuid::Builder::from_random_bytes(uuid_bytes(self.ground.random(), self.ground.random())).into_uuid().to_string()
+        uuid::Builder::from_random_bytes(uuid_bytes(self.imports.random(), self.imports.random()))
+            .into_uuid()
+            .to_string()
     }
 
-    /// The settings in force. Where they cannot be had, the limits are the usual ones, and every call of the
-    /// operation that asked answers why.
+    /// The settings in force. If they cannot be read, these are the defaults, and every call of the operation fails
+    /// with the reason.
     fn settings(&self) -> Settings {
         let mut known = self.settings.borrow_mut();
         if !matches!(*known, Some(Ok(_))) {
@@ -227,13 +230,13 @@ fn not_applied(current: Option<Entry>) -> Outcome {
     Outcome { applied: false, revision: None, expires_at_ms: 0, current }
 }
 
-/// The error of a bucket; what it answers where it does not say why depends on what was asked.
+/// The error of a bucket; `otherwise` is the case for one without a known reason.
 fn refused(what: &str, error: StoreError, otherwise: fn(String) -> KeyValueError) -> KeyValueError {
     match error {
         StoreError::NoSuchStore => {
             KeyValueError::Denied(format!("{what}: the host has no bucket with an empty name, its default one"))
         }
-        StoreError::AccessDenied => KeyValueError::Denied(format!("{what}: the host forbids to use the bucket")),
+        StoreError::AccessDenied => KeyValueError::Denied(format!("{what}: the host forbids the use of the bucket")),
         StoreError::Other(text) => otherwise(format!("{what}: the bucket failed: {}", excerpt(&text))),
     }
 }
@@ -265,3 +268,6 @@ fn check_fields(key: &str, fields: &[(&str, &str)]) -> Result<(), KeyValueError>
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 mod bindings {
     wit_bindgen::generate!({
-        path: ["../../wit", "../../wit/adapters"],
+        path: ["wit", "wit/adapters"],
         world: "agent:adapters/store-adapter",
         generate_all,
     });
@@ -17,7 +17,7 @@ use bindings::wasi::random::random;
 use ticket_model::port::{Condition, Entry, Freshness, KeyValueError, Outcome, Port};
 
 use crate::adapter::Adapter;
-use crate::ground::{Ground, StoreError};
+use crate::imports::{Imports, StoreError};
 
 struct Component;
 
@@ -42,7 +42,7 @@ impl Wasi {
     }
 }
 
-impl Ground for Wasi {
+impl Imports for Wasi {
     fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(self.bucket()?.get(key)?)
     }

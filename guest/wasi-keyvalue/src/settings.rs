@@ -1,8 +1,8 @@
 //! Settings as words of a text, for hosts that can preset a value of a bucket and nothing else:
 //! `ttl_ms=1800000 message_bytes_max=65536 ticket_bytes_max=1048576 history_entries_max=10000`.
 //!
-//! Each word may be missing, and then is as above; no word may be there twice. Words and not JSON, for the stock
-//! `wasmtime` takes no comma in a preset value.
+//! A missing word has the value above; no word may be given twice. Words and not JSON, because the stock `wasmtime`
+//! does not take a comma in a preset value.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,10 +12,10 @@ use ticket_model::port::Settings;
 
 use ticket_model::limits::{self, ENTRY_BYTES_MAX, TTL_MS_MAX, TTL_MS_MIN};
 
-/// The key that they stand under.
+/// The key whose value they are.
 pub const KEY: &str = "settings";
 
-/// What is in force where nothing is set.
+/// The settings without any word.
 pub const DEFAULT: Settings = Settings {
     ttl_ms: limits::TTL_MS,
     message_bytes_max: limits::MESSAGE_BYTES_MAX,
@@ -26,9 +26,9 @@ pub const DEFAULT: Settings = Settings {
 /// Reads settings.
 ///
 /// # Errors
-/// Where a word is none of the four, is there twice, or is not a number in its limits; the text names it.
+/// If a word is unknown, given twice, or not a number in its limits; the text names it.
 pub fn parse(value: &[u8]) -> Result<Settings, String> {
-    let text = std::str::from_utf8(value).map_err(|error| format!("settings are no UTF-8 text: {error}"))?;
+    let text = std::str::from_utf8(value).map_err(|error| format!("settings are not UTF-8 text: {error}"))?;
     let mut settings = DEFAULT;
     let mut seen = Vec::new();
     for word in text.split_ascii_whitespace() {
@@ -39,7 +39,7 @@ pub fn parse(value: &[u8]) -> Result<Settings, String> {
             "message_bytes_max" => settings.message_bytes_max = within(word, number, 1, u32::MAX)?,
             "ticket_bytes_max" => settings.ticket_bytes_max = within(word, number, 1, ENTRY_BYTES_MAX)?,
             "history_entries_max" => settings.history_entries_max = within(word, number, 1, u32::MAX)?,
-            _ => return Err(format!("setting {} is none that there is", excerpt(word))),
+            _ => return Err(format!("unknown setting {}", excerpt(word))),
         }
         if seen.contains(&name) {
             return Err(format!("setting {} is given twice", excerpt(name)));
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_word_sets_its_own_and_what_is_not_given_stays() {
+    fn a_word_sets_one_value_and_the_others_keep_defaults() {
         assert_eq!(parse(b""), Ok(DEFAULT));
         assert_eq!(parse(b" \n"), Ok(DEFAULT));
         assert_eq!(parse(b"ttl_ms=1000"), Ok(Settings { ttl_ms: 1_000, ..DEFAULT }));
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_word_is_named() {
+    fn an_invalid_word_is_named() {
         for (text, named) in [
             ("ttl_ms=999", "`ttl_ms=999`"),
             ("ttl_ms=31622400001", "`ttl_ms=31622400001`"),

@@ -3,7 +3,7 @@
 //! | member | |
 //! |---|---|
 //! | `expires_at_ms` | the deadline, milliseconds since the Unix epoch; 0 for none, which this adapter never writes |
-//! | `revision` | a text that no other state of the entry has; 16 hexadecimal digits by chance |
+//! | `revision` | a text that no other state of the entry has; 16 random hexadecimal digits |
 //! | `fields` | an object: names, each once and one at least, and their texts |
 //!
 //! Another JSON writer may write the members in another order, and with white space.
@@ -18,7 +18,7 @@ use ticket_model::port::{Entry, Fields};
 /// The bytes of a value.
 ///
 /// # Errors
-/// None that these types can have; serde_json asks for it.
+/// None with these types; the signature is that of serde_json.
 pub fn encode(fields: &[(&str, &str)], revision: &str, expires_at_ms: u64) -> Result<Vec<u8>, serde_json::Error> {
     #[derive(Serialize)]
     struct Value<'a> {
@@ -36,7 +36,7 @@ pub fn encode(fields: &[(&str, &str)], revision: &str, expires_at_ms: u64) -> Re
 /// The entry of a value.
 ///
 /// # Errors
-/// Where the value is not of the form; the text says why and shows nothing of what is in it but a field's name.
+/// If the value has another form; the text says why and shows nothing of the value but a field's name.
 pub fn decode(value: &[u8]) -> Result<Entry, serde_json::Error> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -66,10 +66,10 @@ fn pairs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Fields, D::Error>
                 fields.push(field);
             }
             if fields.is_empty() {
-                return Err(A::Error::custom("there is no field"));
+                return Err(A::Error::custom("fields is empty, an entry has at least one"));
             }
             match twice(fields.iter().map(|(name, _)| name.as_str())) {
-                Some(name) => Err(A::Error::custom(format_args!("field {} stands there twice", excerpt(name)))),
+                Some(name) => Err(A::Error::custom(format_args!("field {} is given twice", excerpt(name)))),
                 None => Ok(fields),
             }
         }
@@ -78,7 +78,7 @@ fn pairs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Fields, D::Error>
     deserializer.deserialize_map(Pairs)
 }
 
-/// A name that is there more than once.
+/// A name that is given more than once.
 pub(crate) fn twice<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let mut names: Vec<&str> = names.collect();
     names.sort_unstable();
@@ -104,14 +104,14 @@ mod tests {
     }
 
     #[test]
-    fn other_writers_may_order_and_space_as_they_like() {
+    fn order_and_white_space_of_other_writers_do_not_matter() {
         let entry =
             decode(b" { \"fields\": {\"a\": \"\\u00e9\"}, \"revision\": \"r\", \"expires_at_ms\": 0 }\n").unwrap();
         assert_eq!(entry, Entry { fields: vec![("a".into(), "é".into())], revision: "r".into(), expires_at_ms: 0 });
     }
 
     #[test]
-    fn what_is_not_of_the_form_is_no_entry() {
+    fn other_forms_are_not_entries() {
         let deep = "[".repeat(100_000);
         for value in [
             "",

@@ -1,4 +1,4 @@
-//! The adapter over a bucket in memory that can be damaged and can fail; its clock is moved by hand.
+//! The adapter over a bucket in memory that can be damaged and can fail; its clock is set by the test.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use ticket_engine::{Change, Engine, Error};
 use ticket_model::port::{Condition, Entry, Freshness, KeyValueError, Outcome, Port};
 
 use crate::adapter::Adapter;
-use crate::ground::{Ground, StoreError};
+use crate::imports::{Imports, StoreError};
 use ticket_model::limits::ENTRY_BYTES_MAX;
 
 const TTL_MS: u64 = 60_000;
@@ -34,7 +34,7 @@ impl Memory {
     }
 }
 
-impl Ground for &Memory {
+impl Imports for &Memory {
     fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.gets_fail.borrow().clone().map_or(Ok(()), Err)?;
         Ok(self.values.borrow().get(key).cloned())
@@ -93,7 +93,7 @@ fn refused(outcome: Result<Outcome, KeyValueError>) -> Option<Entry> {
 }
 
 #[test]
-fn what_was_written_is_read_up_to_its_deadline_and_deleted_when_met_after() {
+fn an_entry_is_read_up_to_its_deadline_and_deleted_after() {
     let memory = memory();
     let adapter = Adapter::new(&memory);
     let outcome = adapter.write(KEY, &[("facts", "{}"), ("é", "")], TTL_MS, &Condition::Absent).unwrap();
@@ -111,7 +111,7 @@ fn what_was_written_is_read_up_to_its_deadline_and_deleted_when_met_after() {
 }
 
 #[test]
-fn an_entry_without_a_deadline_stays_until_a_change_gives_it_one() {
+fn an_entry_without_a_deadline_stays() {
     let memory = memory();
     let adapter = Adapter::new(&memory);
     memory.put(KEY, r#"{"expires_at_ms":0,"revision":"theirs","fields":{"a":"1"}}"#);
@@ -147,7 +147,7 @@ fn an_expired_entry_is_absent_to_every_call() {
 }
 
 #[test]
-fn conditions_are_compared_with_what_is_there_and_a_refusal_brings_it() {
+fn a_failed_condition_returns_the_current_entry() {
     let memory = memory();
     let adapter = Adapter::new(&memory);
     let write = |text, when: &Condition| adapter.write(KEY, &[("a", text)], TTL_MS, when);
@@ -173,7 +173,7 @@ fn conditions_are_compared_with_what_is_there_and_a_refusal_brings_it() {
 }
 
 #[test]
-fn what_is_no_entry_is_corrupt_stays_and_gives_way_to_present_alone() {
+fn damage_is_corrupt_and_replaced_by_present_only() {
     let memory = memory();
     let adapter = Adapter::new(&memory);
     for damage in ["", "{}", "\"text\"", r#"{"expires_at_ms":1,"revision":"r","fields":{"a":1}}"#] {
@@ -197,7 +197,7 @@ fn what_is_no_entry_is_corrupt_stays_and_gives_way_to_present_alone() {
 }
 
 #[test]
-fn wrong_calls_are_refused_before_anything_is_asked() {
+fn invalid_calls_do_not_reach_the_bucket() {
     let memory = memory();
     memory.gets_fail.replace(Some(StoreError::Other("asked".into())));
     let adapter = Adapter::new(&memory);
@@ -227,7 +227,7 @@ fn wrong_calls_are_refused_before_anything_is_asked() {
 }
 
 #[test]
-fn pages_follow_one_another_and_skip_what_is_no_ticket() {
+fn pages_list_every_ticket_and_nothing_else() {
     let memory = memory();
     let adapter = Adapter::new(&memory);
     memory.put("settings", "");
@@ -255,7 +255,7 @@ fn pages_follow_one_another_and_skip_what_is_no_ticket() {
 }
 
 #[test]
-fn an_error_of_the_bucket_says_what_may_have_happened() {
+fn errors_of_the_bucket_become_errors_of_the_port() {
     let memory = memory();
     let adapter = Adapter::new(&memory);
     written(adapter.write(KEY, &[("a", "1")], TTL_MS, &Condition::Absent));
@@ -287,7 +287,7 @@ fn an_error_of_the_bucket_says_what_may_have_happened() {
 }
 
 #[test]
-fn settings_are_read_once_and_a_wrong_one_is_denied_by_name_in_every_call() {
+fn invalid_settings_are_denied_by_name_in_every_call() {
     let memory = memory();
     memory.put("settings", "ttl_ms=5000 history_entries_max=2");
     let adapter = Adapter::new(&memory);
@@ -306,10 +306,10 @@ fn settings_are_read_once_and_a_wrong_one_is_denied_by_name_in_every_call() {
 }
 
 #[test]
-fn an_operation_that_could_not_ask_for_the_settings_changes_nothing() {
+fn an_operation_without_settings_changes_nothing() {
     let memory = memory();
     memory.put("settings", "ttl_ms=5000");
-    memory.gets_fail.replace(Some(StoreError::Other("away".into())));
+    memory.gets_fail.replace(Some(StoreError::Other("down".into())));
     let adapter = Adapter::new(&memory);
     assert_eq!(adapter.settings(), crate::settings::DEFAULT);
     memory.gets_fail.replace(None);
@@ -320,7 +320,7 @@ fn an_operation_that_could_not_ask_for_the_settings_changes_nothing() {
 }
 
 #[test]
-fn fresh_ids_are_uuids_by_chance_and_attempts_end() {
+fn fresh_ids_are_random_uuids_and_attempts_end() {
     let memory = memory();
     let adapter = Adapter::new(&memory);
     let (one, two) = (adapter.fresh_id(), adapter.fresh_id());
