@@ -1,4 +1,4 @@
-//! Makes the bytes of a product: compiles its parts, turns the modules into components, puts them together, checks.
+//! Makes the bytes of a product: compiles its parts, turns the modules into components, composes them, checks.
 
 use std::env;
 use std::ffi::OsString;
@@ -12,9 +12,8 @@ use wit_component::ComponentEncoder;
 use crate::compose;
 use crate::product::{self, Product};
 use crate::record::{self, Record};
-use crate::sources::Component;
-use crate::toolchain::{Standard, Toolchain};
-use crate::{TARGET, sha256};
+use crate::sources::{Component, sha256};
+use crate::toolchain::{Standard, TARGET, Toolchain};
 
 /// The profile of the root manifest that components are built with.
 const PROFILE: &str = "component";
@@ -34,9 +33,7 @@ pub fn build(root: &Path, product: &Product, toolchain: &Toolchain) -> Result<(V
     }
     let bytes = match <[_; 1]>::try_from(parts) {
         Ok([(_, only)]) => only,
-        Err(parts) => {
-            compose::compose(&parts, &product.also).with_context(|| format!("putting {} together", product.name))?
-        }
+        Err(parts) => compose::compose(&parts, &product.also).with_context(|| format!("composing {}", product.name))?,
     };
     let paths = record::machine_paths(root, &bytes);
     if !paths.is_empty() {
@@ -67,7 +64,7 @@ fn compile(root: &Path, component: &Component, toolchain: &Toolchain) -> Result<
     command.args(["rustc", "--locked", "--lib", "--crate-type", "cdylib", "--package", &component.package]);
     command.args(["--profile", PROFILE, "--target", TARGET, "--target-dir"]).arg(&folder);
     if let Standard::FromSource { linker } = &toolchain.standard {
-        // `-Z` flags want a nightly compiler, or this word to a stable one.
+        // `-Z` flags want a nightly compiler, or this variable for a stable one.
         command.arg("-Zbuild-std=std,panic_abort").env("RUSTC_BOOTSTRAP", "1");
         command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
     }
@@ -75,7 +72,7 @@ fn compile(root: &Path, component: &Component, toolchain: &Toolchain) -> Result<
     Ok(folder.join(TARGET).join(PROFILE).join(component.package.replace('-', "_")).with_extension("wasm"))
 }
 
-/// A call of cargo that heeds the workspace alone, not what the environment says about profiles and flags.
+/// A call of cargo without the profiles and flags of the environment.
 fn cargo(root: &Path, toolchain: &Toolchain) -> Command {
     let mut command = Command::new(&toolchain.cargo);
     command.current_dir(root).env("RUSTC", &toolchain.rustc);
@@ -98,12 +95,12 @@ fn run(command: &mut Command) -> Result<()> {
 
 /// Flags that give every folder of this machine a name that is the same on all machines.
 fn remap(root: &Path, toolchain: &Toolchain) -> Result<Vec<OsString>> {
-    let home = env::home_dir().context("there is no home folder")?;
+    let home = env::home_dir().context("no home folder found; set HOME")?;
     let cargo_home = env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
     let registries = cargo_home.join("registry/src");
     // The last match wins, so what may contain the others comes first.
     let mut folders = vec![(home, "/user"), (cargo_home, "/cargo"), (root.to_path_buf(), "/workspace")];
-    // Their names differ where a mirror stands in for the registry.
+    // Their names differ where a mirror replaces the registry.
     for registry in fs::read_dir(registries).into_iter().flatten() {
         folders.push((registry?.path(), "/registry"));
     }

@@ -6,20 +6,21 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
+use component_builder::build;
 use component_builder::product::{self, Product};
 use component_builder::record::{self, COMMAND, Record};
+use component_builder::sources::workspace;
 use component_builder::toolchain::Toolchain;
-use component_builder::{build, workspace};
 
 const HELP: &str = "\
-Builds every component under guest/ into guest/dist, alone or put together with others, with a record of what it
+Builds every component under guest/ into guest/dist, alone or composed with others, with a record of what it
 was built from.
 
 Usage: cargo run --release -p component-builder [-- --check]
 
 Options:
-      --check  Build, then compare with what guest/dist had: its record must fit the sources and the
-               bytes, which must be identical where the compiler is. The fresh build stays in guest/dist either way.
+      --check  Build, then compare with what guest/dist had: its record must match the sources and the
+               bytes, which must be identical if the compiler is. The fresh build stays in guest/dist either way.
   -h, --help   Print this help
 
 Exit status: 0 done, 1 the build failed or differs from what guest/dist had, 2 wrong usage.";
@@ -47,12 +48,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Writes an error; where even stderr is gone, the exit status has to do.
+/// Writes an error; if stderr is closed, the exit status remains.
 fn tell(error: &str) {
     let _ = writeln!(io::stderr(), "error: {error}");
 }
 
-/// Builds all products; with `check`, fails where what was kept of one is not what its sources give.
+/// Builds all products; with `check`, fails if a kept one does not follow from its sources.
 fn run(check: bool) -> Result<()> {
     let toolchain = Toolchain::find()?;
     let mut failures = Vec::new();
@@ -69,7 +70,7 @@ fn run(check: bool) -> Result<()> {
     bail!("{}\nthe fresh build is in guest/dist now", failures.join("\n"))
 }
 
-/// Builds one product, keeps it and says so.
+/// Builds and saves one product.
 fn make(product: &Product, toolchain: &Toolchain) -> Result<Record> {
     let begin = Instant::now();
     let (bytes, record) = build::build(&workspace(), product, toolchain)?;
@@ -79,11 +80,11 @@ fn make(product: &Product, toolchain: &Toolchain) -> Result<Record> {
     Ok(record)
 }
 
-/// Compares a fresh build with what was kept of the same sources, and says what could be compared.
+/// Compares a fresh build with the kept one of the same sources.
 fn compare(product: &Product, kept: &Record, fresh: &Record) -> Result<()> {
     let name = &product.name;
     if (&kept.compiler, &kept.host) != (&fresh.compiler, &fresh.host) {
-        println!("{name}: same sources; bytes not compared, what was kept is by {} on {}", kept.compiler, kept.host);
+        println!("{name}: same sources; bytes not compared, the kept ones are by {} on {}", kept.compiler, kept.host);
         return Ok(());
     }
     if kept.component != fresh.component {

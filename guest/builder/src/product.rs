@@ -1,4 +1,4 @@
-//! What lies in `guest/dist`: components by themselves, and what is put together of several.
+//! The files of `guest/dist`: single components, and compositions of several.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::sources::{self, Component};
 pub struct Product {
     /// Its name there, without the ending.
     pub name: String,
-    /// What it is made of, one component at least. What a part imports, the next part that exports it lends.
+    /// What it is made of, one component at least. An import is connected to the next part that exports it.
     pub parts: Vec<Component>,
     /// What it exports beside all that its first part does; exports of its last part.
     pub also: Vec<String>,
@@ -32,7 +32,7 @@ const PLANS: &[Plan] = &[
     Plan { name: "interposed", parts: &["engine", "interposed", "wasi-keyvalue"], also: &[KEY_VALUE] },
 ];
 
-/// For whoever looks at the store from outside, as foreign programs in tests do.
+/// Exported for tests that read and write the store as another client does.
 const KEY_VALUE: &str = "agent:tickets/key-value@0.1.0";
 
 impl Product {
@@ -43,7 +43,7 @@ impl Product {
     }
 }
 
-/// All products of the workspace at `root`: its components, then what is put together of them.
+/// All products of the workspace at `root`: its components, then their compositions.
 ///
 /// # Errors
 /// Where the workspace cannot be read or lacks a component that a product is made of.
@@ -55,7 +55,7 @@ pub fn products(root: &Path) -> Result<Vec<Product>> {
     for plan in PLANS {
         let part = |name: &&str| {
             let found = components.iter().find(|component| component.name == **name).cloned();
-            found.with_context(|| format!("guest/{name} is missing: {} is made of it", plan.name))
+            found.with_context(|| format!("guest/{name} is missing, {} needs it", plan.name))
         };
         let parts = plan.parts.iter().map(part).collect::<Result<_>>()?;
         let also = plan.also.iter().map(|name| (*name).to_owned()).collect();
@@ -77,7 +77,7 @@ pub fn digest(root: &Path, product: &Product) -> Result<String> {
         lines.push(format!("part {} {}", part.name, sources::digest(root, part)?));
     }
     lines.extend(product.also.iter().map(|name| format!("also {name}")));
-    Ok(crate::sha256(lines.join("\n").as_bytes()))
+    Ok(sources::sha256(lines.join("\n").as_bytes()))
 }
 
 #[cfg(test)]
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn every_component_is_kept_by_itself_or_in_what_has_its_name() {
-        let root = crate::workspace();
+        let root = crate::sources::workspace();
         let products = products(&root).unwrap();
         for component in sources::components(&root).unwrap() {
             let product = products.iter().find(|product| product.name == component.name);
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_digest_tells_parts_and_exports() {
-        let root = crate::workspace();
+        let root = crate::sources::workspace();
         let products = products(&root).unwrap();
         let composed = products.iter().find(|product| product.parts.len() > 1).unwrap();
         let digest = digest(&root, composed).unwrap();

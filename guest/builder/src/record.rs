@@ -1,4 +1,4 @@
-//! What lies in `guest/dist`: the bytes of each product, and beside them what they were built from.
+//! The content of `guest/dist`: the bytes of each product, and beside them what they were built from.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use crate::product::{self, Product};
+use crate::sources::sha256;
 
 /// The command that brings `guest/dist` up to date.
 pub const COMMAND: &str = "cargo run --release -p component-builder";
@@ -36,7 +37,7 @@ pub fn record_path(root: &Path, product: &Product) -> PathBuf {
 }
 
 impl Record {
-    /// The record that is kept of `product`; none where none is. Fails where it is not of this form.
+    /// The kept record of `product`, if there is one. Fails if it has another form.
     fn load(root: &Path, product: &Product) -> Result<Option<Self>> {
         let path = record_path(root, product);
         if !path.exists() {
@@ -84,7 +85,7 @@ pub fn verified(root: &Path, product: &Product) -> Result<Record> {
     }
     let path = bytes_path(root, product);
     let bytes = fs::read(&path).with_context(|| format!("reading {}; build it: {COMMAND}", path.display()))?;
-    let digest = crate::sha256(&bytes);
+    let digest = sha256(&bytes);
     if record.component != digest {
         bail!(
             "guest/dist/{name}.wasm is not what its record says: {} is recorded, {digest} is here; \
@@ -110,7 +111,7 @@ mod tests {
 
     #[test]
     fn kept_components_are_built_from_these_sources() {
-        let root = crate::workspace();
+        let root = crate::sources::workspace();
         let products = product::products(&root).unwrap();
         assert!(products.iter().any(|product| product.name == "engine"), "{products:?}");
         for product in products {
@@ -122,7 +123,7 @@ mod tests {
 
     #[test]
     fn kept_components_name_no_folder_of_a_machine() {
-        let root = crate::workspace();
+        let root = crate::sources::workspace();
         for product in product::products(&root).unwrap() {
             let bytes = fs::read(bytes_path(&root, &product))
                 .unwrap_or_else(|error| panic!("guest/dist/{}.wasm: {error}; build it: {COMMAND}", product.name));
@@ -153,7 +154,7 @@ mod tests {
         }
         let record = Record {
             sources: product::digest(&root, &product).unwrap(),
-            component: crate::sha256(b"bytes"),
+            component: sha256(b"bytes"),
             compiler: "rustc 1.0 \"quoted\"".to_owned(),
             host: "here".to_owned(),
         };

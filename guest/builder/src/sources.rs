@@ -7,6 +7,20 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use toml::{Table, Value};
 
+/// The root of the workspace of this crate.
+#[must_use]
+pub fn workspace() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here).to_path_buf()
+}
+
+/// SHA-256 of `bytes` in lower-case hexadecimal.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A folder of `guest/` whose crate is made into a component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Component {
@@ -56,7 +70,7 @@ fn crates(root: &Path) -> Result<Vec<Crate>> {
 /// That is: the interfaces in `wit/`, manifest and `src/` of its crate and of those crates of `guest/` that it depends
 /// on, those parts of the root manifest that reach them (profiles, package defaults, the shared dependencies they
 /// name), and name and version of every package that it depends on by `Cargo.lock`. What only other crates
-/// use, or only tests, is no part of it.
+/// use, or only tests, is not part of it.
 pub fn digest(root: &Path, component: &Component) -> Result<String> {
     let mut crates = crates(root)?;
     let packages = closure(&table(&root.join("Cargo.lock"))?, &component.package, &for_tests(&crates))?;
@@ -89,7 +103,7 @@ pub fn digest(root: &Path, component: &Component) -> Result<String> {
             all.extend(bytes);
         }
     }
-    Ok(crate::sha256(&all))
+    Ok(sha256(&all))
 }
 
 /// For each crate the dependencies that its tests alone have, which the lock file does not tell from the others.
@@ -135,7 +149,7 @@ fn names_of(manifest: &Table, kinds: &[&str], wanted: impl Fn(&Value) -> bool) -
     dependencies.filter(|(_, value)| wanted(value)).map(|(name, _)| name.clone()).collect()
 }
 
-/// Writes a value so that equal values give equal text whatever their layout or comments were.
+/// Writes a value so that equal values give equal text, because layout and comments do not count.
 fn write_value(value: &Value, text: &mut String) {
     match value {
         Value::Table(table) => {
@@ -164,7 +178,7 @@ fn write_value(value: &Value, text: &mut String) {
     }
 }
 
-/// `name version` of `package` and of all that it depends on by the lock file, sorted; without what stands in `leave`
+/// `name version` of `package` and of all that it depends on by the lock file, sorted; without what `leave` names
 /// for the package that depends on it.
 fn closure(lock: &Table, package: &str, leave: &BTreeMap<String, BTreeSet<String>>) -> Result<Vec<String>> {
     let packages = lock.get("package").and_then(Value::as_array).context("Cargo.lock has no packages")?;
@@ -280,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn of_the_root_manifest_only_what_reaches_a_component_counts() {
+    fn only_what_reaches_a_component_counts_in_the_root_manifest() {
         let engine: Table = "[target.'cfg(wasm)'.dependencies]\njson = { workspace = true }".parse().unwrap();
         let before = shared(&manifest("lto = true", "\"1\"", "\"3\""), &[&engine]);
         assert_eq!(

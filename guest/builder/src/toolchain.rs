@@ -7,7 +7,8 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::TARGET;
+/// What all components are compiled for: plain WebAssembly without WASI.
+pub const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Compilers that can build components.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ pub struct Toolchain {
 pub enum Standard {
     /// It came with the toolchain.
     Prebuilt,
-    /// It is compiled from source, and linked by this linker, for the toolchain has none for the target.
+    /// It is compiled from source, and linked by this linker, because the toolchain has none for the target.
     FromSource {
         /// Path of `wasm-ld`.
         linker: PathBuf,
@@ -73,7 +74,7 @@ impl Toolchain {
         self.library.ancestors().nth(2).is_some_and(|rustlib| rustlib.join(TARGET).join("lib").is_dir())
     }
 
-    /// The same toolchain, its standard library from whatever source it has.
+    /// The same toolchain, its standard library compiled from source if it has no other.
     fn with_library(self) -> Option<Self> {
         if self.has_target() {
             return Some(self);
