@@ -1,15 +1,15 @@
-//! The store's functions, each after what its host has scripted for it; types go over one to one.
+//! The store's functions, each after what the host's script has for the call; types are converted one to one.
 
 mod bindings {
     wit_bindgen::generate!({
-        path: ["../../wit", "../../wit/adapters"],
+        path: ["wit", "wit/adapters"],
         world: "agent:adapters/interposed",
         generate_all,
     });
 }
 
-use bindings::agent::adapters::interposition::{self, BrokenRule, Call, Deed, Refusal, Replacement};
-use bindings::agent::tickets::{environment as lent_environment, key_value as lent};
+use bindings::agent::adapters::interposition::{self, BrokenRule, Call, Deed as ExternalWrite, Refusal, Replacement};
+use bindings::agent::tickets::{environment as store_environment, key_value as store};
 use bindings::exports::agent::tickets::{environment, key_value};
 
 /// Shortest time to live that a store takes, in milliseconds.
@@ -22,10 +22,10 @@ bindings::export!(Component with_types_in bindings);
 impl key_value::Guest for Component {
     fn read(key: String, freshness: key_value::Freshness) -> Result<key_value::Lookup, key_value::Error> {
         let freshness = match freshness {
-            key_value::Freshness::Latest => lent::Freshness::Latest,
-            key_value::Freshness::Recent => lent::Freshness::Recent,
+            key_value::Freshness::Latest => store::Freshness::Latest,
+            key_value::Freshness::Recent => store::Freshness::Recent,
         };
-        let lookup = scripted(Call::Read, || lent::read(&key, freshness))?;
+        let lookup = scripted(Call::Read, || store::read(&key, freshness))?;
         Ok(key_value::Lookup { entry: lookup.entry.map(Into::into) })
     }
 
@@ -38,7 +38,7 @@ impl key_value::Guest for Component {
         let when = when.into();
         Ok(scripted(Call::Write, || {
             let broken = Broken::before(&key);
-            let outcome = lent::write(&key, &broken.fields(fields), broken.ttl_ms(ttl_ms), &when)?;
+            let outcome = store::write(&key, &broken.fields(fields), broken.ttl_ms(ttl_ms), &when)?;
             Ok(broken.outcome(outcome))
         })?
         .into())
@@ -47,33 +47,33 @@ impl key_value::Guest for Component {
     fn touch(key: String, ttl_ms: u64) -> Result<key_value::Outcome, key_value::Error> {
         Ok(scripted(Call::Touch, || {
             let broken = Broken::before(&key);
-            Ok(broken.outcome(lent::touch(&key, broken.ttl_ms(ttl_ms))?))
+            Ok(broken.outcome(store::touch(&key, broken.ttl_ms(ttl_ms))?))
         })?
         .into())
     }
 
     fn remove(key: String, when: key_value::Condition) -> Result<key_value::Outcome, key_value::Error> {
         let when = when.into();
-        Ok(scripted(Call::Remove, || lent::remove(&key, &when))?.into())
+        Ok(scripted(Call::Remove, || store::remove(&key, &when))?.into())
     }
 
     fn scan(cursor: Option<String>, limit: u32) -> Result<key_value::Page, key_value::Error> {
-        let page = scripted(Call::Scan, || lent::scan(cursor.as_deref(), limit))?;
+        let page = scripted(Call::Scan, || store::scan(cursor.as_deref(), limit))?;
         Ok(key_value::Page { keys: page.keys, cursor: page.cursor })
     }
 }
 
 impl environment::Guest for Component {
     fn now_ms() -> u64 {
-        lent_environment::now_ms().saturating_add_signed(interposition::ahead_ms())
+        store_environment::now_ms().saturating_add_signed(interposition::ahead_ms())
     }
 
     fn fresh_id() -> String {
-        lent_environment::fresh_id()
+        store_environment::fresh_id()
     }
 
     fn current_settings() -> environment::Settings {
-        let settings = lent_environment::current_settings();
+        let settings = store_environment::current_settings();
         environment::Settings {
             ttl_ms: settings.ttl_ms,
             message_bytes_max: settings.message_bytes_max,
@@ -83,29 +83,29 @@ impl environment::Guest for Component {
     }
 
     fn try_again(attempt: u32) -> bool {
-        lent_environment::try_again(attempt)
+        store_environment::try_again(attempt)
     }
 }
 
-/// A rule that is broken, and what was there before the change that breaks it; none where none is.
-struct Broken(Option<(BrokenRule, lent::Entry)>);
+/// The rule that is broken, and the entry before the change; `None` if no rule is broken.
+struct Broken(Option<(BrokenRule, store::Entry)>);
 
 impl Broken {
     fn before(key: &str) -> Self {
-        let before = |rule| Some((rule, lent::read(key, lent::Freshness::Latest).ok()?.entry?));
+        let before = |rule| Some((rule, store::read(key, store::Freshness::Latest).ok()?.entry?));
         Self(interposition::broken().and_then(before))
     }
 
     fn ttl_ms(&self, ttl_ms: u64) -> u64 {
         match &self.0 {
             Some((BrokenRule::TtlNotRefreshed, before)) => {
-                before.expires_at_ms.saturating_sub(lent_environment::now_ms()).max(TTL_MS_MIN)
+                before.expires_at_ms.saturating_sub(store_environment::now_ms()).max(TTL_MS_MIN)
             }
             _ => ttl_ms,
         }
     }
 
-    fn fields(&self, mut fields: lent::Fields) -> lent::Fields {
+    fn fields(&self, mut fields: store::Fields) -> store::Fields {
         if let Some((BrokenRule::MergeInsteadOfReplace, before)) = &self.0 {
             let kept = before.fields.iter().filter(|(name, _)| !fields.iter().any(|(given, _)| given == name));
             fields.extend(kept.cloned().collect::<Vec<_>>());
@@ -113,27 +113,27 @@ impl Broken {
         fields
     }
 
-    fn outcome(&self, outcome: lent::Outcome) -> lent::Outcome {
+    fn outcome(&self, outcome: store::Outcome) -> store::Outcome {
         match &self.0 {
             Some((BrokenRule::RevisionNotRaised, before)) if outcome.applied => {
-                lent::Outcome { revision: Some(before.revision.clone()), ..outcome }
+                store::Outcome { revision: Some(before.revision.clone()), ..outcome }
             }
             _ => outcome,
         }
     }
 }
 
-/// Does what is scripted for this call, and makes it unless it is to fail without.
-fn scripted<T>(call: Call, make: impl FnOnce() -> Result<T, lent::Error>) -> Result<T, key_value::Error> {
+/// Runs the script of this call, then makes the call unless the script has it fail before.
+fn scripted<T>(call: Call, make: impl FnOnce() -> Result<T, store::Error>) -> Result<T, key_value::Error> {
     let script = interposition::before(call);
-    for deed in script.deeds {
-        act(deed)?;
+    for write in script.deeds {
+        apply(write)?;
     }
     let Some(fault) = script.fault else { return make().map_err(Into::into) };
     if fault.made {
         make()?;
     }
-    let text = "the scenario has the store fail".to_owned();
+    let text = "fault of the scenario".to_owned();
     Err(match fault.answer {
         Refusal::Invalid => key_value::Error::Invalid(text),
         Refusal::TooLarge => key_value::Error::TooLarge(1),
@@ -144,18 +144,18 @@ fn scripted<T>(call: Call, make: impl FnOnce() -> Result<T, lent::Error>) -> Res
     })
 }
 
-fn act(deed: Deed) -> Result<(), lent::Error> {
-    let key = match &deed {
-        Deed::Put(Replacement { key, .. }) | Deed::Drop(key) => key,
+fn apply(write: ExternalWrite) -> Result<(), store::Error> {
+    let key = match &write {
+        ExternalWrite::Put(Replacement { key, .. }) | ExternalWrite::Drop(key) => key,
     };
-    lent::remove(key, &lent::Condition::Present)?;
-    if let Deed::Put(Replacement { key, fields, ttl_ms }) = &deed {
-        lent::write(key, fields, *ttl_ms, &lent::Condition::Absent)?;
+    store::remove(key, &store::Condition::Present)?;
+    if let ExternalWrite::Put(Replacement { key, fields, ttl_ms }) = &write {
+        store::write(key, fields, *ttl_ms, &store::Condition::Absent)?;
     }
     Ok(())
 }
 
-impl From<key_value::Condition> for lent::Condition {
+impl From<key_value::Condition> for store::Condition {
     fn from(when: key_value::Condition) -> Self {
         match when {
             key_value::Condition::Absent => Self::Absent,
@@ -165,14 +165,14 @@ impl From<key_value::Condition> for lent::Condition {
     }
 }
 
-impl From<lent::Entry> for key_value::Entry {
-    fn from(entry: lent::Entry) -> Self {
+impl From<store::Entry> for key_value::Entry {
+    fn from(entry: store::Entry) -> Self {
         Self { fields: entry.fields, revision: entry.revision, expires_at_ms: entry.expires_at_ms }
     }
 }
 
-impl From<lent::Outcome> for key_value::Outcome {
-    fn from(outcome: lent::Outcome) -> Self {
+impl From<store::Outcome> for key_value::Outcome {
+    fn from(outcome: store::Outcome) -> Self {
         Self {
             applied: outcome.applied,
             revision: outcome.revision,
@@ -182,15 +182,15 @@ impl From<lent::Outcome> for key_value::Outcome {
     }
 }
 
-impl From<lent::Error> for key_value::Error {
-    fn from(error: lent::Error) -> Self {
+impl From<store::Error> for key_value::Error {
+    fn from(error: store::Error) -> Self {
         match error {
-            lent::Error::Invalid(text) => Self::Invalid(text),
-            lent::Error::TooLarge(bytes_max) => Self::TooLarge(bytes_max),
-            lent::Error::Denied(text) => Self::Denied(text),
-            lent::Error::Unavailable(text) => Self::Unavailable(text),
-            lent::Error::Uncertain(text) => Self::Uncertain(text),
-            lent::Error::Corrupt(text) => Self::Corrupt(text),
+            store::Error::Invalid(text) => Self::Invalid(text),
+            store::Error::TooLarge(bytes_max) => Self::TooLarge(bytes_max),
+            store::Error::Denied(text) => Self::Denied(text),
+            store::Error::Unavailable(text) => Self::Unavailable(text),
+            store::Error::Uncertain(text) => Self::Uncertain(text),
+            store::Error::Corrupt(text) => Self::Corrupt(text),
         }
     }
 }

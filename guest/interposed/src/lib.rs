@@ -1,4 +1,4 @@
-//! For tests: a component between the engine and what lends it a store; its host says what happens at a call.
+//! For tests: a component between the engine and its store that injects faults and external writes as its host asks.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[cfg(target_arch = "wasm32")]

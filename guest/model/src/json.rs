@@ -1,6 +1,6 @@
-//! JSON as text: checked in one pass, cut and spliced where it stands, never rebuilt.
+//! JSON as text: checked in one pass, read as slices, never rebuilt.
 //!
-//! serde_json says what a string with escapes says; what it does not offer is here: a depth limit that also
+//! serde_json decodes strings with escapes; what it does not offer is here: a depth limit that also
 //! holds for skipped text, duplicate keys and lone surrogates refused, entries counted on the way, and parts
 //! without a second check of what was checked.
 

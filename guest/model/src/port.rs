@@ -5,25 +5,25 @@
 /// Names and texts of an entry, each name once.
 pub type Fields = Vec<(String, String)>;
 
-/// One entry as it stood at one moment.
+/// One entry as it was at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// All of its fields.
     pub fields: Fields,
-    /// The state that they are.
+    /// Names this state.
     pub revision: String,
-    /// Milliseconds since the epoch; 0 for none.
+    /// Milliseconds since the epoch; 0 for no deadline.
     pub expires_at_ms: u64,
 }
 
 /// What must hold for a change to be applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// Nothing is there.
+    /// There is no entry.
     Absent,
-    /// Something is there, of whatever content.
+    /// There is an entry, whatever it holds.
     Present,
-    /// This state is there.
+    /// The entry is at this revision.
     At(String),
 }
 
@@ -32,7 +32,7 @@ pub enum Condition {
 pub enum Freshness {
     /// At least as new as every change applied before.
     Latest,
-    /// A last known copy will do.
+    /// A last known copy is enough.
     Recent,
 }
 
@@ -45,7 +45,7 @@ pub struct Outcome {
     pub revision: Option<String>,
     /// The new deadline; 0 without a new state.
     pub expires_at_ms: u64,
-    /// What is there instead.
+    /// The current entry, if the change was not made.
     pub current: Option<Entry>,
 }
 
@@ -61,7 +61,7 @@ pub struct Page {
 /// Why the host has no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyValueError {
-    /// The call is not of the form asked for.
+    /// An argument is malformed.
     Invalid(String),
     /// More bytes than the host stores; its limit.
     TooLarge(u64),
@@ -69,7 +69,7 @@ pub enum KeyValueError {
     Denied(String),
     /// Not served now; nothing was written.
     Unavailable(String),
-    /// Made wholly or not at all.
+    /// No answer: the change was made as a whole or not at all.
     Uncertain(String),
     /// Not an entry of text fields.
     Corrupt(String),
@@ -88,7 +88,7 @@ pub struct Settings {
     pub history_entries_max: u32,
 }
 
-/// What a host lends. See the WIT for what each function promises.
+/// What a host implements. The WIT has the promises of each function.
 pub trait Port {
     /// Reads an entry.
     fn read(&self, key: &str, freshness: Freshness) -> Result<Option<Entry>, KeyValueError>;
@@ -108,10 +108,10 @@ pub trait Port {
     fn scan(&self, cursor: Option<&str>, limit: u32) -> Result<Page, KeyValueError>;
     /// Milliseconds since the epoch.
     fn now_ms(&self) -> u64;
-    /// A ticket id that nobody has used.
+    /// A ticket id that is not in use.
     fn fresh_id(&self) -> String;
     /// The settings in force.
     fn settings(&self) -> Settings;
-    /// Whether there is time for attempt number `attempt`; may wait a moment first.
+    /// Whether there is time for attempt number `attempt`; may wait before it answers.
     fn try_again(&self, attempt: u32) -> bool;
 }

@@ -1,15 +1,15 @@
 //! Plain types of a ticket, without behaviour; JSON is text.
 
-/// One ticket, as it stood at `revision`.
+/// One ticket, as it was at `revision`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ticket {
     /// Its id.
     pub id: String,
-    /// What it is.
+    /// What it holds.
     pub state: State,
     /// Names this state.
     pub revision: String,
-    /// Milliseconds since the epoch; 0 for none.
+    /// Milliseconds since the epoch; 0 for no deadline.
     pub expires_at_ms: u64,
 }
 
@@ -60,8 +60,8 @@ pub enum Side {
 /// The answer to a merge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Merged {
-    /// What the ticket should be.
+    /// The new state of the ticket.
     pub state: State,
-    /// The side that is not wholly in `state`; the caller keeps it as a branch.
+    /// The side with content that is not in `state`; the caller keeps it as a conflict copy.
     pub branch: Option<Side>,
 }

@@ -1,8 +1,8 @@
 //! When two JSON texts are the same, whoever wrote them.
 //!
 //! White space, the order of members and the spelling of strings do not count; numbers are the same where they are
-//! written alike, because a machine that rounds two long ones alike has not made them one. Of a key that stands twice the
-//! last counts, as in Python. Below [`JSON_DEPTH_MAX`](crate::limits::JSON_DEPTH_MAX) levels texts are compared byte by
+//! written alike, because two long ones may differ and still be rounded to the same float. Of a duplicate key
+//! the last member counts, as in Python. Below [`JSON_DEPTH_MAX`](crate::limits::JSON_DEPTH_MAX) levels texts are compared byte by
 //! byte. Half of a surrogate pair is the same as itself only.
 
 use super::parts::{by_key, items, text_of};
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_nest_too_deep_are_compared_as_they_stand() {
+    fn texts_that_nest_too_deep_are_compared_as_text() {
         let deep = |inner: &str| format!("{}{inner}{}", "[".repeat(100_000), "]".repeat(100_000));
         assert!(same(&deep("1"), &deep("1")) && !same(&deep("1"), &deep(" 1")));
         assert_ne!(Canonical::of(&deep("1")), Canonical::of(&deep("2")));

@@ -29,12 +29,12 @@ pub fn members(text: &str) -> Option<impl Iterator<Item = Member<'_>>> {
     Some(std::iter::from_fn(move || Some(Member { key: walk.next()?, value: walk.next()? })))
 }
 
-/// What stands under `key` in an object; none for anything else.
+/// The value of `key` in an object; none for anything else.
 pub fn member<'a>(text: &'a str, key: &[u8]) -> Option<&'a str> {
     Walk::into(text, b'{')?.last_under(key)
 }
 
-/// Those items of an array that are objects with this key, each with what stands under it.
+/// Those items of an array that are objects with this key, each with its value.
 pub fn items_with<'a>(text: &'a str, key: &[u8]) -> impl Iterator<Item = (&'a str, &'a str)> {
     let mut walk = Walk::into(text, b'[');
     std::iter::from_fn(move || {
@@ -77,8 +77,7 @@ impl<'a> Walk<'a> {
         self.at
     }
 
-    /// What stands under `key` in the rest of an object, which it walks to its end; of a key that stands twice,
-    /// the last.
+    /// The value of `key` in the rest of an object, which it walks to its end; of a duplicate key, the last.
     fn last_under(&mut self, key: &[u8]) -> Option<&'a str> {
         let mut found = None;
         while let Some(token) = self.next() {
@@ -150,7 +149,7 @@ pub fn text_of(token: &str) -> Cow<'_, [u8]> {
         .map_or(Cow::Borrowed(token.as_bytes()), Cow::Owned)
 }
 
-/// What stands between the quotes of a string token.
+/// The text between the quotes of a string token.
 fn inside(token: &str) -> &str {
     token.get(1..token.len().saturating_sub(1)).unwrap_or_default()
 }
@@ -161,7 +160,7 @@ fn says(token: &str, text: &[u8]) -> bool {
     plain == text || (plain.contains(&b'\\') && text_of(token).as_ref() == text)
 }
 
-/// The members of an object by what their keys say; of a key that stands twice, the last, as Python has it.
+/// The members of an object by their decoded keys; of a duplicate key the last, as in Python.
 pub fn by_key(text: &str) -> Option<BTreeMap<Cow<'_, [u8]>, Member<'_>>> {
     Some(members(text)?.map(|member| (text_of(member.key), member)).collect())
 }
@@ -207,7 +206,7 @@ mod tests {
                 let object = format!("{s}{{{t}\"id\"{s}:{t}{first}{s},{t}\"\\u0069d\":{s}{second}{t}}}{s}");
                 let values: Vec<_> = members(&object).unwrap().map(|member| member.value).collect();
                 assert_eq!(values, [first, second], "{object}");
-                assert_eq!(member(&object, b"id"), Some(second), "of a key that stands twice the last counts");
+                assert_eq!(member(&object, b"id"), Some(second), "of a duplicate key the last counts");
                 let (inner, list) = (object.trim(), format!("{s}[{first},{object},{{}},{object}]"));
                 assert!(items_with(&list, b"id").eq([(inner, second); 2]), "{list}");
             }

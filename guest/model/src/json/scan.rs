@@ -46,7 +46,7 @@ pub enum Fault {
     Syntax(&'static str, usize),
     /// Nests deeper than [`JSON_DEPTH_MAX`].
     TooDeep,
-    /// A key of an object stands twice; the byte of the second.
+    /// A duplicate key in an object; the byte of the second.
     DuplicateKey(usize),
     /// A `\u` escape of half a character; the byte of its string.
     LoneSurrogate(usize),

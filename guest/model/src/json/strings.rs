@@ -1,6 +1,6 @@
 //! Where strings end, eight bytes a step: strings are most of every ticket.
 
-/// The first byte from `at` on that is no plain character of a string: a quote, a backslash, a control
+/// The first byte from `at` on that is not a plain character of a string: a quote, a backslash, a control
 /// character, or the end.
 #[inline]
 pub(super) fn plain_until(bytes: &[u8], at: usize) -> usize {
@@ -16,11 +16,11 @@ pub(super) fn plain_until(bytes: &[u8], at: usize) -> usize {
     bytes.len() - rest.len() + plain
 }
 
-/// The high bit of every byte that is no plain character of a string; perhaps of more after the first.
+/// The high bit of every byte that is not a plain character of a string; perhaps of more after the first.
 fn not_plain(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 255;
     const HIGHS: u64 = ONES << 7;
-    // With one bit flipped, the quote stands right behind the control characters.
+    // With one bit flipped, the quote comes right after the control characters.
     let quote_or_control = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
     let backslash = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
     (quote_or_control | backslash) & !word & HIGHS

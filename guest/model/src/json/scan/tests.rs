@@ -85,7 +85,7 @@ fn depth_ends_at_the_limit() {
 }
 
 #[test]
-fn strict_texts_have_no_duplicate_keys_however_they_are_written() {
+fn duplicate_keys_are_refused_whatever_their_escapes() {
     assert_eq!(check_strict("{\"a\":1,\"b\":{\"a\":2},\"c\":[{\"a\":3},{\"a\":4}]}").map(|shape| shape.entries), Ok(3));
     assert_eq!(check_strict("{\"a\":1,\"a\":2}"), Err(Fault::DuplicateKey(7)));
     assert_eq!(check_strict("{\"a\":1,\"\\u0061\":2}"), Err(Fault::DuplicateKey(7)));
@@ -103,7 +103,7 @@ fn strict_texts_have_no_lone_surrogates() {
 }
 
 #[test]
-fn strings_end_where_a_slow_look_says_and_faults_name_their_byte() {
+fn strings_end_at_their_quote_and_faults_name_their_byte() {
     for before in 0..20 {
         let plain = "x".repeat(before);
         for escape in ["\\\"", "\\\\", "\\u00e9", "\\n"] {
