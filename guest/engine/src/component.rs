@@ -14,6 +14,7 @@ use bindings::exports::agent::tickets::tickets as wit;
 
 use crate::error::Error;
 use crate::operations::Engine;
+use ticket_model::field::SCHEMA_VERSION;
 use ticket_model::port::{Condition, Entry, Freshness, KeyValueError, Outcome, Page, Port, Settings};
 use ticket_model::ticket::{Change, Side, State, Ticket};
 
@@ -159,7 +160,7 @@ impl From<Ticket> for wit::Ticket {
             last_decision: state.last_decision,
             created_at: state.created_at,
             updated_at: state.updated_at,
-            version: crate::record::SCHEMA_VERSION,
+            version: SCHEMA_VERSION,
             revision: ticket.revision,
             expires_at_ms: ticket.expires_at_ms,
         }
