@@ -146,7 +146,7 @@ async fn a_read_only_file_is_denied() {
     let connection = rusqlite::Connection::open(&file).unwrap();
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
     drop(connection);
-    // File modes mean nothing to root; this means something to SQLite, whoever asks.
+    // File modes mean nothing to root; this means something to SQLite, whichever user runs it.
     let mut bytes = std::fs::read(&file).unwrap();
     bytes[WRITE_VERSION_AT] = 9;
     std::fs::write(&file, &bytes).unwrap();

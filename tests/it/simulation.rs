@@ -139,7 +139,7 @@ fn the_same_seed_is_the_same_schedule() {
     }
 }
 
-/// A check that cannot fail is none: each way to do it wrong is seen.
+/// The check can fail: it detects each known way to do it wrong.
 #[test]
 fn every_weakened_variant_is_caught() {
     let first = first_seed();

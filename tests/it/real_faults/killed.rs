@@ -67,7 +67,7 @@ async fn the_next_process_brings_home_what_a_killed_one_acknowledged() {
     plain(&server).await.create(Some("t"), &[]).await.unwrap();
     let mut acknowledged = Vec::new();
     for incarnation in 0..KILLS {
-        // Two at once with one file, for others may use it.
+        // Two at once with one file, because other processes may use it.
         let mut writers = ["a", "b"].map(|name| Writer::start(&server, &file, &format!("{name}{incarnation}")));
         if incarnation == 0 {
             for writer in &mut writers {

@@ -160,7 +160,7 @@ async fn many_pending_tickets_go_home() {
     report("foreground before", "none", foreground(tickets.clone()).await);
     server.become_replica().await;
     while serves(&tickets).await {
-        // Another ticket than that of the foreground, which would be served from here until it is home.
+        // Another ticket than that of the foreground, which the fallback would serve until it is synced.
         tickets.touch("u").await.unwrap();
     }
     let filling = "x".repeat(FILLING);

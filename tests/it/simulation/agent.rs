@@ -13,7 +13,7 @@ use super::world::{CALL_MS, TICKETS};
 /// An operation returns within its time and so much more.
 const LATE: Duration = Duration::from_millis(10);
 
-/// Who talks: a host in one of its incarnations, and the tickets of this agent, which no other agent of the host has.
+/// The agent: a host in one of its incarnations, and the tickets of this agent, which no other agent of the host has.
 pub(super) struct Agent {
     pub(super) host: (usize, u32),
     pub(super) tickets: Tickets,

@@ -1,4 +1,4 @@
-//! What must hold when peace has come.
+//! What must be true once all faults have ended.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,10 +1,10 @@
-//! What the agents were told: what was acknowledged to whom, and what may have removed it again.
+//! What the agents were told: what each host acknowledged, and what may have removed it since.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-/// That an agent was not told whether its change was made, which is to be a rarity.
+/// An agent was not told whether its change was made, which must be rare.
 pub(super) const UNCERTAIN: &str = "uncertain answer";
 
 /// One schedule's journal; a clone is another handle to it.

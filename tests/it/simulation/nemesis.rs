@@ -19,8 +19,8 @@ pub(super) struct Nemesis {
 }
 
 impl Nemesis {
-    /// Does `faults` things, each followed by a pause.
-    pub(super) async fn rage(mut self, faults: u32) -> Vec<Host> {
+    /// Causes `faults` faults, each followed by a pause.
+    pub(super) async fn run(mut self, faults: u32) -> Vec<Host> {
         for _ in 0..faults {
             self.external_write().await;
             sleep(Duration::from_millis(self.rng.u64(0..1_200))).await;
@@ -112,7 +112,7 @@ impl Nemesis {
         self.server.set_password(Some(PASSWORD));
     }
 
-    /// What only befalls tickets that need not be complete in the end.
+    /// What happens only to tickets that need not be complete in the end.
     fn wild(&mut self) {
         let id = format!("t{}", self.rng.usize(TICKETS / 2..TICKETS));
         self.journal.disturb(&id);

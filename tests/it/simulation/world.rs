@@ -1,4 +1,4 @@
-//! One schedule: a server, its hosts and their agents, what goes wrong, and the peace after it.
+//! One schedule: a server, its hosts and their agents, its faults, and the checks after them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -234,7 +234,7 @@ async fn run_scenario(mut rng: Rng, merge: Merge, weakness: Option<Weakness>) ->
     let journal = backend.journal.clone();
     let nemesis =
         Nemesis { server: server.clone(), hosts, rng: rng.fork(), journal: journal.clone(), old: Snapshot::default() };
-    let mut hosts = Nemesis { old: server.dump(), ..nemesis }.rage(rng.u32(3..14)).await;
+    let mut hosts = Nemesis { old: server.dump(), ..nemesis }.run(rng.u32(3..14)).await;
     for host in &mut hosts {
         for agent in host.agents.drain(..) {
             agent.await.map_err(|error| format!("an agent ended: {error}"))?;

@@ -93,7 +93,7 @@ impl Fault {
     }
 }
 
-/// Ends every fault; in any order, for the world has none.
+/// Ends every fault, in a random order.
 pub(super) async fn mend(backend: &TestBackend, rng: &mut Rng) {
     let wires_first = rng.bool();
     if wires_first {
