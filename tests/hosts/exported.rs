@@ -56,16 +56,16 @@ macro_rules! exported {
         impl From<wit::Error> for Error {
             fn from(error: wit::Error) -> Self {
                 match error {
-                    wit::Error::Invalid(text) => Self::Invalid(text),
-                    wit::Error::TooLarge(text) => Self::TooLarge(text),
-                    wit::Error::Exists(text) => Self::Exists(text),
-                    wit::Error::NotFound(text) => Self::NotFound(text),
+                    wit::Error::Invalid(text) => Self::Invalid(text.into()),
+                    wit::Error::TooLarge(text) => Self::TooLarge(text.into()),
+                    wit::Error::Exists(text) => Self::Exists(text.into()),
+                    wit::Error::NotFound(text) => Self::NotFound(text.into()),
                     wit::Error::Conflict(current) => Self::Conflict(current.map(|ticket| Box::new(ticket.into()))),
-                    wit::Error::Corrupt(text) => Self::Corrupt(text),
-                    wit::Error::UnsupportedVersion(text) => Self::UnsupportedVersion(text),
-                    wit::Error::Denied(text) => Self::Denied(text),
-                    wit::Error::Unavailable(text) => Self::Unavailable(text),
-                    wit::Error::Uncertain(text) => Self::Uncertain(text),
+                    wit::Error::Corrupt(text) => Self::Corrupt(text.into()),
+                    wit::Error::UnsupportedVersion(text) => Self::UnsupportedVersion(text.into()),
+                    wit::Error::Denied(text) => Self::Denied(text.into()),
+                    wit::Error::Unavailable(text) => Self::Unavailable(text.into()),
+                    wit::Error::Uncertain(text) => Self::Uncertain(text.into()),
                 }
             }
         }

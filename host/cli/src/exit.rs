@@ -87,9 +87,9 @@ fn code_of(error: &Error) -> u8 {
         Error::NotFound(_) => NOT_FOUND,
         Error::Conflict(_) => CONFLICT,
         Error::Corrupt(_) | Error::UnsupportedVersion(_) => CORRUPT,
-        Error::Internal(_) => DEFECT,
         Error::Unavailable(_) | Error::Uncertain(_) => UNAVAILABLE,
         Error::Denied(_) => DENIED,
+        _ => DEFECT,
     }
 }
 
@@ -129,7 +129,7 @@ fn hint(failure: &Failure) -> Option<&'static str> {
         Error::Unavailable(_) => Some("nothing was written; see that the store runs, or try later"),
         Error::Uncertain(_) => Some("`ticket show` in a moment tells whether it was done"),
         Error::Internal(_) => Some("with TICKET_LOG=debug it says more, which belongs into a report"),
-        Error::Invalid(_) | Error::TooLarge(_) => None,
+        _ => None,
     }
 }
 
@@ -177,24 +177,24 @@ mod tests {
     fn every_kind_of_error_has_its_documented_exit_code() {
         let text = String::new;
         for (error, expected) in [
-            (Error::Invalid(text()), 2),
-            (Error::TooLarge(text()), 2),
-            (Error::Exists(text()), 2),
-            (Error::NotFound(text()), 3),
+            (Error::Invalid(text().into()), 2),
+            (Error::TooLarge(text().into()), 2),
+            (Error::Exists(text().into()), 2),
+            (Error::NotFound(text().into()), 3),
             (Error::Conflict(None), 4),
-            (Error::Corrupt(text()), 65),
-            (Error::UnsupportedVersion(text()), 65),
+            (Error::Corrupt(text().into()), 65),
+            (Error::UnsupportedVersion(text().into()), 65),
             (Error::Internal("".into()), 70),
-            (Error::Unavailable(text()), 75),
-            (Error::Uncertain(text()), 75),
-            (Error::Denied(text()), 77),
+            (Error::Unavailable(text().into()), 75),
+            (Error::Uncertain(text().into()), 75),
+            (Error::Denied(text().into()), 77),
         ] {
             assert_eq!(code(&Failure::Ticket(error)), expected);
         }
         assert_eq!(code(&Failure::Input(text())), 2);
         assert_eq!(code(&Failure::AlreadyThere { line: 1, id: text() }), 4);
-        assert_eq!(code(&Failure::Replay { line: 1, source: Error::Denied(text()) }), 77);
-        assert_eq!(code(&Failure::Unchecked(Error::Denied(text()))), 77);
+        assert_eq!(code(&Failure::Replay { line: 1, source: Error::Denied(text().into()) }), 77);
+        assert_eq!(code(&Failure::Unchecked(Error::Denied(text().into()))), 77);
         assert_eq!(code(&Failure::Unhealthy(text())), 75);
         assert_eq!(code(&Failure::Lost { ids: vec![] }), 75);
     }

@@ -59,7 +59,7 @@ fn carry_out(args: Args) -> Result<(), Failure> {
     let runtime = runtime
         .enable_all()
         .build()
-        .map_err(|error| ticket_host::Error::Unavailable(format!("cannot start: {error}")))?;
+        .map_err(|error| ticket_host::Error::Unavailable(format!("cannot start: {error}").into()))?;
     let done = runtime.block_on(commands::run(args.command, args.common, &output));
     runtime.shutdown_timeout(SHUTDOWN_TIME);
     done

@@ -32,7 +32,7 @@ impl From<&Error> for ErrorKind {
             Error::Denied(_) => Self::Denied,
             Error::Unavailable(_) => Self::Unavailable,
             Error::Uncertain(_) => Self::Uncertain,
-            Error::Internal(_) => Self::Internal,
+            _ => Self::Internal,
         }
     }
 }

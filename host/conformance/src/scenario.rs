@@ -225,7 +225,7 @@ impl Scenario {
                 passed_ms = passed_ms.saturating_add(ms);
             }
             check(&step, passed_ms)
-                .map_err(|why| Error::Invalid(format!("invalid scenario, line {}: {why}", number + 1)))?;
+                .map_err(|why| Error::Invalid(format!("invalid scenario, line {}: {why}", number + 1).into()))?;
             Ok::<Step, Error>(step)
         };
         Ok(Self { header, steps: lines.map(step).collect::<Result<_, _>>()? })
@@ -257,7 +257,7 @@ fn check(step: &Step, passed_ms: u64) -> Result<(), String> {
 
 fn line<T: for<'de> Deserialize<'de>>(number: usize, text: &str) -> Result<T, Error> {
     serde_json::from_str(text)
-        .map_err(|error| Error::Invalid(format!("invalid scenario, line {}: {error}", number + 1)))
+        .map_err(|error| Error::Invalid(format!("invalid scenario, line {}: {error}", number + 1).into()))
 }
 
 impl fmt::Display for Scenario {

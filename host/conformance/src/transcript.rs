@@ -248,6 +248,6 @@ fn case(error: &Error) -> &'static str {
         Error::Denied(_) => "denied",
         Error::Unavailable(_) => "unavailable",
         Error::Uncertain(_) => "uncertain",
-        Error::Internal(_) => "bug",
+        _ => "bug",
     }
 }

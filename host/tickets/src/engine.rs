@@ -1,6 +1,7 @@
-//! The engine component, run by Wasmtime: one method for each operation of `tickets.wit`.
+//! The engine component, run by Wasmtime: one method for each operation on tickets.
 
 mod bindings;
+mod entry;
 mod host_ctx;
 mod image;
 mod key_value;
@@ -15,10 +16,9 @@ use crate::settings::Settings;
 use crate::ticket::{Change, IdPage, Merged, State, Ticket};
 use ticket_store::{self as store, SharedStore};
 
-/// Most bytes of one ticket that an operator may allow: a merge holds some twelve copies of one, and an
-/// instance may have 64 MiB.
+/// Largest limit of a ticket in bytes: a merge holds some twelve copies of a ticket, and an instance may have 64 MiB.
 const TICKET_BYTES_MAX: u32 = 4 * 1024 * 1024;
-/// Most bytes that one call takes in: a snapshot of the largest ticket, twice.
+/// Most bytes of the arguments of one call: twice a snapshot of the largest ticket.
 const INPUT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// The engine over one store.
@@ -32,14 +32,14 @@ impl Engine {
     pub(crate) fn load(store: SharedStore, settings: Settings) -> Result<Self, Error> {
         let (ttl_ms, min, max) = (settings.ttl_ms(), store::TTL_MS_MIN, store::TTL_MS_MAX);
         if !(min..=max).contains(&ttl_ms) {
-            return Err(Error::Invalid(format!("ttl of {ttl_ms} ms is not between {min} ms and {max} ms")));
+            return Err(Error::Invalid(format!("ttl of {ttl_ms} ms is not between {min} ms and {max} ms").into()));
         }
         if settings.limits.ticket_bytes_max > TICKET_BYTES_MAX {
             let bytes = settings.limits.ticket_bytes_max;
-            return Err(Error::Invalid(format!("ticket limit of {bytes} bytes is over {TICKET_BYTES_MAX}")));
+            return Err(Error::Invalid(format!("ticket limit of {bytes} bytes is over {TICKET_BYTES_MAX}").into()));
         }
-        let image = image::load(settings.image_folder.as_deref(), settings.fresh_instances).map_err(bug)?;
-        let pool = Pool::new(&image, store, Arc::new(settings)).map_err(bug)?;
+        let image = image::load(settings.image_folder.as_deref(), settings.fresh_instances).map_err(Error::internal)?;
+        let pool = Pool::new(&image, store, Arc::new(settings)).map_err(Error::internal)?;
         Ok(Self { pool })
     }
 
@@ -48,7 +48,7 @@ impl Engine {
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
         let answer = tickets.call_create(store, id, &wire::changes(changes)).await;
-        self.settle_ticket(instance, answer)
+        self.finish_ticket(instance, answer)
     }
 
     pub(crate) async fn get(&self, id: &str) -> Result<Ticket, Error> {
@@ -56,7 +56,7 @@ impl Engine {
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
         let answer = tickets.call_get(store, id).await;
-        self.settle_ticket(instance, answer)
+        self.finish_ticket(instance, answer)
     }
 
     pub(crate) async fn apply(&self, id: &str, changes: &[Change], at: Option<&str>) -> Result<Ticket, Error> {
@@ -64,7 +64,7 @@ impl Engine {
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
         let answer = tickets.call_apply(store, id, &wire::changes(changes), at).await;
-        self.settle_ticket(instance, answer)
+        self.finish_ticket(instance, answer)
     }
 
     pub(crate) async fn touch(&self, id: &str) -> Result<Ticket, Error> {
@@ -72,7 +72,7 @@ impl Engine {
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
         let answer = tickets.call_touch(store, id).await;
-        self.settle_ticket(instance, answer)
+        self.finish_ticket(instance, answer)
     }
 
     pub(crate) async fn snapshot(&self, id: &str) -> Result<String, Error> {
@@ -80,7 +80,7 @@ impl Engine {
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
         let answer = tickets.call_snapshot(store, id).await;
-        self.settle(instance, answer)
+        self.finish(instance, answer)
     }
 
     pub(crate) async fn rollback(&self, id: &str, snapshot: &str, at: Option<&str>) -> Result<Ticket, Error> {
@@ -88,7 +88,7 @@ impl Engine {
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
         let answer = tickets.call_rollback(store, id, snapshot, at).await;
-        self.settle_ticket(instance, answer)
+        self.finish_ticket(instance, answer)
     }
 
     pub(crate) async fn restore(&self, snapshot: &str) -> Result<Ticket, Error> {
@@ -96,7 +96,7 @@ impl Engine {
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
         let answer = tickets.call_restore(store, snapshot).await;
-        self.settle_ticket(instance, answer)
+        self.finish_ticket(instance, answer)
     }
 
     pub(crate) async fn close(&self, id: &str, at: Option<&str>) -> Result<(), Error> {
@@ -104,7 +104,7 @@ impl Engine {
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
         let answer = tickets.call_close(store, id, at).await;
-        self.settle(instance, answer)
+        self.finish(instance, answer)
     }
 
     pub(crate) async fn list(&self, cursor: Option<&str>) -> Result<IdPage, Error> {
@@ -113,7 +113,7 @@ impl Engine {
         let (tickets, store) = instance.parts();
         let answer = tickets.call_list_ids(store, cursor).await;
         let served_by = instance.served_by();
-        self.settle(instance, answer).map(|page| wire::page(page, served_by))
+        self.finish(instance, answer).map(|page| wire::page(page, served_by))
     }
 
     pub(crate) async fn merge(&self, base: &State, ours: &State, theirs: &State) -> Result<Merged, Error> {
@@ -121,24 +121,25 @@ impl Engine {
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
         let answer = tickets.call_merge(store, base.into(), ours.into(), theirs.into()).await;
-        self.settle(instance, answer).map(Into::into)
+        self.finish(instance, answer).map(Into::into)
     }
 
-    fn settle_ticket(&self, instance: pool::Borrowed, answer: Answer<wire::Wired>) -> Result<Ticket, Error> {
+    fn finish_ticket(&self, instance: pool::Borrowed, answer: Answer<wire::Wired>) -> Result<Ticket, Error> {
         let served_by = instance.served_by();
-        self.settle(instance, answer).map(|ticket| wire::ticket(ticket, served_by))
+        self.finish(instance, answer).map(|ticket| wire::ticket(ticket, served_by))
     }
 
-    /// Gives an instance back after an answer; one that trapped is thrown away.
-    fn settle<T>(&self, instance: pool::Borrowed, answer: Answer<T>) -> Result<T, Error> {
+    /// Gives an instance back after an answer. One that trapped is dropped.
+    fn finish<T>(&self, mut instance: pool::Borrowed, answer: Answer<T>) -> Result<T, Error> {
         match answer {
             Ok(answer) => {
+                let store_error = instance.take_store_error();
                 self.pool.give_back(instance);
-                answer.map_err(Into::into)
+                answer.map_err(|error| wire::error(error, store_error))
             }
             Err(trap) => {
                 tracing::error!(error = %format_args!("{trap:#}"), "the engine trapped; its instance is replaced");
-                Err(bug(trap))
+                Err(Error::internal(trap))
             }
         }
     }
@@ -148,17 +149,12 @@ fn texts(state: &State) -> [&str; 3] {
     [&state.facts, &state.history, &state.last_decision]
 }
 
-/// Refuses more than an instance has the memory to take in, before it takes in anything.
+/// Refuses arguments for which an instance has not enough memory, before they are copied into it.
 fn bounded<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<(), Error> {
     let bytes: usize = texts.into_iter().map(str::len).sum();
     if bytes > INPUT_BYTES_MAX {
-        return Err(Error::TooLarge(format!(
-            "a call with {bytes} bytes of text is over the limit of {INPUT_BYTES_MAX}"
-        )));
+        let text = format!("a call with {bytes} bytes of text is over the limit of {INPUT_BYTES_MAX}");
+        return Err(Error::TooLarge(text.into()));
     }
     Ok(())
-}
-
-pub(crate) fn bug(error: wasmtime::Error) -> Error {
-    Error::Internal(error.into())
 }

@@ -35,7 +35,7 @@ pub use ticket_store as store;
 pub use ticket_store::clock;
 
 pub use builder::{Fallback, OverPrimary, StoreUrl, TicketsBuilder};
-pub use error::Error;
+pub use error::{BoxError, Error, Reason};
 pub use merge::merge;
 pub use settings::{DEFAULT_TTL, Limits};
 pub use ticket::{Change, IdPage, Merged, ServedBy, Side, State, Ticket};

@@ -63,7 +63,7 @@ impl Tickets {
     /// `NotFound` for a number that no branch has, `Invalid` for a branch of another life of the ticket or one that
     /// cannot be merged, and what writing may end with. The branch stays then.
     pub async fn apply_branch(&self, number: u64) -> Result<Ticket, Error> {
-        let none = || Error::NotFound(format!("there is no branch {number}"));
+        let none = || Error::NotFound(format!("there is no branch {number}").into());
         let fallback = self.fallback.as_ref().ok_or_else(none)?;
         let branch = fallback.branches().get(number).await?.ok_or_else(none)?;
         {

@@ -41,8 +41,6 @@ const KNOWN: &[&str] = &[
     "host/store/src/entry.rs host/store/src/lib.rs",
     "host/store/src/redis.rs host/store/src/redis/call.rs host/store/src/redis/handshake.rs host/store/src/redis/health.rs",
     "host/store/src/sqlite.rs host/store/src/sqlite/health.rs",
-    "host/tickets/src/engine.rs host/tickets/src/engine/pool.rs",
-    "host/tickets/src/engine/host_ctx.rs host/tickets/src/engine/key_value.rs",
 ];
 
 #[test]

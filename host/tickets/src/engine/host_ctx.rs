@@ -1,6 +1,6 @@
-//! What is ctx to the engine: `key-value` and `environment`, over a store, a clock and the settings.
+//! What the engine imports: `key-value` and `environment`, over a store, a clock and the settings.
 //!
-//! The only file that knows both the generated interfaces and the store trait; it converts, never decides.
+//! The only file that knows both the generated interfaces and the trait of stores. It converts and decides nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use wasmtime::ResourceLimiter;
 
 use super::bindings::agent::tickets::{environment, key_value as wit};
-use super::key_value::{Lookup, Outcome};
+use super::entry::{Lookup, Outcome};
 use crate::settings::{Limits, Settings};
 use crate::ticket::ServedBy;
 use ticket_store::operation;
@@ -19,12 +19,12 @@ use ticket_store::{Error, Key, Kind, Revision, SharedStore};
 pub(super) const MEMORY_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Most elements of the engine's one table, its function pointers; the component has some hundreds.
 pub(super) const TABLE_ELEMENTS_MAX: usize = 10_000;
-/// Longest wait after a lost race, in milliseconds: a few round trips, so that somebody wins.
+/// Longest wait after a lost race, in milliseconds: a few round trips, so that one writer wins.
 const PAUSE_MS_MAX: u64 = 8;
-/// Largest page that a guest may ask for.
+/// Largest page that the engine may ask for.
 const PAGE_KEYS_MAX: u32 = 10_000;
 
-/// What one instance is ctx.
+/// The host context of one instance.
 pub(super) struct HostCtx {
     store: SharedStore,
     settings: Arc<Settings>,
@@ -32,18 +32,28 @@ pub(super) struct HostCtx {
     deadline: Instant,
     /// Who served the present call: the fallback, if it served any store call of it.
     served_by: ServedBy,
+    /// The last error of the store in the present call. Only its text crosses into the engine and back.
+    store_error: Option<Error>,
     memory_bytes: usize,
 }
 
 impl HostCtx {
     pub(super) fn new(store: SharedStore, settings: Arc<Settings>) -> Self {
-        Self { store, settings, deadline: Instant::now(), served_by: ServedBy::Store, memory_bytes: 0 }
+        Self {
+            store,
+            settings,
+            deadline: Instant::now(),
+            served_by: ServedBy::Store,
+            store_error: None,
+            memory_bytes: 0,
+        }
     }
 
     /// Begins a call whose time is up at `deadline`.
     pub(super) fn begin_call(&mut self, deadline: Instant) {
         self.deadline = deadline;
         self.served_by = ServedBy::Store;
+        self.store_error = None;
     }
 
     /// Who served the present call so far.
@@ -51,13 +61,29 @@ impl HostCtx {
         self.served_by
     }
 
+    /// The last error of the store in the present call.
+    pub(super) fn take_store_error(&mut self) -> Option<Error> {
+        self.store_error.take()
+    }
+
     /// Waits for a store call within the time of the present call.
-    async fn ask<T>(&mut self, call: impl Future<Output = T>) -> T {
+    async fn ask<T>(&mut self, call: impl Future<Output = Result<T, Error>>) -> Result<T, wit::Error> {
         let (answer, served_by) = operation::during(self.deadline, call).await;
         if served_by == ServedBy::Fallback {
             self.served_by = served_by;
         }
-        answer
+        answer.map_err(|error| self.refusal(error))
+    }
+
+    /// An error as it crosses into the engine.
+    fn refusal(&mut self, error: Error) -> wit::Error {
+        let refusal = (&error).into();
+        self.store_error = Some(error);
+        refusal
+    }
+
+    fn key(&mut self, key: &str) -> Result<Key, wit::Error> {
+        Key::parse(key).map_err(|error| self.refusal(error))
     }
 
     /// How large the instance's memory has grown.
@@ -69,7 +95,7 @@ impl HostCtx {
 /// The functions of `key-value`.
 impl HostCtx {
     pub(super) async fn read(&mut self, key: &str, freshness: wit::Freshness) -> Result<Lookup, wit::Error> {
-        let (store, key) = (Arc::clone(&self.store), Key::parse(key)?);
+        let (store, key) = (Arc::clone(&self.store), self.key(key)?);
         let entry = self.ask(store.read(&key, freshness.into())).await?;
         Ok(Lookup { entry: entry.map(Into::into) })
     }
@@ -81,24 +107,24 @@ impl HostCtx {
         ttl_ms: u64,
         when: wit::Condition,
     ) -> Result<Outcome, wit::Error> {
-        let (store, key, when) = (Arc::clone(&self.store), Key::parse(key)?, when.into());
+        let (store, key, when) = (Arc::clone(&self.store), self.key(key)?, when.into());
         Ok(self.ask(store.write(&key, fields, ttl_ms, &when)).await?.into())
     }
 
     pub(super) async fn touch(&mut self, key: &str, ttl_ms: u64) -> Result<Outcome, wit::Error> {
-        let (store, key) = (Arc::clone(&self.store), Key::parse(key)?);
+        let (store, key) = (Arc::clone(&self.store), self.key(key)?);
         Ok(self.ask(store.touch(&key, ttl_ms)).await?.into())
     }
 
     pub(super) async fn remove(&mut self, key: &str, when: wit::Condition) -> Result<Outcome, wit::Error> {
-        let (store, key, when) = (Arc::clone(&self.store), Key::parse(key)?, when.into());
+        let (store, key, when) = (Arc::clone(&self.store), self.key(key)?, when.into());
         Ok(self.ask(store.remove(&key, &when)).await?.into())
     }
 
     pub(super) async fn scan(&mut self, cursor: Option<String>, limit: u32) -> Result<wit::Page, wit::Error> {
         if limit == 0 || limit > PAGE_KEYS_MAX {
             let text = format!("limit of {limit} keys a page is not between 1 and {PAGE_KEYS_MAX}");
-            return Err(Error::new(Kind::Invalid, text).into());
+            return Err(self.refusal(Error::new(Kind::Invalid, text)));
         }
         let store = Arc::clone(&self.store);
         let page = self.ask(store.scan(cursor.as_deref(), limit)).await?;

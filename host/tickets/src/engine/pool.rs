@@ -11,7 +11,6 @@ use wasmtime::component::{HasSelf, Linker};
 use super::bindings::agent::tickets::environment;
 use super::bindings::exports::agent::tickets::tickets as wit;
 use super::bindings::{Engine as Guest, EnginePre};
-use super::bug;
 use super::host_ctx::HostCtx;
 use super::image::Image;
 use super::key_value;
@@ -53,6 +52,11 @@ impl Borrowed {
         (self.instance.guest.agent_tickets_tickets(), &mut self.instance.store)
     }
 
+    /// The last error of the store in this call.
+    pub(super) fn take_store_error(&mut self) -> Option<ticket_store::Error> {
+        self.instance.store.data_mut().take_store_error()
+    }
+
     /// Who served the call so far.
     pub(super) fn served_by(&self) -> ServedBy {
         self.instance.store.data().served_by()
@@ -72,11 +76,11 @@ impl Pool {
     pub(super) async fn borrow(&self) -> Result<Borrowed, Error> {
         let deadline = Instant::now() + self.settings.deadline;
         let place = Arc::clone(&self.places).acquire_owned().await;
-        let place = place.map_err(|closed| Error::Internal(closed.into()))?;
+        let place = place.map_err(Error::internal)?;
         let idle = self.idle().pop();
         let mut instance = match idle {
             Some(instance) => instance,
-            None => self.instance().await.map_err(bug)?,
+            None => self.instance().await.map_err(Error::internal)?,
         };
         instance.store.data_mut().begin_call(deadline);
         Ok(Borrowed { instance, _place: place })

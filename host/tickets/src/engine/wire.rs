@@ -24,8 +24,8 @@ impl<'a> From<&'a Change> for wit::Change<'a> {
     }
 }
 
-impl From<store::Error> for kv::Error {
-    fn from(error: store::Error) -> Self {
+impl From<&store::Error> for kv::Error {
+    fn from(error: &store::Error) -> Self {
         let text = error.chain();
         match error.kind() {
             store::Kind::Invalid => Self::Invalid(text),
@@ -89,21 +89,24 @@ impl From<wit::Merged> for Merged {
     }
 }
 
-impl From<wit::Error> for Error {
-    fn from(error: wit::Error) -> Self {
-        match error {
-            wit::Error::Invalid(text) => Self::Invalid(text),
-            wit::Error::TooLarge(text) => Self::TooLarge(text),
-            wit::Error::Exists(text) => Self::Exists(text),
-            wit::Error::NotFound(text) => Self::NotFound(text),
-            wit::Error::Conflict(current) => {
-                Self::Conflict(current.map(|current| Box::new(ticket(current, ServedBy::Store))))
-            }
-            wit::Error::Corrupt(text) => Self::Corrupt(text),
-            wit::Error::UnsupportedVersion(text) => Self::UnsupportedVersion(text),
-            wit::Error::Denied(text) => Self::Denied(text),
-            wit::Error::Unavailable(text) => Self::Unavailable(text),
-            wit::Error::Uncertain(text) => Self::Uncertain(text),
+/// A refusal of the engine, with the error of the store from which it came, if its text is in the refusal.
+pub(super) fn error(error: wit::Error, store_error: Option<store::Error>) -> Error {
+    let refusal = match error {
+        wit::Error::Invalid(text) => Error::Invalid(text.into()),
+        wit::Error::TooLarge(text) => Error::TooLarge(text.into()),
+        wit::Error::Exists(text) => Error::Exists(text.into()),
+        wit::Error::NotFound(text) => Error::NotFound(text.into()),
+        wit::Error::Conflict(current) => {
+            Error::Conflict(current.map(|current| Box::new(ticket(current, ServedBy::Store))))
         }
+        wit::Error::Corrupt(text) => Error::Corrupt(text.into()),
+        wit::Error::UnsupportedVersion(text) => Error::UnsupportedVersion(text.into()),
+        wit::Error::Denied(text) => Error::Denied(text.into()),
+        wit::Error::Unavailable(text) => Error::Unavailable(text.into()),
+        wit::Error::Uncertain(text) => Error::Uncertain(text.into()),
+    };
+    match store_error.filter(|store_error| refusal.to_string().contains(&store_error.chain())) {
+        Some(store_error) => refusal.caused_by(store_error),
+        None => refusal,
     }
 }
