@@ -1,11 +1,11 @@
-//! The only door to the wall clock.
+//! Wall-clock time.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Tells the time; tests hold one that they move by hand.
+/// Tells the time. Tests use a [`ManualClock`].
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// Milliseconds since the Unix epoch. May step back.
     fn now_ms(&self) -> u64;
@@ -22,7 +22,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is moved.
+/// A clock that stands still until it is set.
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<AtomicU64>);
 
@@ -38,7 +38,7 @@ impl ManualClock {
         self.0.fetch_add(by_ms, Ordering::SeqCst);
     }
 
-    /// Sets the clock, back too.
+    /// Sets the clock, also backwards.
     pub fn set(&self, now_ms: u64) {
         self.0.store(now_ms, Ordering::SeqCst);
     }

@@ -1,26 +1,30 @@
-//! Why a store refused: kinds by what the caller must do, one text, and the source.
+//! Errors of stores: a kind that says what the caller must do, a message, and the source.
 
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::text::excerpt;
+
 /// What the caller must do about an [`Error`].
+///
+/// Exhaustive on purpose: a host must translate every kind for its callers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Correct the call; nothing was done.
+    /// Correct the call. Nothing was written.
     Invalid,
-    /// Store less: the limit in bytes. Nothing was written.
+    /// Store less: this is the limit in bytes. Nothing was written.
     TooLarge(u64),
     /// Ask the operator: the store forbids it. Nothing was written.
     Denied,
     /// Try later: the store does not serve now. Nothing was written.
     Unavailable,
-    /// Find out: the change was made wholly or not at all.
+    /// Read again: the change was applied completely or not at all.
     Uncertain,
-    /// Look at the data: what is stored is not an entry.
+    /// Check the data: what is stored is not an entry.
     Corrupt,
 }
 
-/// Why a store refused. `Display` is one line without its source, and free of secrets.
+/// Why a call failed. `Display` is one line, without the source and without secrets.
 #[derive(Debug)]
 pub struct Error {
     kind: Kind,
@@ -29,19 +33,19 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error of a kind; `message` is lower case and names the thing and the value.
+    /// An error of a kind. The message says what failed, with which value, and why; lower case, without a full stop.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), source: None }
     }
 
-    /// The same error with what caused it.
+    /// The same error with its source.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// The same error, with what could not be done because of it in front.
+    /// The same error, with what failed because of it in front of the message.
     #[must_use]
     pub fn during(mut self, what: &str) -> Self {
         self.message = format!("{what}: {}", self.message);
@@ -51,6 +55,12 @@ impl Error {
     /// An error of kind [`Kind::Invalid`].
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(Kind::Invalid, message)
+    }
+
+    /// An error of kind [`Kind::Invalid`] for a cursor that no page of this store returned.
+    #[must_use]
+    pub fn invalid_cursor(cursor: &str) -> Self {
+        Self::invalid(format!("invalid cursor {}: pass back the cursor of the previous page", excerpt(cursor)))
     }
 
     /// An error of kind [`Kind::Corrupt`].
@@ -64,7 +74,7 @@ impl Error {
         self.kind
     }
 
-    /// The text and those of all sources, for a border that cannot carry a chain.
+    /// The message and those of all sources, for an interface that carries one text.
     #[must_use]
     pub fn chain(&self) -> String {
         let mut text = self.message.clone();

@@ -1,11 +1,11 @@
-//! What an operator wants to know about a store.
+//! What an operator must know about a store.
 
 /// What a store says about itself.
 #[derive(Clone, Debug)]
 pub struct Health {
     /// Facts by name, for people and programs: `server`, `latency_us`, `path`, …
     pub facts: Vec<(&'static str, String)>,
-    /// What is wrong, worst first; empty when all is well.
+    /// What is wrong, worst first; empty if nothing is.
     pub findings: Vec<Finding>,
 }
 
@@ -21,8 +21,8 @@ pub struct Finding {
 /// How bad a [`Finding`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
-    /// Tickets cannot be kept as promised.
+    /// The store cannot keep its promises.
     Problem,
-    /// Tickets are kept, but the operator should know.
+    /// The store keeps its promises, but the operator should act.
     Warning,
 }

@@ -1,9 +1,10 @@
-//! Keys and namespaces: parsed once, trusted after.
+//! Keys and namespaces: checked once, when they are parsed.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use super::error::Error;
+use crate::error::Error;
+use crate::text::excerpt;
 
 /// Longest ticket id, in characters; room for two UUIDs and a name between them.
 const ID_CHARS_MAX: usize = 128;
@@ -12,7 +13,7 @@ const NAMESPACE_CHARS_MAX: usize = 64;
 /// What every key begins with.
 const PREFIX: &str = "ticket:";
 
-/// A key that may be stored: `ticket:` and a ticket id.
+/// The key of an entry: `ticket:` and a ticket id.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(Box<str>);
 
@@ -29,6 +30,11 @@ impl Key {
                 excerpt(text)
             ))),
         }
+    }
+
+    /// Parses the cursor of a store whose cursors are keys.
+    pub(crate) fn parse_cursor(text: &str) -> Result<Self, Error> {
+        Self::parse(text).map_err(|_| Error::invalid_cursor(text))
     }
 
     /// The key of a ticket id.
@@ -64,7 +70,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// A name that keeps the tickets of one application apart from others in the same store.
+/// A name that separates the tickets of one application from others in the same store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Namespace(Box<str>);
 
@@ -82,9 +88,7 @@ impl Namespace {
             excerpt(text)
         )))
     }
-}
 
-impl Namespace {
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -92,30 +96,33 @@ impl Namespace {
     }
 }
 
-/// How keys are named in a store that others use too: `NAMESPACE:ticket:ID`, or `ticket:ID` without one.
+/// How keys are named in a store that other applications use too: `NAMESPACE:ticket:ID`, or `ticket:ID` without one.
 #[derive(Clone, Debug, Default)]
 pub struct KeyNames {
     prefix: String,
 }
 
 impl KeyNames {
-    /// The names of a namespace; none for plain names.
+    /// The names of a namespace, or names without one.
     #[must_use]
     pub fn new(namespace: Option<&Namespace>) -> Self {
         Self { prefix: namespace.map(|name| format!("{}:", name.0)).unwrap_or_default() }
     }
 
     /// The name in the store.
+    #[must_use]
     pub fn stored<'key>(&self, key: &'key Key) -> Cow<'key, str> {
         if self.prefix.is_empty() { Cow::Borrowed(&key.0) } else { Cow::Owned(format!("{}{}", self.prefix, key.0)) }
     }
 
-    /// The key of a name in the store, none for names that are not ours or no ticket's.
+    /// The key of a name in the store; none for a name of another namespace or one that is not a ticket's.
+    #[must_use]
     pub fn key(&self, stored: &str) -> Option<Key> {
         Key::parse(stored.strip_prefix(self.prefix.as_str())?).ok()
     }
 
-    /// What every name of ours begins with.
+    /// What every name of this namespace begins with.
+    #[must_use]
     pub fn stored_prefix(&self) -> String {
         format!("{}{PREFIX}", self.prefix)
     }
@@ -128,32 +135,12 @@ fn is_name(text: &str, chars_max: usize) -> bool {
         && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte))
 }
 
-/// The beginning of an untrusted text, quoted and escaped, for an error.
-pub fn excerpt(text: &str) -> String {
-    const CHARS_SHOWN: usize = 48;
-    format!("`{}`", printable(text, CHARS_SHOWN))
-}
-
-/// The beginning of an untrusted text without control characters, so that it may reach a terminal or a log.
-pub fn printable(text: &str, chars_max: usize) -> String {
-    let head: String = text.chars().take(chars_max).collect();
-    let more = if head.len() < text.len() { format!("… ({} bytes)", text.len()) } else { String::new() };
-    let mut shown = String::with_capacity(head.len());
-    for char in head.chars() {
-        match char {
-            '\'' | '"' => shown.push(char),
-            _ => shown.extend(char.escape_debug()),
-        }
-    }
-    shown + &more
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn keys_of_ticket_ids_are_accepted_and_all_else_is_not() {
+    fn only_keys_of_ticket_ids_are_accepted() {
         for good in ["ticket:a", "ticket:9", "ticket:A.b_c-d", &format!("ticket:{}", "x".repeat(128))] {
             let key = Key::parse(good).expect(good);
             assert_eq!(key.as_str(), good);
@@ -179,14 +166,14 @@ mod tests {
     }
 
     #[test]
-    fn an_error_shows_the_beginning_of_a_huge_key_and_no_control_characters() {
+    fn an_error_shows_the_beginning_of_a_huge_key_escaped() {
         let error = Key::parse(&"\u{1b}[2J".repeat(3_000_000)).expect_err("not a key").to_string();
         assert!(error.len() < 400, "{}", error.len());
         assert!(!error.contains('\u{1b}'));
     }
 
     #[test]
-    fn names_in_the_store_go_there_and_back_and_never_into_another_namespace() {
+    fn stored_names_stay_within_their_namespace() {
         let key = Key::parse("ticket:a").expect("key");
         let plain = KeyNames::default();
         let named = KeyNames::new(Some(&Namespace::parse("shop").expect("namespace")));

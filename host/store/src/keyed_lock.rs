@@ -1,13 +1,13 @@
-//! Turns: writers of one ticket go one after the other, first come first served.
+//! A lock per ticket: the writers of one ticket run one after the other, in the order in which they came.
 //!
-//! Conditional writes make races safe; lock make them rare, so that no writer of a busy ticket starves.
+//! Conditional writes make races safe. The lock makes them rare, so that no writer of a busy ticket starves.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OwnedMutexGuard;
 
-/// One queue for each ticket that has writers right now.
+/// One queue for each ticket that has writers now.
 #[derive(Debug, Default)]
 pub struct KeyedLock {
     queues: Mutex<HashMap<Box<str>, Queue>>,
@@ -25,10 +25,10 @@ pub struct KeyGuard<'a> {
 }
 
 impl KeyedLock {
-    /// Waits for the turn of a caller who wants to write the ticket `id`.
+    /// Waits until the caller may write the ticket `id`.
     pub async fn lock<'a>(&'a self, id: &'a str) -> KeyGuard<'a> {
         let queue = Arc::clone(self.queues().entry(id.into()).or_default());
-        // Made before the wait, so that a caller who leaves the queue also tidies up.
+        // Created before the wait, so that a caller who gives up also removes an empty queue.
         let mut guard = KeyGuard { lock: self, id, held: None };
         guard.held = Some(queue.lock_owned().await);
         guard
@@ -43,7 +43,7 @@ impl Drop for KeyGuard<'_> {
     fn drop(&mut self) {
         let mut queues = self.lock.queues();
         self.held = None;
-        // Only the map holds it: nobody writes and nobody waits.
+        // Only the map holds it: there is no writer, and none waits.
         if queues.get(self.id).is_some_and(|queue| Arc::strong_count(queue) == 1) {
             queues.remove(self.id);
         }
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn turns_come_in_the_order_of_arrival_and_leave_nothing_behind() {
+    async fn callers_are_served_in_order_and_leave_no_queue() {
         let lock = Arc::new(KeyedLock::default());
         let order = Arc::new(Mutex::new(Vec::new()));
         let first = lock.lock("t").await;
@@ -63,7 +63,7 @@ mod tests {
         for number in 0..20 {
             let (lock, order) = (Arc::clone(&lock), Arc::clone(&order));
             waiting.push(tokio::spawn(async move {
-                let _turn = lock.lock("t").await;
+                let _guard = lock.lock("t").await;
                 order.lock().unwrap().push(number);
             }));
             tokio::task::yield_now().await;
@@ -78,16 +78,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_caller_who_leaves_the_queue_blocks_nobody() {
+    async fn a_caller_who_gives_up_blocks_no_other() {
         let lock = Arc::new(KeyedLock::default());
         let first = lock.lock("t").await;
-        let leaver = tokio::spawn({
+        let cancelled = tokio::spawn({
             let lock = Arc::clone(&lock);
             async move { drop(lock.lock("t").await) }
         });
         tokio::task::yield_now().await;
-        leaver.abort();
-        assert!(leaver.await.is_err());
+        cancelled.abort();
+        assert!(cancelled.await.is_err());
         drop(first);
         drop(lock.lock("t").await);
         assert!(lock.queues().is_empty());

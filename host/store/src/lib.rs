@@ -1,20 +1,34 @@
-//! What a store is: the contract that memory, SQLite, Redis and every wrapper keep.
+//! Stores for tickets: one contract, and three implementations of it.
 //!
-//! The trait is `key-value.wit` seen from the host, and its promises are numbered. The test of promise
-//! P7 is called `p07_…` and runs on every store. There are no default methods: every store does everything.
-
-use std::fmt;
-use std::sync::Arc;
-
-use async_trait::async_trait;
+//! Start with [`open`], which turns a URL into a store, or with [`Store`], the contract: its documentation lists the
+//! promises of every store and contains a complete example. The tests of the promises are public in
+//! `ticket-conformance`, so a store of your own can be checked by them.
+//!
+//! | module | what it contains |
+//! |---|---|
+//! | `contract`, `promises`, [`limits`] | [`Store`], what every store guarantees ([`PROMISES`]), the limits |
+//! | `key`, `fields`, `entry`, `revision` | what a store contains and returns: [`Key`], [`Fields`], [`Entry`], [`Revision`] |
+//! | `error`, `health` | [`Error`] and its [`Kind`], [`Health`] |
+//! | [`deadline`], [`clock`] | how a write chooses its deadline, and where the time comes from |
+//! | `open`, `options` | [`open`] and [`Options`] |
+//! | `memory` | [`MemoryStore`]: entries in this process |
+//! | `sqlite`, [`database`] | [`SqliteStore`]: entries in one file, and SQLite files for other purposes |
+//! | `primary` | [`Primary`]: calls that are sent once, for a fallback or for retries |
+//! | `retrying` | [`RetryingStore`]: a store over a primary, with retries and last known entries |
+//! | `redis` | [`RedisPrimary`] and [`RedisStore`], a [`RetryingStore`] over it |
+//! | [`keyed_lock`], [`operation`], `recently_used` | for those who call stores: a lock per ticket, the deadline of an operation, a bounded map |
 
 pub mod clock;
+mod contract;
 pub mod deadline;
 mod entry;
 mod error;
+mod fields;
 mod health;
 mod key;
 pub mod keyed_lock;
+mod last_known;
+pub mod limits;
 mod memory;
 mod open;
 pub mod operation;
@@ -23,60 +37,28 @@ mod primary;
 mod promises;
 mod recently_used;
 mod redis;
+mod retrying;
+mod revision;
 mod sqlite;
+mod text;
 
-pub use deadline::{TTL_MS_MAX, TTL_MS_MIN};
-pub use entry::{Condition, Content, Entry, Fields, Freshness, Outcome, Page, Revision, check_fields};
+pub use contract::{SharedStore, Store};
+pub use entry::{Condition, Entry, Freshness, Outcome, Page};
 pub use error::{Error, Kind};
+pub use fields::{Fields, check_fields};
 pub use health::{Finding, Health, Severity};
-pub use key::{Key, KeyNames, Namespace, excerpt, printable};
+pub use key::{Key, KeyNames, Namespace};
+pub use limits::{ENTRY_BYTES_MAX, PAGE_KEYS_MAX, TTL_MS_MAX, TTL_MS_MIN, check_limit, check_ttl};
 pub use memory::MemoryStore;
 pub use open::{is_remote, open};
 pub use options::Options;
-pub use primary::{Answer, Cause, DatasetId, Expiry, Failure, HandshakeError, Primary, WriteRequest};
+pub use primary::{
+    Answer, Cause, Connected, DatasetId, Expiry, Failure, HandshakeError, LinkId, Primary, Reconnect, WriteRequest,
+};
 pub use promises::PROMISES;
 pub use recently_used::RecentlyUsed;
-pub use redis::{Connector, RedisStore, Stream};
+pub use redis::{Connector, RedisPrimary, RedisStore, Stream};
+pub use retrying::RetryingStore;
+pub use revision::Revision;
 pub use sqlite::{SqliteStore, database};
-
-/// A store behind the trait; cloning it gives another handle to the same entries.
-pub type SharedStore = Arc<dyn Store>;
-
-/// Most bytes of one entry that any store takes: names and texts together.
-///
-/// Four times what a ticket may be at most: room for what a foreign client added, to be seen and named, and
-/// still far below what one Redis value or one SQLite row holds.
-pub const ENTRY_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-/// A key-value store with deadlines and conditional changes; `Display` names it without secrets.
-///
-#[doc = promises::promises_table!()]
-#[async_trait]
-pub trait Store: fmt::Debug + fmt::Display + Send + Sync + 'static {
-    /// Reads an entry.
-    async fn read(&self, key: &Key, freshness: Freshness) -> Result<Option<Entry>, Error>;
-
-    /// Makes `fields` the whole entry for `ttl_ms` milliseconds, if `when` holds.
-    async fn write(&self, key: &Key, fields: Fields, ttl_ms: u64, when: &Condition) -> Result<Outcome, Error>;
-
-    /// Moves the deadline to `ttl_ms` milliseconds from now, if there is an entry.
-    async fn touch(&self, key: &Key, ttl_ms: u64) -> Result<Outcome, Error>;
-
-    /// Removes the entry, if `when` holds.
-    async fn remove(&self, key: &Key, when: &Condition) -> Result<Outcome, Error>;
-
-    /// Lists about `limit` keys, from `cursor` on.
-    async fn scan(&self, cursor: Option<&str>, limit: u32) -> Result<Page, Error>;
-
-    /// Looks at the store as an operator would: what it is, how fast, and what is wrong with it.
-    async fn health(&self) -> Result<Health, Error>;
-}
-
-/// The page size of a listing, refused outside 1 to 10,000.
-pub fn check_limit(limit: u32) -> Result<usize, Error> {
-    const LIMIT_MAX: usize = 10_000;
-    match usize::try_from(limit) {
-        Ok(keys) if (1..=LIMIT_MAX).contains(&keys) => Ok(keys),
-        Ok(_) | Err(_) => Err(Error::invalid(format!("limit of {limit} keys is not between 1 and {LIMIT_MAX}"))),
-    }
-}
+pub use text::{excerpt, printable};

@@ -1,24 +1,35 @@
-//! The one place that turns a store URL into a store.
+//! Store URLs.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::SharedStore;
-use super::error::Error;
-use super::key::excerpt;
-use super::memory::MemoryStore;
-use super::options::Options;
-use super::redis::RedisStore;
-use super::sqlite::SqliteStore;
+use crate::contract::SharedStore;
+use crate::error::Error;
+use crate::memory::MemoryStore;
+use crate::options::Options;
+use crate::redis::RedisStore;
+use crate::sqlite::SqliteStore;
+use crate::text::excerpt;
 
 /// Opens the store that a URL names: `memory:`, `sqlite:PATH`, `redis://…` or `rediss://…`.
 ///
-/// PATH is taken as it stands, up to a `?`; after that may come `max_page_count=N`, which bounds the file.
+/// PATH is taken literally up to a `?`, after which `max_page_count=N` may limit the file to so many pages of 4 KiB.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), ticket_store::Error> {
+/// let store = ticket_store::open("memory:", &ticket_store::Options::default()).await?;
+/// assert_eq!(store.to_string(), "memory:");
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
-/// `Invalid` for another URL, and what opening the store of that kind may end with.
+/// `Invalid` for any other URL, and the errors of [`SqliteStore::open`] and [`RedisStore::open`].
+///
+/// [`RedisStore::open`]: crate::RetryingStore::open
 pub async fn open(url: &str, options: &Options) -> Result<SharedStore, Error> {
-    // What stands before the first colon of a URL is no secret; what comes after may be.
+    // The part before the first colon of a URL is not secret; the rest may be.
     let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
     match scheme {
         "memory" if url == "memory:" => Ok(Arc::new(memory(options))),
@@ -27,11 +38,11 @@ pub async fn open(url: &str, options: &Options) -> Result<SharedStore, Error> {
             Ok(Arc::new(SqliteStore::open(path, max_page_count, options).await?))
         }
         "redis" | "rediss" => Ok(Arc::new(RedisStore::open(url, options).await?)),
-        _ => Err(Error::invalid("store URL is none of memory:, sqlite:PATH, redis://HOST and rediss://HOST")),
+        _ => Err(Error::invalid("invalid store URL: use memory:, sqlite:PATH, redis://HOST or rediss://HOST")),
     }
 }
 
-/// Whether the store of a URL is behind a network, and so can be away.
+/// Whether the store of a URL is reached over a network, and so can be down.
 #[must_use]
 pub fn is_remote(url: &str) -> bool {
     matches!(url.split_once(':'), Some(("redis" | "rediss", _)))
@@ -47,9 +58,9 @@ fn memory(options: &Options) -> MemoryStore {
 
 fn parse_file(text: &str) -> Result<(PathBuf, Option<u32>), Error> {
     let (path, query) = text.split_once('?').unwrap_or((text, ""));
-    // The names by which SQLite means files that vanish.
+    // SQLite's names for temporary databases.
     if path.is_empty() || path == ":memory:" {
-        return Err(Error::invalid(format!("sqlite store has no path but {}", excerpt(path))));
+        return Err(Error::invalid(format!("invalid path {} in the store URL: use sqlite:PATH", excerpt(path))));
     }
     let mut max_page_count = None;
     for option in query.split('&').filter(|option| !option.is_empty()) {
@@ -57,7 +68,7 @@ fn parse_file(text: &str) -> Result<(PathBuf, Option<u32>), Error> {
             Some(("max_page_count", Ok(pages))) if pages > 0 => max_page_count = Some(pages),
             Some(_) | None => {
                 let option = excerpt(option);
-                return Err(Error::invalid(format!("sqlite store has the option {option}, not max_page_count=N")));
+                return Err(Error::invalid(format!("invalid option {option} in the store URL: use max_page_count=N")));
             }
         }
     }
@@ -70,7 +81,7 @@ mod tests {
     use crate::error::Kind;
 
     #[tokio::test]
-    async fn urls_of_no_store_are_refused_without_their_secrets() {
+    async fn invalid_urls_are_refused_without_their_secrets() {
         let options = Options::default();
         for url in [
             "",
@@ -91,7 +102,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_store_shows_the_url_that_opens_it() {
+    async fn display_is_the_url_that_opens_the_store() {
         let folder = tempfile::tempdir().expect("folder");
         let url = format!("sqlite:{}", folder.path().join("a b").join("t.db").display());
         for url in ["memory:", &url] {

@@ -1,19 +1,19 @@
-//! One operation on a ticket, as its store calls see it: when its time is up, and who served it.
+//! One operation on a ticket, as its store calls see it: its deadline, and which store answered.
 //!
-//! The engine asks its host several times within one operation; the time is that of the whole. It travels with
-//! the task and not as an argument, for the interface between engine and store has no place for it.
+//! The engine calls its host several times within one operation, and the deadline is that of the whole. It is a
+//! task-local value and not an argument, because the interface between engine and store has none for it.
 
 use std::cell::Cell;
 
 use tokio::time::Instant;
 
-/// Who answered an operation.
+/// Which store answered an operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ServedBy {
-    /// The store that was named.
+    /// The store itself.
     #[default]
     Store,
-    /// What stands in for it while it is away, or until it has been told.
+    /// Its fallback, while the store is down or has not confirmed the change.
     Fallback,
 }
 
@@ -26,7 +26,7 @@ struct Operation {
     served_by: Cell<ServedBy>,
 }
 
-/// Runs a store call of an operation whose time is up at `until`, and says who served the call.
+/// Runs a store call of an operation with this deadline, and says which store answered.
 pub async fn during<T>(until: Instant, call: impl Future<Output = T>) -> (T, ServedBy) {
     let operation = Operation { until, served_by: Cell::new(ServedBy::Store) };
     OPERATION
@@ -37,13 +37,13 @@ pub async fn during<T>(until: Instant, call: impl Future<Output = T>) -> (T, Ser
         .await
 }
 
-/// When the time of the present operation is up; none for a store call outside of any.
+/// The deadline of the current operation; none for a store call outside of an operation.
 pub fn until() -> Option<Instant> {
     OPERATION.try_with(|operation| operation.until).ok()
 }
 
-/// Notes that the present store call is answered by the fallback.
+/// Notes that the fallback answers the current store call.
 pub fn served_by_fallback() {
-    // Outside of an operation nobody asks.
+    // Outside of an operation there is no one to tell.
     let _ = OPERATION.try_with(|operation| operation.served_by.set(ServedBy::Fallback));
 }

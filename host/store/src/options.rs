@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::key::Namespace;
 use crate::clock::{Clock, SystemClock};
+use crate::key::Namespace;
 
 /// Longest time of one call of a Redis store, connecting included. A healthy server answers in a millisecond. A second
 /// is what a person waits without wondering, and leaves time to find out what became of a lost answer.

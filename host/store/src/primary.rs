@@ -1,92 +1,111 @@
-//! What a fallback needs of the store that it stands in for: single sendings, with a deadline named by the caller.
+//! What a fallback, or a store with retries, needs of the store below it: calls that are sent once, with a deadline
+//! chosen by the caller.
 //!
-//! A primary never connects on a caller's way and never repeats a call: that is the supervisor's and the
-//! reconciliation's affair. [`super::RedisStore`] is one; the tests have another.
+//! A call of a [`Primary`] never connects and is never repeated. [`RedisPrimary`](crate::RedisPrimary) is one.
 
 use std::fmt;
 
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::deadline::{self, TTL_MS_MIN};
-use super::entry::{Condition, Content, Entry, Page, Revision};
-use super::error::Error;
-use super::health::Health;
-use super::key::Key;
+use crate::deadline;
+use crate::entry::{Condition, Entry, Page};
+use crate::error::Error;
+use crate::fields::Fields;
+use crate::health::Health;
+use crate::key::Key;
+use crate::limits::TTL_MS_MIN;
+use crate::revision::Revision;
 
-/// Why a single sending to a primary gave no answer.
+/// Why a call of a primary has no answer.
 #[derive(Debug)]
 pub struct Failure {
-    /// The error to show; of kind `Uncertain` where a change may have been made.
+    /// The error; of kind `Uncertain` if a change may have been applied.
     pub error: Error,
     /// What it says about the primary.
     pub cause: Cause,
 }
 
 /// What a failed call says about its primary.
+///
+/// Exhaustive on purpose: callers must decide for every cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// The connection is refused or lost.
+    /// There is no link, or it was lost before the answer.
     Link,
     /// There was no answer in time.
     Time,
-    /// The primary refused to serve: full, read-only, loading, forbidden.
+    /// The primary answered, but a new link may lead to one that serves: it is read-only, asks for a login, or gives
+    /// unexpected replies.
+    Reconnect,
+    /// The primary refused the call: it is full, is loading, or forbids it.
     Refused,
-    /// The primary serves; it is this entry or this call that cannot be.
+    /// The primary serves, but this call or the stored entry is invalid.
     Data,
 }
 
 /// The answer of a primary to a change.
+///
+/// Exhaustive on purpose: callers must handle every answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Made, or found as made by the same call before: the new state.
+    /// Applied now, or by the same call when it was sent before.
     Written {
-        /// Its revision.
+        /// The new revision.
         revision: Revision,
-        /// Its deadline.
+        /// The new deadline.
         expires_at_ms: u64,
         /// The primary's time of the answer.
         now_ms: u64,
     },
-    /// The entry is gone.
+    /// The entry is removed.
     Removed,
-    /// The condition does not hold; what is there instead.
+    /// The condition does not hold: the current entry, or none.
     Refused(Option<Entry>),
-    /// The deadline is in the past or too far ahead by the primary's clock, which shows this.
+    /// The deadline is past or too far ahead by the primary's clock, which shows this time.
     Clock(u64),
 }
 
-/// The data set that a primary serves: another one where the server started anew or another took over; none where it
-/// does not tell.
+/// The data set that a primary serves: another one if the server was restarted or replaced; none if it does not tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatasetId(pub Option<String>);
 
-/// Why a primary does not qualify.
+/// Why a handshake failed.
 #[derive(Debug)]
 pub struct HandshakeError {
     /// What is wrong.
     pub error: Error,
-    /// Whether waiting cannot mend it: it is no Redis, or too old.
+    /// Whether waiting cannot help: the server is not Redis, or is too old.
     pub is_incompatible: bool,
 }
 
-/// A deadline that the caller names, and what the primary needs to check it.
+/// A deadline that the caller chose, and what the primary needs to check it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expiry {
     /// The deadline, in milliseconds since the epoch by the primary's clock.
     pub expires_at_ms: u64,
-    /// The time to live that it was named for.
+    /// The time to live that it was chosen for.
     pub ttl_ms: u64,
 }
 
+impl Cause {
+    /// Whether the answer was lost, so that the same call sent again may bring it.
+    #[must_use]
+    pub fn is_unanswered(self) -> bool {
+        matches!(self, Self::Link | Self::Time)
+    }
+}
+
 impl Expiry {
-    /// The deadline of a change at `now_ms` of an entry that ended at `previous_ms` before; 0 for none.
-    pub fn name(now_ms: u64, ttl_ms: u64, previous_ms: u64) -> Self {
-        Self { expires_at_ms: deadline::name(now_ms, ttl_ms, previous_ms), ttl_ms }
+    /// The deadline of a change at `now_ms` of an entry whose deadline was `previous_ms`; 0 for none.
+    #[must_use]
+    pub fn choose(now_ms: u64, ttl_ms: u64, previous_ms: u64) -> Self {
+        Self { expires_at_ms: deadline::choose(now_ms, ttl_ms, previous_ms), ttl_ms }
     }
 
-    /// A deadline that was named before, to be stored as it is.
-    pub fn named(expires_at_ms: u64) -> Self {
+    /// A deadline that was chosen before, to be stored as it is.
+    #[must_use]
+    pub fn fixed(expires_at_ms: u64) -> Self {
         Self { expires_at_ms, ttl_ms: TTL_MS_MIN }
     }
 }
@@ -96,45 +115,49 @@ impl Expiry {
 pub struct WriteRequest<'a> {
     /// The entry.
     pub key: &'a Key,
-    /// What becomes the whole entry.
-    pub content: Content<'a>,
-    /// Until when.
+    /// All fields of the new entry.
+    pub fields: &'a Fields,
+    /// The entry that they replace, if the caller knows it: equal fields need not be sent.
+    pub base: Option<&'a Entry>,
+    /// The new deadline.
     pub expiry: Expiry,
-    /// What must hold.
+    /// What must hold for the write to be applied.
     pub condition: &'a Condition,
-    /// Whether this very write was sent before and its answer was lost: if it was applied then, it is found and
-    /// acknowledged.
+    /// Whether the same write was sent before and its answer was lost. If it was applied then, the answer is `Written`.
     pub repeated: bool,
 }
 
-/// A store behind a link that can be lost; `Display` names it without secrets.
+/// A store behind a link that can be lost. `Display` names it without secrets.
 #[async_trait]
 pub trait Primary: fmt::Debug + fmt::Display + Send + Sync + 'static {
-    /// Tells this store from any other, without secrets: two primaries of one identity have the same tickets.
+    /// Identifies the store, without secrets: two primaries of one identity have the same tickets.
     fn identity(&self) -> String;
 
-    /// The primary's time, as it was measured last and has gone on since; none before it was ever heard.
+    /// The primary's time, from its last answer and the time since; none before the first answer.
     fn now_ms(&self) -> Option<u64>;
 
-    /// Makes a new link in place of the old one and proves it by a write that leaves nothing.
+    /// Opens a new link in place of the current one and checks the primary, with a write that leaves nothing.
+    ///
+    /// # Errors
+    /// If the primary cannot be reached, or is not compatible; then there is no link.
     async fn handshake(&self) -> Result<DatasetId, HandshakeError>;
 
-    /// Gives the link up.
+    /// Closes the link.
     fn disconnect(&self);
 
-    /// Ends when the link has ended, at once where there is none.
+    /// Ends when the link has ended, at once if there is none.
     async fn disconnected(&self);
 
-    /// Asks for a sign of life, and measures the primary's clock.
+    /// Asks the primary for its time, which shows that it serves.
     async fn ping(&self, until: Instant) -> Result<(), Failure>;
 
-    /// Reads an entry.
+    /// Reads an entry, as [`Store::read`](crate::Store::read).
     async fn read(&self, key: &Key, until: Instant) -> Result<Option<Entry>, Failure>;
 
-    /// Makes fields the whole entry up to a deadline, if the condition holds.
+    /// Makes fields the whole entry until a deadline, if the condition holds.
     async fn write(&self, request: WriteRequest<'_>, until: Instant) -> Result<Answer, Failure>;
 
-    /// Moves the deadline, if there is an entry, and only from the state `from` where that is given.
+    /// Sets the deadline, if there is an entry, and only if it has the revision `from`, if one is given.
     async fn touch(
         &self,
         key: &Key,
@@ -143,12 +166,39 @@ pub trait Primary: fmt::Debug + fmt::Display + Send + Sync + 'static {
         until: Instant,
     ) -> Result<Answer, Failure>;
 
-    /// Removes the entry, if `when` holds. A `repeated` call is content to find nothing.
-    async fn remove(&self, key: &Key, when: &Condition, repeated: bool, until: Instant) -> Result<Answer, Failure>;
+    /// Removes the entry, if the condition holds. The answer to a `repeated` call is `Removed` if there is no entry.
+    async fn remove(&self, key: &Key, condition: &Condition, repeated: bool, until: Instant)
+    -> Result<Answer, Failure>;
 
-    /// Lists keys, as [`super::Store::scan`].
+    /// Lists keys, as [`Store::scan`](crate::Store::scan).
     async fn scan(&self, cursor: Option<&str>, limit: u32, until: Instant) -> Result<Page, Failure>;
 
-    /// Looks at the primary as its operator would, over the link there is or one that is given up after.
+    /// Checks the primary, as [`Store::health`](crate::Store::health), over the current link or one that is closed after.
     async fn health(&self) -> Result<Health, Error>;
+}
+
+/// One link of a primary; a later one has another number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkId(pub u64);
+
+/// A link that calls may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Connected {
+    /// The link.
+    pub link: LinkId,
+    /// The primary's time.
+    pub now_ms: u64,
+}
+
+/// A primary whose callers may open the link themselves, without a handshake.
+#[async_trait]
+pub trait Reconnect: Primary {
+    /// The current link, or a new one if there is none or it has ended. Concurrent callers share one attempt.
+    ///
+    /// # Errors
+    /// `Unavailable` if the primary cannot be reached, `Denied` if it refuses the login.
+    async fn connect(&self) -> Result<Connected, Error>;
+
+    /// Closes the link, if it is the current one and not an older one.
+    fn disconnect_from(&self, link: LinkId);
 }

@@ -1,16 +1,16 @@
-//! Values by key, counted in bytes, in the order of their use: what was not used for longest goes first.
+//! Values by key, counted in bytes; the least recently used go first.
 
 use std::hash::RandomState;
 
 use hashlink::LinkedHashMap;
 use hashlink::linked_hash_map::RawEntryMut;
 
-use super::key::Key;
+use crate::key::Key;
 
-/// What may be forgotten, the least recently used first.
+/// Values by key in the order of their last use, with a size in bytes each.
 #[derive(Debug)]
 pub struct RecentlyUsed<V> {
-    // Keys are chosen by users, so hashes are not to be foreseen.
+    // Keys are chosen by users, so hashes must not be predictable.
     slots: LinkedHashMap<Key, Slot<V>, RandomState>,
     bytes: usize,
 }
@@ -28,48 +28,50 @@ impl<V> Default for RecentlyUsed<V> {
 }
 
 impl<V> RecentlyUsed<V> {
-    /// Bytes of all, as they were given.
+    /// The sum of the sizes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// The value of a key, used now.
+    /// The value of a key; it is now the most recently used.
     pub fn get(&mut self, key: &Key) -> Option<&V> {
         self.slots.to_back(key).map(|slot| &slot.value)
     }
 
-    /// The value of a key that nobody uses.
+    /// The value of a key, without a change of the order.
+    #[must_use]
     pub fn peek(&self, key: &Key) -> Option<&V> {
         self.slots.get(key).map(|slot| &slot.value)
     }
 
-    /// Puts a value in place of the one before, used now.
+    /// Puts a value of so many bytes in place of the previous one; it is now the most recently used.
     pub fn put(&mut self, key: &Key, value: V, bytes: usize) {
         self.bytes += bytes;
         let slot = Slot { value, bytes };
         match self.slots.raw_entry_mut().from_key(key) {
-            RawEntryMut::Occupied(mut there) => {
-                there.to_back();
-                self.bytes -= there.replace_value(slot).bytes;
+            RawEntryMut::Occupied(mut occupied) => {
+                occupied.to_back();
+                self.bytes -= occupied.replace_value(slot).bytes;
             }
-            RawEntryMut::Vacant(place) => drop(place.insert(key.clone(), slot)),
+            RawEntryMut::Vacant(vacant) => drop(vacant.insert(key.clone(), slot)),
         }
     }
 
-    /// Forgets the value of a key.
+    /// Removes the value of a key.
     pub fn remove(&mut self, key: &Key) -> Option<V> {
         let slot = self.slots.remove(key)?;
         self.bytes -= slot.bytes;
         Some(slot.value)
     }
 
-    /// What was not used for longest.
+    /// The least recently used.
+    #[must_use]
     pub fn oldest(&self) -> Option<(&Key, &V)> {
         self.slots.front().map(|(key, slot)| (key, &slot.value))
     }
 
-    /// Forgets what was not used for longest, until the rest has at most so many bytes.
+    /// Removes the least recently used until the rest has at most so many bytes.
     pub fn make_room(&mut self, bytes_max: usize) {
         while self.bytes > bytes_max
             && let Some((_, slot)) = self.slots.pop_front()
@@ -78,7 +80,7 @@ impl<V> RecentlyUsed<V> {
         }
     }
 
-    /// All of them; nobody uses them by this.
+    /// All values, the least recently used first, without a change of the order.
     pub fn iter(&self) -> impl Iterator<Item = (&Key, &V)> {
         self.slots.iter().map(|(key, slot)| (key, &slot.value))
     }
@@ -93,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn use_keeps_and_bytes_come_out_even() {
+    fn least_recently_used_values_go_first() {
         let mut values = RecentlyUsed::default();
         for id in 0..4 {
             values.put(&key(id), id, 10);

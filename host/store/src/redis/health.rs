@@ -1,41 +1,45 @@
-//! What an operator should know about a Redis server.
+//! What an operator must know about a Redis server.
 
 use redis::Value;
 use tokio::time::Instant;
 
-use super::handshake::{Info, Refused, TEXT_CHARS_MAX};
-use super::link::Live;
-use super::{RedisStore, answer};
+use super::connection::Connection;
+use super::errors::TEXT_CHARS_MAX;
+use super::handshake::{RefusedCommand, probe};
+use super::info::Info;
+use super::reply;
+use super::target::Target;
 use crate::error::Error;
 use crate::health::{Finding, Health, Severity};
-use crate::key::printable;
+use crate::key::KeyNames;
+use crate::text::printable;
 
 /// Round trips that are timed: enough that one slow one does not count.
 const PINGS: usize = 5;
 
-pub(super) async fn look(store: &RedisStore, live: &Live) -> Result<Health, Error> {
-    let info = store.info(live).await?;
-    let mut facts = vec![("address", store.link.target.address())];
+pub(super) async fn report(connection: &Connection, target: &Target, names: &KeyNames) -> Result<Health, Error> {
+    let info = Info::of(connection).await?;
+    let mut facts = vec![("address", target.address())];
     if let Some(info) = &info {
         facts.extend(facts_of(info));
     }
-    if let Some(user) = user(store, live).await {
+    if let Some(user) = user(connection).await {
         facts.push(("user", user));
     }
-    if let Some(latency_us) = latency_us(store, live).await {
+    if let Some(latency_us) = latency_us(connection).await {
         facts.push(("latency_us", latency_us.to_string()));
     }
-    let mut findings = refusals(store.probe(live).await?);
+    let mut findings = refusals(probe(connection, names).await?);
     match &info {
         Some(info) => {
             findings.extend(findings_of(info));
-            findings.extend(persistence(store, live, info).await);
+            findings.extend(persistence(connection, info).await);
         }
         None => findings.push(warning(
             "the user may not run INFO: version, eviction and persistence are unknown; grant it `+info`",
         )),
     }
-    findings.extend(exposures(store));
+    findings.extend(exposures(target));
     findings.sort_by_key(|finding| match finding.severity {
         Severity::Problem => 0,
         Severity::Warning => 1,
@@ -60,103 +64,99 @@ fn facts_of(info: &Info) -> Vec<(&'static str, String)> {
         ("rdb_last_save_s", "rdb_last_save_time"),
         ("rdb_last_save_status", "rdb_last_bgsave_status"),
     ];
-    let copied = copied.into_iter().filter_map(|(name, theirs)| Some((name, info.get(theirs)?.to_owned())));
+    let copied = copied.into_iter().filter_map(|(name, redis_name)| Some((name, info.get(redis_name)?.to_owned())));
     server.map(|server| ("server", server)).into_iter().chain(copied).collect()
 }
 
 fn findings_of(info: &Info) -> Vec<Finding> {
     let mut findings = Vec::new();
     if info.get("role").is_some_and(|role| role != "master") {
-        findings.push(problem("the server is a replica: it takes no tickets; name its primary in the store URL"));
+        findings.push(problem("the server is a replica and refuses writes; name its primary in the store URL"));
     }
     if info.get("loading").is_some_and(|loading| loading != "0") {
-        findings.push(problem("the server is loading its data and takes no tickets yet; wait until it has"));
+        findings.push(problem("the server is loading its data and refuses calls; wait until it has finished"));
     }
     if let Some(policy) = info.get("maxmemory_policy").filter(|policy| *policy != "noeviction") {
         findings.push(warning(format!(
-            "maxmemory-policy is {policy}: with memory full, tickets vanish before their time; set `noeviction`"
+            "maxmemory-policy is {policy}: with memory full, tickets are deleted before they expire; set `noeviction`"
         )));
     }
     if info.get("rdb_last_bgsave_status").is_some_and(|status| status != "ok")
         || info.get("aof_last_write_status").is_some_and(|status| status != "ok")
     {
-        findings.push(problem("the server cannot save its data: a restart loses tickets; see its log and disk"));
+        findings.push(problem("the server cannot save its data: a restart loses tickets; check its log and disk"));
     }
     findings
 }
 
-async fn persistence(store: &RedisStore, live: &Live, info: &Info) -> Option<Finding> {
+async fn persistence(connection: &Connection, info: &Info) -> Option<Finding> {
     let appends = info.get("aof_enabled")? == "1";
     let saved = info.get("rdb_saves").is_some_and(|saves| saves != "0");
-    if appends || saved || saves_at_times(store, live).await == Some(true) {
+    if appends || saved || saves_at_times(connection).await == Some(true) {
         return None;
     }
     Some(warning(
-        "the server appends to no file and has saved nothing since it started: a restart may lose all tickets; \
+        "the server has no append-only file and has not saved since it started: a restart may lose all tickets; \
          set `appendonly yes`",
     ))
 }
 
-/// Whether the server is set to save now and then; none where it does not tell this user.
-async fn saves_at_times(store: &RedisStore, live: &Live) -> Option<bool> {
+/// Whether the server is configured to save from time to time; none if this user may not ask.
+async fn saves_at_times(connection: &Connection) -> Option<bool> {
     let mut command = redis::cmd("CONFIG");
     command.arg("GET").arg("save");
-    let Value::Array(parts) = store.ask_on(live, &command, "cannot ask for the configuration").await.ok()? else {
-        return None;
-    };
-    let times = answer::bytes(parts.into_iter().nth(1)).ok()?;
+    let Value::Array(parts) = connection.ask(&command, "cannot run CONFIG GET").await.ok()? else { return None };
+    let times = reply::bytes(parts.into_iter().nth(1)).ok()?;
     Some(!times.is_empty())
 }
 
-/// What others on the way, or anywhere, can do to the tickets.
-fn exposures(store: &RedisStore) -> Vec<Finding> {
-    let target = &store.link.target;
+/// What others can do to the tickets, on the network or by a connection of their own.
+fn exposures(target: &Target) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !target.is_loopback() && !target.is_encrypted() {
-        findings.push(warning(
-            "tickets and password cross the network in the clear: who listens reads them; use `rediss://`",
-        ));
+        findings.push(warning("tickets and password cross the network unencrypted; use `rediss://`"));
     }
     if !target.is_loopback() && target.login.password().is_none() {
         findings.push(warning(
-            "the server asks for no password: who reaches it reads and changes every ticket; set one, best an ACL user",
+            "the server asks for no password: anyone who reaches it can read and change every ticket; set a password, \
+             preferably with an ACL user",
         ));
     }
     findings
 }
 
-/// One finding for all commands that were refused with the same words.
-fn refusals(refused: Vec<Refused>) -> Vec<Finding> {
-    let mut by_words: Vec<(String, Vec<String>)> = Vec::new();
-    for Refused { command, words } in refused {
-        match by_words.iter_mut().find(|(found, _)| *found == words) {
+/// One finding for all commands that were refused for the same reason.
+fn refusals(refused: Vec<RefusedCommand>) -> Vec<Finding> {
+    let mut by_reason: Vec<(String, Vec<String>)> = Vec::new();
+    for RefusedCommand { command, reason } in refused {
+        match by_reason.iter_mut().find(|(found, _)| *found == reason) {
             Some((_, commands)) => commands.push(command),
-            None => by_words.push((words, vec![command])),
+            None => by_reason.push((reason, vec![command])),
         }
     }
-    let finding = |(words, commands): &(String, Vec<String>)| {
+    let finding = |(reason, commands): &(String, Vec<String>)| {
         let commands = commands.join(", ");
         problem(format!(
-            "the server refuses {commands} ({words}): tickets cannot be kept; grant that, or mend its cause"
+            "the server refuses {commands} ({reason}): tickets cannot be stored; grant the commands or remove the cause"
         ))
     };
-    by_words.iter().map(finding).collect()
+    by_reason.iter().map(finding).collect()
 }
 
-async fn user(store: &RedisStore, live: &Live) -> Option<String> {
+async fn user(connection: &Connection) -> Option<String> {
     let mut command = redis::cmd("ACL");
     command.arg("WHOAMI");
-    let name = store.ask_on(live, &command, "cannot ask who we are").await.ok()?;
-    Some(printable(&answer::text(Some(name)).ok()?, TEXT_CHARS_MAX))
+    let name = connection.ask(&command, "cannot run ACL WHOAMI").await.ok()?;
+    Some(printable(&reply::text(Some(name)).ok()?, TEXT_CHARS_MAX))
 }
 
-/// The median of a few round trips; none where PING is not permitted.
-async fn latency_us(store: &RedisStore, live: &Live) -> Option<u128> {
+/// The median of a few round trips; none if PING is not permitted.
+async fn latency_us(connection: &Connection) -> Option<u128> {
     let ping = redis::cmd("PING");
     let mut times_us = Vec::with_capacity(PINGS);
     for _ in 0..PINGS {
         let sent = Instant::now();
-        store.ask_on(live, &ping, "cannot ask for PING").await.ok()?;
+        connection.ask(&ping, "cannot run PING").await.ok()?;
         times_us.push(sent.elapsed().as_micros());
     }
     times_us.sort_unstable();

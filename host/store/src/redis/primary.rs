@@ -1,21 +1,95 @@
-//! A Redis server as the primary of a fallback: single sendings over the link there is, and a new link on demand.
+//! A Redis server as a primary: each call is sent once, over the link that exists.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::time::{Instant, timeout_at};
+use redis::{RedisError, Value};
+use sha2::{Digest, Sha256};
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::answer::{self, Answer as Said};
-use super::call::Loss;
-use super::failure::{self, Verdict, judge};
-use super::scripts::{self, Arguments, Script};
-use super::{RedisStore, health, remove_arguments, touch_arguments, write_arguments};
-use crate::entry::{Condition, Entry, Page, Revision};
+use super::change::Change;
+use super::connection::Connection;
+use super::errors::{self, ErrorClass};
+use super::link::Link;
+use super::reply::{self, NoAnswer};
+use super::scripts::{self, Arguments};
+use super::target::{Address, Connector, Target};
+use super::{handshake, health};
+use crate::entry::{Condition, Entry, Page};
 use crate::error::{Error, Kind};
 use crate::health::Health;
-use crate::key::Key;
-use crate::primary::{Answer, Cause, DatasetId, Expiry, Failure, HandshakeError, Primary, WriteRequest};
+use crate::key::{Key, KeyNames, Namespace};
+use crate::limits::check_limit;
+use crate::options::Options;
+use crate::primary::{
+    Answer, Cause, Connected, DatasetId, Expiry, Failure, HandshakeError, LinkId, Primary, Reconnect, WriteRequest,
+};
+use crate::revision::Revision;
+
+/// Bytes of a digest that tell a handful of stores apart.
+const IDENTITY_BYTES: usize = 8;
+
+/// A Redis or Valkey server, to which each call is sent once. A clone is another handle to the same connection.
+#[derive(Clone)]
+pub struct RedisPrimary {
+    link: Arc<Link>,
+    names: KeyNames,
+    identity: String,
+    call_time: Duration,
+}
+
+impl RedisPrimary {
+    /// The server of a URL, not connected yet. A `connector` opens its streams in place of TCP and TLS.
+    ///
+    /// # Errors
+    /// `Invalid` if the URL is not a Redis URL, `Denied` if the system's certificates cannot be read.
+    pub fn new(url: &str, connector: Option<Box<dyn Connector>>, options: &Options) -> Result<Self, Error> {
+        let target = Target::parse(url)?;
+        let connector = connector.unwrap_or_else(|| target.connector());
+        Ok(Self {
+            identity: Self::identity_of(url, options.namespace.as_ref())?,
+            link: Arc::new(Link::new(target, connector)),
+            names: KeyNames::new(options.namespace.as_ref()),
+            call_time: options.call_time,
+        })
+    }
+
+    /// Distinguishes the tickets of a URL and namespace from those of any other, without secrets: a digest of server,
+    /// database, user and namespace. The password may change, and so may the connector.
+    ///
+    /// # Errors
+    /// `Invalid` if the URL is not a Redis URL.
+    pub fn identity_of(url: &str, namespace: Option<&Namespace>) -> Result<String, Error> {
+        let Address { host, port, login, .. } = Address::parse(url)?;
+        let parts = [
+            host.to_lowercase(),
+            port.to_string(),
+            login.db().to_string(),
+            login.username().unwrap_or_default().to_owned(),
+            namespace.map(|namespace| namespace.as_str().to_owned()).unwrap_or_default(),
+        ];
+        let digest = Sha256::digest(parts.join("\n"));
+        Ok(digest.iter().take(IDENTITY_BYTES).map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+impl fmt::Display for RedisPrimary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.link.target.fmt(f)
+    }
+}
+
+impl fmt::Debug for RedisPrimary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = self.to_string();
+        f.debug_struct("RedisPrimary").field("url", &url).field("names", &self.names).finish_non_exhaustive()
+    }
+}
 
 #[async_trait]
-impl Primary for RedisStore {
+impl Primary for RedisPrimary {
     fn identity(&self) -> String {
         self.identity.clone()
     }
@@ -25,61 +99,47 @@ impl Primary for RedisStore {
     }
 
     async fn handshake(&self) -> Result<DatasetId, HandshakeError> {
-        self.link.drop_live();
-        match tokio::time::timeout(self.call_time, self.find_fit()).await {
-            Ok(found) => found,
-            Err(_) => {
-                self.link.drop_live();
-                let error = self.error(Kind::Unavailable, "cannot open the store".into(), "did not answer in time");
-                Err(HandshakeError { error, is_incompatible: false })
-            }
+        self.link.disconnect();
+        let checked = timeout(self.call_time, async {
+            let connection = self.link.connect().await?;
+            handshake::check(&connection, &self.names).await
+        });
+        let dataset = checked.await.unwrap_or_else(|_| {
+            let error = self.error(Kind::Unavailable, "cannot open the store", "did not answer in time");
+            Err(HandshakeError { error, is_incompatible: false })
+        });
+        if dataset.is_err() {
+            // No call must use a connection that failed the handshake.
+            self.link.disconnect();
         }
+        dataset
     }
 
     fn disconnect(&self) {
-        self.link.drop_live();
+        self.link.disconnect();
     }
 
     async fn disconnected(&self) {
-        self.link.ended().await;
+        self.link.disconnected().await;
     }
 
     async fn ping(&self, until: Instant) -> Result<(), Failure> {
-        let what = "cannot ask for TIME";
-        let Some(live) = self.link.current() else { return Err(self.no_link(what.to_owned())) };
-        match timeout_at(until, live.measure()).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(self.failure(Loss::Ask, what.to_owned(), &error)),
-            Err(_) => Err(self.no_answer(Loss::Ask, what.to_owned())),
-        }
+        let call = Call { verb: "ask", name: "for TIME", if_unanswered: Kind::Unavailable, until };
+        let connection = self.current(&call)?;
+        self.in_time(&call, connection.measure_clock()).await
     }
 
     async fn read(&self, key: &Key, until: Instant) -> Result<Option<Entry>, Failure> {
         let name = self.names.stored(key);
+        let call = Call { verb: "read", name: &name, if_unanswered: Kind::Unavailable, until };
+        let connection = self.current(&call)?;
         let arguments = Arguments { name: &name, rest: Vec::new() };
-        let sending = Sending { verb: "read", script: &scripts::READ, loss: Loss::Ask, repeated: false, until };
-        match self.send(sending, &arguments).await? {
-            Said::Entry(entry) => Ok(Some(entry)),
-            Said::None => Ok(None),
-            Said::Written { .. } | Said::Removed | Said::Refused(_) | Said::Clock { .. } => {
-                Err(self.strange("read", &name, Loss::Ask))
-            }
-        }
+        let value = self.in_time(&call, scripts::READ.run(connection.multiplexed(), &arguments, false)).await?;
+        reply::read(value, &name).map_err(|reply| self.no_answer(&call, reply))
     }
 
     async fn write(&self, request: WriteRequest<'_>, until: Instant) -> Result<Answer, Failure> {
-        let WriteRequest { key, content, expiry, condition, repeated } = request;
-        let name = self.names.stored(key);
-        let arguments = write_arguments(&name, content, expiry, condition);
-        let sending = Sending { verb: "write", script: &scripts::WRITE, loss: Loss::Settle, repeated, until };
-        match self.send(sending, &arguments).await? {
-            Said::Written { expires_at_ms, now_ms, .. } => {
-                Ok(Answer::Written { revision: Revision::of(content.fields, expires_at_ms), expires_at_ms, now_ms })
-            }
-            Said::Refused(entry) => Ok(Answer::Refused(entry)),
-            Said::Clock { now_ms } => Ok(Answer::Clock(now_ms)),
-            Said::Entry(_) | Said::None | Said::Removed => Err(self.strange("write", &name, Loss::Settle)),
-        }
+        self.change(request.key, &request.into(), request.repeated, until).await
     }
 
     async fn touch(
@@ -89,116 +149,176 @@ impl Primary for RedisStore {
         from: Option<&Revision>,
         until: Instant,
     ) -> Result<Answer, Failure> {
-        let name = self.names.stored(key);
-        let arguments = touch_arguments(&name, expiry, from);
-        let sending = Sending { verb: "touch", script: &scripts::TOUCH, loss: Loss::Settle, repeated: false, until };
-        match self.send(sending, &arguments).await? {
-            Said::Written { expires_at_ms, now_ms, revision: Some(revision) } => {
-                Ok(Answer::Written { revision, expires_at_ms, now_ms })
-            }
-            Said::Refused(entry) => Ok(Answer::Refused(entry)),
-            Said::Clock { now_ms } => Ok(Answer::Clock(now_ms)),
-            Said::Written { revision: None, .. } | Said::Entry(_) | Said::None | Said::Removed => {
-                Err(self.strange("touch", &name, Loss::Settle))
-            }
-        }
+        self.change(key, &Change::Touch { expiry, from }, false, until).await
     }
 
-    async fn remove(&self, key: &Key, when: &Condition, repeated: bool, until: Instant) -> Result<Answer, Failure> {
-        let name = self.names.stored(key);
-        let arguments = remove_arguments(&name, when);
-        let sending = Sending { verb: "remove", script: &scripts::REMOVE, loss: Loss::Settle, repeated, until };
-        match self.send(sending, &arguments).await? {
-            Said::Removed => Ok(Answer::Removed),
-            Said::Refused(entry) => Ok(Answer::Refused(entry)),
-            Said::Entry(_) | Said::None | Said::Written { .. } | Said::Clock { .. } => {
-                Err(self.strange("remove", &name, Loss::Settle))
-            }
-        }
+    async fn remove(
+        &self,
+        key: &Key,
+        condition: &Condition,
+        repeated: bool,
+        until: Instant,
+    ) -> Result<Answer, Failure> {
+        self.change(key, &Change::Remove { condition }, repeated, until).await
     }
 
     async fn scan(&self, cursor: Option<&str>, limit: u32, until: Instant) -> Result<Page, Failure> {
-        let (command, what) =
-            self.scan_command(cursor, limit).map_err(|error| Failure { error, cause: Cause::Data })?;
-        let Some(live) = self.link.current() else { return Err(self.no_link(what)) };
-        match timeout_at(until, live.command(&command)).await {
-            Ok(Ok(value)) => self.page(value).ok_or_else(|| Failure {
-                error: self.error(Kind::Unavailable, what, "gave an answer that is none to SCAN"),
-                cause: Cause::Link,
-            }),
-            Ok(Err(error)) => Err(self.failure(Loss::Ask, what, &error)),
-            Err(_) => Err(self.no_answer(Loss::Ask, what)),
-        }
+        // Neither a namespace nor `ticket:` contains a character with a meaning in a pattern.
+        let pattern = format!("{}*", self.names.stored_prefix());
+        let command = scan_command(&pattern, cursor, limit).map_err(|error| Failure { error, cause: Cause::Data })?;
+        let call = Call { verb: "list", name: &pattern, if_unanswered: Kind::Unavailable, until };
+        let connection = self.current(&call)?;
+        let value = self.in_time(&call, connection.command(&command)).await?;
+        self.page(value).ok_or_else(|| self.no_answer(&call, NoAnswer::Unexpected))
     }
 
     async fn health(&self) -> Result<Health, Error> {
-        // A connection that has not qualified is none for calls.
-        self.in_time("look at the server", async { health::look(self, &*self.link.apart().await?).await }).await
+        let report = timeout(self.call_time, async {
+            // A connection without a handshake is not for other calls.
+            let connection = self.link.current_or_private().await?;
+            health::report(&connection, &self.link.target, &self.names).await
+        });
+        report
+            .await
+            .unwrap_or_else(|_| Err(self.error(Kind::Unavailable, "cannot check the server", "did not answer in time")))
     }
 }
 
-/// One sending of a script.
-struct Sending {
+#[async_trait]
+impl Reconnect for RedisPrimary {
+    async fn connect(&self) -> Result<Connected, Error> {
+        let connection = self.link.connect().await.map_err(|handshake| handshake.error)?;
+        Ok(Connected { link: connection.id, now_ms: connection.clock.now_ms() })
+    }
+
+    fn disconnect_from(&self, link: LinkId) {
+        self.link.disconnect_from(link);
+    }
+}
+
+/// One sending, for its errors.
+struct Call<'a> {
     verb: &'static str,
-    script: &'static Script,
-    loss: Loss,
-    repeated: bool,
+    /// What it is about.
+    name: &'a str,
+    /// The kind of its error if no answer arrives.
+    if_unanswered: Kind,
     until: Instant,
 }
 
-impl RedisStore {
-    async fn find_fit(&self) -> Result<DatasetId, HandshakeError> {
-        let fit = self.qualify_server().await;
-        if fit.is_err() {
-            // What was tried once is not to be met by callers.
-            self.link.drop_live();
-        }
-        fit
+impl Call<'_> {
+    fn what(&self) -> String {
+        format!("cannot {} {}", self.verb, self.name)
     }
+}
 
-    async fn send(&self, sending: Sending, arguments: &Arguments<'_>) -> Result<Said, Failure> {
-        let Sending { verb, script, loss, repeated, until } = sending;
-        let what = || format!("cannot {verb} {}", arguments.name);
-        let Some(live) = self.link.current() else { return Err(self.no_link(what())) };
+impl RedisPrimary {
+    async fn change(&self, key: &Key, change: &Change<'_>, repeated: bool, until: Instant) -> Result<Answer, Failure> {
+        let name = self.names.stored(key);
+        let call = Call { verb: change.verb(), name: &name, if_unanswered: Kind::Uncertain, until };
+        let connection = self.current(&call)?;
+        let arguments = change.arguments(&name);
         let sent = Instant::now();
-        match timeout_at(until, script.run(&live.connection, arguments, repeated)).await {
-            Ok(Ok(value)) => {
-                let Ok(said) = answer::parse(value, arguments.name) else {
-                    return Err(self.strange(verb, arguments.name, loss));
-                };
-                let said = said.map_err(|error| Failure { error, cause: Cause::Data })?;
-                if let Said::Written { now_ms, .. } | Said::Clock { now_ms } = &said {
-                    live.clock.observe(sent, *now_ms);
-                }
-                Ok(said)
-            }
-            Ok(Err(error)) => Err(self.failure(loss, what(), &error)),
-            Err(_) => Err(self.no_answer(loss, what())),
+        let value = self.in_time(&call, change.script().run(connection.multiplexed(), &arguments, repeated)).await?;
+        let answer = reply::change(value, &name, change).map_err(|reply| self.no_answer(&call, reply))?;
+        if let Answer::Written { now_ms, .. } | Answer::Clock(now_ms) = answer {
+            connection.clock.observe(sent, now_ms);
+        }
+        Ok(answer)
+    }
+
+    fn current(&self, call: &Call<'_>) -> Result<Arc<Connection>, Failure> {
+        self.link.current().ok_or_else(|| Failure {
+            error: self.error(Kind::Unavailable, &call.what(), "is not connected"),
+            cause: Cause::Link,
+        })
+    }
+
+    async fn in_time<T>(
+        &self,
+        call: &Call<'_>,
+        sending: impl Future<Output = Result<T, RedisError>>,
+    ) -> Result<T, Failure> {
+        match timeout_at(call.until, sending).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(self.failure(call, &error)),
+            Err(_) => Err(Failure {
+                error: self.error(call.if_unanswered, &call.what(), "did not answer in time"),
+                cause: Cause::Time,
+            }),
         }
     }
 
-    fn no_link(&self, what: String) -> Failure {
-        Failure { error: self.error(Kind::Unavailable, what, "is not connected"), cause: Cause::Link }
-    }
-
-    fn no_answer(&self, loss: Loss, what: String) -> Failure {
-        Failure { error: self.error(loss.kind(), what, "did not answer in time"), cause: Cause::Time }
-    }
-
-    fn strange(&self, verb: &str, name: &str, loss: Loss) -> Failure {
-        let what = format!("cannot {verb} {name}");
-        Failure { error: self.error(loss.kind(), what, "gave an answer that is none of ours"), cause: Cause::Link }
-    }
-
-    fn failure(&self, loss: Loss, what: String, error: &redis::RedisError) -> Failure {
-        let (kind, cause) = match judge(error) {
-            Verdict::Refused(Kind::Corrupt) => (Kind::Corrupt, Cause::Data),
-            // Another server may answer to the name, or to a login anew.
-            Verdict::Refused(kind) if failure::asks_for_new_connection(error) => (kind, Cause::Link),
-            Verdict::Refused(kind) => (kind, Cause::Refused),
-            Verdict::Unknown => (loss.kind(), Cause::Refused),
-            Verdict::Lost => (loss.kind(), Cause::Link),
+    fn failure(&self, call: &Call<'_>, error: &RedisError) -> Failure {
+        let (kind, cause) = match errors::classify(error) {
+            ErrorClass::Refused(Kind::Corrupt) => (Kind::Corrupt, Cause::Data),
+            ErrorClass::Refused(kind) if errors::asks_for_new_connection(error) => (kind, Cause::Reconnect),
+            ErrorClass::Refused(kind) => (kind, Cause::Refused),
+            ErrorClass::Unknown => (call.if_unanswered, Cause::Refused),
+            ErrorClass::NoReply => (call.if_unanswered, Cause::Link),
         };
-        Failure { error: self.refused(kind, what, error), cause }
+        let error = errors::of_reply(kind, &call.what(), &self.link.target.address(), error);
+        Failure { error, cause }
+    }
+
+    fn no_answer(&self, call: &Call<'_>, reply: NoAnswer) -> Failure {
+        match reply {
+            NoAnswer::Stored(error) => Failure { error, cause: Cause::Data },
+            NoAnswer::Unexpected => Failure {
+                error: self.error(call.if_unanswered, &call.what(), "gave an unexpected reply"),
+                cause: Cause::Reconnect,
+            },
+        }
+    }
+
+    fn error(&self, kind: Kind, what: &str, why: &str) -> Error {
+        errors::of_server(kind, what, &self.link.target.address(), why)
+    }
+
+    fn page(&self, value: Value) -> Option<Page> {
+        let Value::Array(parts) = value else { return None };
+        let [cursor, Value::Array(names)] = <[Value; 2]>::try_from(parts).ok()? else { return None };
+        let cursor = reply::number(Some(cursor)).ok()?;
+        let keys = names.into_iter().filter_map(|name| self.names.key(&reply::text(Some(name)).ok()?)).collect();
+        Some(Page { keys, cursor: (cursor != 0).then(|| cursor.to_string()) })
+    }
+}
+
+fn scan_command(pattern: &str, cursor: Option<&str>, limit: u32) -> Result<redis::Cmd, Error> {
+    const DIGITS_MAX: usize = 20;
+    let limit = check_limit(limit)?;
+    let cursor = match cursor {
+        None => 0,
+        Some(text) => match text.parse::<u64>() {
+            Ok(number) if text.len() <= DIGITS_MAX && !text.starts_with('+') => number,
+            Ok(_) | Err(_) => return Err(Error::invalid_cursor(text)),
+        },
+    };
+    let mut command = redis::cmd("SCAN");
+    command.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(limit);
+    Ok(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identity_is_server_database_user_and_namespace() {
+        let identity = |url, namespace: Option<&str>| {
+            let namespace = namespace.map(|name| Namespace::parse(name).expect(name));
+            RedisPrimary::identity_of(url, namespace.as_ref()).expect(url)
+        };
+        let one = identity("redis://app:old@Host/", None);
+        assert_eq!(identity("rediss://app:new@host:6379/0", None), one);
+        for (url, namespace) in [
+            ("redis://app:old@other", None),
+            ("redis://app:old@host:6380", None),
+            ("redis://app:old@host/1", None),
+            ("redis://ops:old@host", None),
+            ("redis://app:old@host", Some("shop")),
+        ] {
+            assert_ne!(identity(url, namespace), one, "{url} {namespace:?}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The scripts: one for each kind of operation, each on one key.
+//! The scripts: one per operation, each on one key.
 
 use std::sync::LazyLock;
 
@@ -18,7 +18,7 @@ pub(super) static TOUCH: LazyLock<Script> = script!("entry.lua", "touch.lua");
 pub(super) static REMOVE: LazyLock<Script> = script!("entry.lua", "remove.lua");
 static PROBE: LazyLock<Script> = script!("entry.lua", "probe.lua");
 
-/// The text of a script and the name by which a server that has seen it knows it.
+/// The text of a script, and the hash by which a server that has loaded it knows it.
 pub(super) struct Script {
     text: &'static str,
     sha1: String,
@@ -29,7 +29,7 @@ impl Script {
         Self { text, sha1: redis::Script::new(text).get_hash().to_owned() }
     }
 
-    /// Runs the script by its name, and by its text where the server does not have it: it forgets them at will.
+    /// Runs the script by its hash, and by its text if the server does not have it: a server may drop scripts at any time.
     pub(super) async fn run(
         &self,
         connection: &MultiplexedConnection,
@@ -48,7 +48,7 @@ impl Script {
     }
 }
 
-/// The probe on a key, by its text and by its name: a user may be permitted one and not the other.
+/// The probe on a key, by its text and by its hash: a user may be permitted one and not the other.
 pub(super) fn probes(name: &str) -> [Cmd; 2] {
     let arguments = Arguments { name, rest: Vec::new() };
     [arguments.command("EVAL", PROBE.text, false), arguments.command("EVALSHA", &PROBE.sha1, false)]
@@ -58,7 +58,7 @@ pub(super) fn probes(name: &str) -> [Cmd; 2] {
 pub(super) struct Arguments<'call> {
     /// The only key.
     pub(super) name: &'call str,
-    /// What follows the mark of a repeated call.
+    /// What follows the flag of a repeated call.
     pub(super) rest: Vec<Argument<'call>>,
 }
 
@@ -68,21 +68,9 @@ pub(super) enum Argument<'call> {
     Number(u64),
 }
 
-impl<'call> From<&'call str> for Argument<'call> {
-    fn from(text: &'call str) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl From<u64> for Argument<'_> {
-    fn from(number: u64) -> Self {
-        Self::Number(number)
-    }
-}
-
 impl Arguments<'_> {
     fn command(&self, eval: &str, script: &str, repeated: bool) -> Cmd {
-        /// Digits of the largest number, more or less.
+        /// About the digits of the largest number.
         const DIGITS: usize = 20;
         let bytes = self.rest.iter().map(|argument| match argument {
             Argument::Text(text) => text.len(),

@@ -1,4 +1,4 @@
-//! Which server a URL means, and how to open a stream to it.
+//! Which server a URL names, and how to open a stream to it.
 
 use std::fmt;
 use std::io;
@@ -14,7 +14,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::error::{Error, Kind};
 
-/// A server and how to log in there. `Display` and `Debug` show no secrets.
+/// A server and its login. `Display` shows no secrets.
 pub(super) struct Target {
     pub(super) host: String,
     pub(super) port: u16,
@@ -22,7 +22,7 @@ pub(super) struct Target {
     tls: Option<(TlsConnector, ServerName<'static>)>,
 }
 
-/// What a URL says, before anything is made of it.
+/// The parts of a URL.
 pub(super) struct Address {
     pub(super) host: String,
     pub(super) port: u16,
@@ -30,7 +30,7 @@ pub(super) struct Address {
     is_secure: bool,
 }
 
-/// Opens streams to a server: by TCP or TLS as its URL says, or as the program that embeds this does it.
+/// Opens streams to a server: the default is TCP or TLS, as the URL says.
 #[async_trait]
 pub trait Connector: fmt::Debug + Send + Sync + 'static {
     /// A new stream to the server.
@@ -41,21 +41,21 @@ impl Address {
     /// Parses `redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]`, or `rediss://` for TLS.
     ///
     /// # Errors
-    /// `Invalid` for any other text, which is not shown: it may hold a password.
+    /// `Invalid` for any other text, which is not shown because it may contain a password.
     pub(super) fn parse(url: &str) -> Result<Self, Error> {
-        const FORM: &str = "store URL is not redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] (or rediss:// for TLS; \
+        const FORM: &str = "invalid store URL: use redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] (or rediss:// for TLS; \
                             percent-encode what is not a letter or digit in USER and PASSWORD)";
         if url.contains(['?', '#']) {
-            return Err(Error::invalid(format!("{FORM}: redis URLs have no options here")));
+            return Err(Error::invalid(format!("{FORM}; options after ? or # are not supported")));
         }
-        // redis-rs quotes nothing of the URL in its errors, but shows no more than this sentence does either.
+        // The error of redis-rs says no more than this one.
         let info = ConnectionInfo::from_str(url).map_err(|_| Error::invalid(FORM))?;
         let (host, port, is_secure) = match info.addr() {
             ConnectionAddr::Tcp(host, port) => (host.clone(), *port, false),
             ConnectionAddr::TcpTls { host, port, .. } => (host.clone(), *port, true),
             _ => return Err(Error::invalid(FORM)),
         };
-        // CLIENT SETINFO would cost a round trip, and not every user may run it.
+        // CLIENT SETINFO costs a round trip, and not every user may run it.
         let login = info.redis_settings().clone().set_skip_set_lib_name();
         Ok(Self { host, port, login, is_secure })
     }
@@ -68,11 +68,11 @@ impl Target {
     /// As [`Address::parse`], and `Denied` where the system's certificates cannot be read.
     pub(super) fn parse(url: &str) -> Result<Self, Error> {
         let Address { host, port, login, is_secure } = Address::parse(url)?;
-        let tls = if is_secure { Some((connector()?, server_name(&host)?)) } else { None };
+        let tls = if is_secure { Some((tls_connector()?, server_name(&host)?)) } else { None };
         Ok(Self { host, port, login, tls })
     }
 
-    /// Where the server is, for messages.
+    /// Host and port, for messages.
     pub(super) fn address(&self) -> String {
         if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
@@ -93,13 +93,13 @@ impl Target {
         }
     }
 
-    /// What connects to the server as the URL says.
+    /// The connector for the URL.
     pub(super) fn connector(&self) -> Box<dyn Connector> {
         Box::new(Network { host: self.host.clone(), port: self.port, tls: self.tls.clone() })
     }
 }
 
-/// TCP, with TLS where the URL asks for it.
+/// TCP, with TLS if the URL asks for it.
 struct Network {
     host: String,
     port: u16,
@@ -116,7 +116,7 @@ impl fmt::Debug for Network {
 impl Connector for Network {
     async fn connect(&self) -> io::Result<Box<dyn Stream>> {
         let tcp = TcpStream::connect((self.host.as_str(), self.port)).await?;
-        // A small write must not wait for the answer to the one before.
+        // A small write must not wait for the acknowledgement of the previous one.
         tcp.set_nodelay(true)?;
         match &self.tls {
             Some((connector, name)) => Ok(Box::new(connector.connect(name.clone(), tcp).await?)),
@@ -132,19 +132,19 @@ impl fmt::Display for Target {
     }
 }
 
-/// What a connection runs over.
+/// The bytes of a connection.
 pub trait Stream: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {}
 impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Stream for S {}
 
-/// TLS with the system's roots (or those of `SSL_CERT_FILE`), read once and not at every connection.
-fn connector() -> Result<TlsConnector, Error> {
-    let denied = |text: &str| Error::new(Kind::Denied, format!("TLS to redis: {text}"));
+/// TLS with the system's root certificates (or those of `SSL_CERT_FILE`), read once and not for every connection.
+fn tls_connector() -> Result<TlsConnector, Error> {
+    let denied = |text: &str| Error::new(Kind::Denied, format!("cannot use TLS for redis: {text}"));
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
-    // A store of the system may hold a certificate that rustls does not read; the others do.
+    // One certificate that rustls cannot parse must not exclude the others.
     roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
-        let error = denied("the system has no root certificates; name a file of them in SSL_CERT_FILE");
+        let error = denied("the system has no root certificates; set SSL_CERT_FILE to a file of them");
         return Err(match found.errors.into_iter().next() {
             Some(cause) => error.caused_by(cause),
             None => error,
@@ -152,25 +152,24 @@ fn connector() -> Result<TlsConnector, Error> {
     }
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|error| denied("no version of it is available").caused_by(error))?
+        .map_err(|error| denied("no protocol version is available").caused_by(error))?
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
 fn server_name(host: &str) -> Result<ServerName<'static>, Error> {
-    ServerName::try_from(host.to_owned())
-        .map_err(|error| Error::invalid("the host of the store URL can have no certificate").caused_by(error))
+    ServerName::try_from(host.to_owned()).map_err(|error| {
+        Error::invalid("invalid host in the store URL: TLS needs a DNS name or an IP address").caused_by(error)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::RedisStore;
-    use crate::key::Namespace;
 
     #[test]
-    fn a_target_shows_where_it_is_and_no_secrets() {
+    fn display_shows_the_server_and_no_secrets() {
         for (url, shown) in [
             ("redis://localhost", "redis://localhost:6379/0"),
             ("redis://app:s3cret@db.example:7000/3", "redis://db.example:7000/3"),
@@ -181,32 +180,13 @@ mod tests {
     }
 
     #[test]
-    fn an_identity_is_of_server_database_user_and_namespace_alone() {
-        let identity = |url, namespace: Option<&str>| {
-            let namespace = namespace.map(|name| Namespace::parse(name).expect(name));
-            RedisStore::identity_of(url, namespace.as_ref()).expect(url)
-        };
-        let one = identity("redis://app:old@Host/", None);
-        assert_eq!(identity("rediss://app:new@host:6379/0", None), one);
-        for (url, namespace) in [
-            ("redis://app:old@other", None),
-            ("redis://app:old@host:6380", None),
-            ("redis://app:old@host/1", None),
-            ("redis://ops:old@host", None),
-            ("redis://app:old@host", Some("shop")),
-        ] {
-            assert_ne!(identity(url, namespace), one, "{url} {namespace:?}");
-        }
-    }
-
-    #[test]
     fn logins_are_percent_decoded() {
         let target = Target::parse("redis://a%20b:p%2F%40@h").expect("target");
         assert_eq!((target.login.username(), target.login.password()), (Some("a b"), Some("p/@")));
     }
 
     #[test]
-    fn a_bad_url_is_refused_without_being_shown() {
+    fn an_invalid_url_is_refused_and_not_shown() {
         for url in [
             "redis://",
             "redis://u:s3cret@h:port",

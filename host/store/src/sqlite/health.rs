@@ -1,27 +1,28 @@
-//! What an operator should know about a SQLite file.
+//! What an operator must know about a SQLite file.
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::Instant;
 
-use super::{Worker, error};
+use super::errors;
+use super::worker::Worker;
 use crate::error::Error;
 use crate::health::{Finding, Health, Severity};
-use crate::key::printable;
+use crate::text::printable;
 
 /// Longest report of damage that is shown, in characters.
 const REPORT_CHARS_MAX: usize = 200;
-/// What others than the owner may do with the file.
+/// The permissions of other users.
 const MODE_OF_OTHERS: u32 = 0o077;
 
-pub(super) fn look(worker: &Worker, what: &str) -> Result<Health, Error> {
-    let sql = |e| error::of(what, e);
+pub(super) fn report(worker: &Worker, what: &str) -> Result<Health, Error> {
+    let sql = |e| errors::of(what, e);
     let connection = &worker.connection;
     let text = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, String>(0));
     let journal = text("PRAGMA journal_mode").map_err(sql)?;
     let integrity = text("PRAGMA quick_check(1)").unwrap_or_else(|error| error.to_string());
     let entries: i64 = connection.query_row("SELECT count(*) FROM entry", [], |row| row.get(0)).map_err(sql)?;
     let started = Instant::now();
-    worker.begin(what)?.commit().map_err(sql)?;
+    worker.begin().and_then(rusqlite::Transaction::commit).map_err(sql)?;
     let latency_us = started.elapsed().as_micros();
     let metadata = std::fs::metadata(&worker.path);
     let size = metadata.as_ref().map_or_else(|_| "unknown".to_owned(), |metadata| metadata.len().to_string());
@@ -38,7 +39,7 @@ pub(super) fn look(worker: &Worker, what: &str) -> Result<Health, Error> {
         findings.push(Finding {
             severity: Severity::Warning,
             text: format!(
-                "the journal mode is {journal}, not wal, as on a network file system: processes block one another; \
+                "the journal mode is {journal}, not wal, as on a network file system: processes block each other; \
                  move the file to a local disk"
             ),
         });
@@ -46,7 +47,7 @@ pub(super) fn look(worker: &Worker, what: &str) -> Result<Health, Error> {
     match metadata.map(|metadata| metadata.permissions().mode() & 0o777) {
         Ok(mode) if mode & MODE_OF_OTHERS != 0 => findings.push(Finding {
             severity: Severity::Warning,
-            text: format!("mode {mode:03o} lets other users at the tickets; run `chmod 600` on the file"),
+            text: format!("mode {mode:03o} lets other users read or change the tickets; run `chmod 600` on the file"),
         }),
         Ok(_) | Err(_) => {}
     }

@@ -1,26 +1,28 @@
-//! Entries as rows: what each operation of a store does inside one transaction.
+//! Entries as rows: what the calls of a store do inside a transaction.
 
 use std::collections::BTreeMap;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Result as SqlResult, Transaction, TransactionBehavior, params};
 
-use crate::entry::{Condition, Entry, Fields, Revision};
+use crate::entry::{Condition, Entry};
 use crate::error::Error;
-use crate::key::excerpt;
+use crate::fields::Fields;
+use crate::revision::Revision;
+use crate::text::excerpt;
 
-/// What is under a name.
+/// The rows of one entry.
 pub(super) struct Rows {
-    /// As stored; negative ones are no deadlines.
+    /// As stored; a negative number is not a deadline.
     expires_at_ms: i64,
-    /// Names and values; no value for one that is not text.
+    /// Values by name; none for a value that is not text.
     fields: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
 }
 
 impl Rows {
-    /// The rows of a name, none where it has no entry.
+    /// The rows of a name; none if there is no entry.
     pub(super) fn load(connection: &Connection, name: &str) -> SqlResult<Option<Self>> {
-        // One statement, so that entry and fields are of one moment.
+        // One statement, so that deadline and fields belong together.
         let mut statement = connection.prepare_cached(
             "SELECT entry.expires_at_ms, field.name, field.value FROM entry LEFT JOIN field ON field.key = entry.key
              WHERE entry.key = ?1",
@@ -41,19 +43,19 @@ impl Rows {
         Ok(found)
     }
 
-    /// When the entry ends; 0 for never.
+    /// The deadline; 0 for none.
     pub(super) fn expires_at_ms(&self) -> u64 {
         u64::try_from(self.expires_at_ms).unwrap_or(0)
     }
 
-    /// The state with another deadline, or its own.
+    /// The revision of these fields with this deadline.
     pub(super) fn revision(&self, expires_at_ms: u64) -> Revision {
         Revision::of_bytes(expires_at_ms, |name| {
             self.fields.get(name.as_bytes()).and_then(Option::as_deref).unwrap_or_default()
         })
     }
 
-    /// Whether this is what the condition asks for; `Corrupt` where the question has no answer.
+    /// Whether the condition holds; `Corrupt` if that cannot be told.
     pub(super) fn meet(&self, when: &Condition, name: &str) -> Result<bool, Error> {
         match when {
             Condition::Present => Ok(true),
@@ -65,7 +67,7 @@ impl Rows {
         }
     }
 
-    /// The entry; `Corrupt`, naming key and field, where it is none of texts.
+    /// The entry; `Corrupt`, with key and field, if it does not consist of texts.
     pub(super) fn entry(&self, name: &str) -> Result<Entry, Error> {
         self.check(name)?;
         let text = |bytes: &[u8], of: &[u8]| {
@@ -81,10 +83,10 @@ impl Rows {
         Ok(Entry::new(fields, self.expires_at_ms()))
     }
 
-    /// Refuses rows that only a foreign hand can have left: no field, a value that is no text, no deadline.
+    /// Refuses rows that only another program can have left: no field, a value that is not text, an invalid deadline.
     fn check(&self, name: &str) -> Result<(), Error> {
         if self.expires_at_ms < 0 {
-            return Err(Error::corrupt(format!("{name} has the deadline {}", self.expires_at_ms)));
+            return Err(Error::corrupt(format!("{name} has the invalid deadline {}", self.expires_at_ms)));
         }
         if self.fields.is_empty() {
             return Err(Error::corrupt(format!("{name} has no field")));
@@ -99,17 +101,17 @@ impl Rows {
     }
 }
 
-/// Makes `fields` the whole entry. `there` is what stands there, so that only what differs is written.
+/// Makes `fields` the whole entry. Only what differs from the current rows is written.
 pub(super) fn replace(
     connection: &Connection,
     name: &str,
     fields: &Fields,
     expires_at_ms: u64,
-    there: Option<Rows>,
+    current: Option<Rows>,
 ) -> SqlResult<()> {
     set_deadline(connection, name, expires_at_ms)?;
-    // Rows without an entry are nobody's; they must not become part of this one.
-    let mut surplus = match there {
+    // Fields without an entry must not become part of this one.
+    let mut surplus = match current {
         Some(rows) => rows.fields,
         None => {
             connection.prepare_cached("DELETE FROM field WHERE key = ?1")?.execute([name])?;
@@ -138,21 +140,21 @@ pub(super) fn set_deadline(connection: &Connection, name: &str, expires_at_ms: u
     Ok(())
 }
 
-/// Deletes an entry. Its name is given as bytes, for a foreign one need not be UTF-8.
+/// Deletes an entry. Its name is given as bytes, because that of another program need not be UTF-8.
 pub(super) fn delete(connection: &Connection, name: &[u8]) -> SqlResult<()> {
     connection.prepare_cached("DELETE FROM field WHERE key = CAST(?1 AS TEXT)")?.execute([name])?;
     connection.prepare_cached("DELETE FROM entry WHERE key = CAST(?1 AS TEXT)")?.execute([name])?;
     Ok(())
 }
 
-/// Deletes up to `count_max` entries that ended before `now_ms`; takes no lock where there is none.
+/// Deletes up to `count_max` entries whose deadline was before `now_ms`; takes no lock if there are none.
 pub(super) fn delete_expired(connection: &Connection, now_ms: u64, count_max: u32) -> SqlResult<()> {
     let names = expired(connection, now_ms, count_max)?;
     if names.is_empty() {
         return Ok(());
     }
     let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
-    // Again under the lock: another process may have brought one back to life.
+    // Again under the lock: another process may have touched one of them.
     for name in expired(&transaction, now_ms, count_max)? {
         delete(&transaction, &name)?;
     }
@@ -167,7 +169,7 @@ fn expired(connection: &Connection, now_ms: u64, count_max: u32) -> SqlResult<Ve
     names.collect()
 }
 
-/// Gives `keep` the names after `from` that begin with `prefix` and have not ended, until it answers no.
+/// Gives `keep` the names after `from` that begin with `prefix` and have not expired, until it returns false.
 pub(super) fn names(
     connection: &Connection,
     from: &str,

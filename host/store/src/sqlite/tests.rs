@@ -1,29 +1,39 @@
-//! What only a file can show: several processes, foreign hands, full disks, permissions.
+//! What only a file can show: several processes, other programs, full disks, permissions.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::*;
+use super::SqliteStore;
+use super::open::{self, TICKETS};
+use super::worker::CHANGES_PER_CLEANUP;
 use crate::clock::ManualClock;
+use crate::contract::Store;
+use crate::entry::{Condition, Freshness, Outcome};
+use crate::error::{Error, Kind};
+use crate::fields::Fields;
 use crate::health::Severity;
-use crate::key::Namespace;
+use crate::key::{Key, Namespace};
+use crate::options::Options;
 
 const TTL_MS: u64 = 10_000;
 const NOW_MS: u64 = 1_000_000;
 
-struct ReplicaStorage {
+struct Fixture {
     folder: TempDir,
     clock: ManualClock,
 }
 
-impl ReplicaStorage {
+impl Fixture {
     fn new() -> Self {
         Self { folder: tempfile::tempdir().expect("folder"), clock: ManualClock::at(NOW_MS) }
     }
 
     fn path(&self) -> PathBuf {
-        self.folder.path().join("made").join("tickets.db")
+        self.folder.path().join("new").join("tickets.db")
     }
 
     fn options(&self) -> Options {
@@ -38,9 +48,9 @@ impl ReplicaStorage {
         self.open().await.expect("store")
     }
 
-    /// Another process with SQLite of its own.
-    fn foreign(&self) -> Connection {
-        std::fs::create_dir_all(self.folder.path().join("made")).expect("folder");
+    /// A connection of another program.
+    fn other_program(&self) -> Connection {
+        std::fs::create_dir_all(self.folder.path().join("new")).expect("folder");
         Connection::open(self.path()).expect("connection")
     }
 }
@@ -58,15 +68,15 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[tokio::test]
-async fn what_one_handle_writes_another_process_reads_and_only_the_owner_may() {
-    let place = ReplicaStorage::new();
-    let (ours, theirs) = (place.store().await, place.store().await);
+async fn processes_share_a_file_that_only_its_owner_may_read() {
+    let fixture = Fixture::new();
+    let (one, another) = (fixture.store().await, fixture.store().await);
     let entry = fields(&[("a", "1\0\u{10ffff}"), ("b", "")]);
-    let written = ours.write(&key("a"), entry.clone(), TTL_MS, &Condition::Absent).await.expect("written");
-    let read = theirs.read(&key("a"), Freshness::Latest).await.expect("read").expect("entry");
+    let written = one.write(&key("a"), entry.clone(), TTL_MS, &Condition::Absent).await.expect("written");
+    let read = another.read(&key("a"), Freshness::Latest).await.expect("read").expect("entry");
     assert_eq!(*read.fields, entry);
     assert_eq!(written, Outcome::Written { revision: read.revision.clone(), expires_at_ms: read.expires_at_ms });
-    let path = place.path();
+    let path = fixture.path();
     assert_eq!(mode(path.parent().expect("folder")), 0o700);
     for end in ["", "-wal", "-shm"] {
         assert_eq!(mode(Path::new(&format!("{}{end}", path.display()))), 0o600, "{end}");
@@ -74,13 +84,13 @@ async fn what_one_handle_writes_another_process_reads_and_only_the_owner_may() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn processes_that_make_the_file_at_once_all_open_it() {
+async fn processes_that_create_the_file_at_once_all_open_it() {
     for _ in 0..20 {
-        let place = Arc::new(ReplicaStorage::new());
+        let fixture = Arc::new(Fixture::new());
         let tasks: Vec<_> = (0..8)
             .map(|_| {
-                let place = Arc::clone(&place);
-                tokio::spawn(async move { place.open().await.map(|_| ()) })
+                let fixture = Arc::clone(&fixture);
+                tokio::spawn(async move { fixture.open().await.map(|_| ()) })
             })
             .collect();
         for task in tasks {
@@ -90,14 +100,14 @@ async fn processes_that_make_the_file_at_once_all_open_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_writers_at_one_revision_in_several_connections_one_is_applied() {
-    let place = ReplicaStorage::new();
-    let first = place.store().await;
+async fn of_writers_at_one_revision_in_many_connections_one_wins() {
+    let fixture = Fixture::new();
+    let first = fixture.store().await;
     first.write(&key("a"), fields(&[("facts", "{}")]), TTL_MS, &Condition::Absent).await.expect("written");
     let base = first.read(&key("a"), Freshness::Latest).await.expect("read").expect("entry").revision;
     let mut tasks = Vec::new();
     for writer in 0..8 {
-        let (store, when) = (place.store().await, Condition::At(base.clone()));
+        let (store, when) = (fixture.store().await, Condition::At(base.clone()));
         let entry = fields(&[("facts", &format!("{{\"writer\":{writer}}}"))]);
         tasks.push(tokio::spawn(async move { store.write(&key("a"), entry, TTL_MS, &when).await.expect("outcome") }));
     }
@@ -113,20 +123,21 @@ async fn of_writers_at_one_revision_in_several_connections_one_is_applied() {
 }
 
 #[tokio::test]
-async fn files_that_are_not_ours_are_refused_and_not_touched() {
+async fn files_of_other_programs_are_refused_and_unchanged() {
     let garbage = "not a database, but long enough to be looked at as one. ".repeat(40);
-    let other = |sql: &'static str| move |place: &ReplicaStorage| place.foreign().execute_batch(sql).expect("made");
+    let other =
+        |sql: &'static str| move |fixture: &Fixture| fixture.other_program().execute_batch(sql).expect("executed");
     let text = |text: String| {
-        move |place: &ReplicaStorage| {
-            std::fs::create_dir_all(place.folder.path().join("made")).expect("folder");
-            std::fs::write(place.path(), &text).expect("file");
+        move |fixture: &Fixture| {
+            std::fs::create_dir_all(fixture.folder.path().join("new")).expect("folder");
+            std::fs::write(fixture.path(), &text).expect("file");
         }
     };
-    let newer = |place: &ReplicaStorage| {
-        drop(file::open(&place.path(), None, &file::TICKETS).expect("ours"));
-        place.foreign().execute_batch("PRAGMA user_version = 2; PRAGMA journal_mode = delete").expect("newer");
+    let newer = |fixture: &Fixture| {
+        drop(open::open(&fixture.path(), None, &TICKETS).expect("created"));
+        fixture.other_program().execute_batch("PRAGMA user_version = 2; PRAGMA journal_mode = delete").expect("newer");
     };
-    type Case<'make> = (&'make dyn Fn(&ReplicaStorage), Kind);
+    type Case<'case> = (&'case dyn Fn(&Fixture), Kind);
     let cases: [Case; 5] = [
         (&text(garbage), Kind::Corrupt),
         (&text("short".into()), Kind::Corrupt),
@@ -134,23 +145,26 @@ async fn files_that_are_not_ours_are_refused_and_not_touched() {
         (&other("PRAGMA application_id = 7; PRAGMA user_version = 1"), Kind::Invalid),
         (&newer, Kind::Denied),
     ];
-    for (number, (make, kind)) in cases.iter().enumerate() {
-        let place = ReplicaStorage::new();
-        make(&place);
-        let before = std::fs::read(place.path()).expect("file");
-        let error = place.open().await.expect_err("refused");
+    for (number, (create, kind)) in cases.iter().enumerate() {
+        let fixture = Fixture::new();
+        create(&fixture);
+        let before = std::fs::read(fixture.path()).expect("file");
+        let error = fixture.open().await.expect_err("refused");
         assert_eq!(error.kind(), *kind, "{number}: {}", error.chain());
-        assert_eq!(std::fs::read(place.path()).expect("file"), before, "{number}");
+        assert_eq!(std::fs::read(fixture.path()).expect("file"), before, "{number}");
     }
 }
 
 #[tokio::test]
-async fn a_foreign_edit_that_is_no_text_is_corrupt_and_stays_until_it_is_replaced() {
-    let place = ReplicaStorage::new();
-    let store = place.store().await;
+async fn an_edit_that_is_not_text_is_corrupt_until_it_is_replaced() {
+    let fixture = Fixture::new();
+    let store = fixture.store().await;
     let entry = fields(&[("facts", "{}"), ("history", "[]")]);
     store.write(&key("a"), entry.clone(), TTL_MS, &Condition::Absent).await.expect("written");
-    place.foreign().execute("UPDATE field SET value = CAST(x'ff' AS TEXT) WHERE name = 'facts'", []).expect("edit");
+    fixture
+        .other_program()
+        .execute("UPDATE field SET value = CAST(x'ff' AS TEXT) WHERE name = 'facts'", [])
+        .expect("edit");
     let error = store.read(&key("a"), Freshness::Latest).await.expect_err("corrupt");
     assert_eq!(error.kind(), Kind::Corrupt);
     assert!(error.to_string().contains("ticket:a") && error.to_string().contains("facts"), "{error}");
@@ -161,19 +175,19 @@ async fn a_foreign_edit_that_is_no_text_is_corrupt_and_stays_until_it_is_replace
 }
 
 #[tokio::test]
-async fn a_type_that_is_no_text_cannot_be_edited_in() {
-    let place = ReplicaStorage::new();
-    let store = place.store().await;
+async fn a_value_that_is_not_text_cannot_be_inserted() {
+    let fixture = Fixture::new();
+    let store = fixture.store().await;
     store.write(&key("a"), fields(&[("facts", "{}")]), TTL_MS, &Condition::Absent).await.expect("written");
     for value in ["x'ff'", "NULL"] {
-        assert!(place.foreign().execute(&format!("UPDATE field SET value = {value}"), []).is_err(), "{value}");
+        assert!(fixture.other_program().execute(&format!("UPDATE field SET value = {value}"), []).is_err(), "{value}");
     }
 }
 
 #[tokio::test]
-async fn a_full_file_writes_nothing_and_has_room_again_when_entries_expire() {
-    let place = ReplicaStorage::new();
-    let store = SqliteStore::open(place.path(), Some(40), &place.options()).await.expect("store");
+async fn a_full_file_has_room_again_when_entries_expire() {
+    let fixture = Fixture::new();
+    let store = SqliteStore::open(fixture.path(), Some(40), &fixture.options()).await.expect("store");
     let big = "x".repeat(20_000);
     let mut kept = 0;
     let error = loop {
@@ -186,15 +200,15 @@ async fn a_full_file_writes_nothing_and_has_room_again_when_entries_expire() {
     assert_eq!(error.kind(), Kind::Unavailable, "{}", error.chain());
     assert_eq!(store.read(&key(&kept.to_string()), Freshness::Latest).await.expect("read"), None);
     assert_eq!(store.scan(None, 1_000).await.expect("page").keys.len(), kept);
-    place.clock.advance(TTL_MS + 1);
+    fixture.clock.advance(TTL_MS + 1);
     store.write(&key("new"), fields(&[("facts", &big)]), TTL_MS, &Condition::Absent).await.expect("room");
 }
 
 #[tokio::test]
-async fn a_file_that_stays_locked_is_unavailable_and_nobody_is_blocked() {
-    let place = ReplicaStorage::new();
-    let store = place.store().await;
-    let other = place.foreign();
+async fn a_locked_file_is_unavailable_and_blocks_no_executor() {
+    let fixture = Fixture::new();
+    let store = fixture.store().await;
+    let other = fixture.other_program();
     other.execute_batch("BEGIN IMMEDIATE").expect("lock");
     let key = key("a");
     let write = store.write(&key, fields(&[("facts", "{}")]), TTL_MS, &Condition::Absent);
@@ -213,12 +227,12 @@ async fn a_file_that_stays_locked_is_unavailable_and_nobody_is_blocked() {
 }
 
 #[tokio::test]
-async fn only_what_differs_is_written_and_nothing_else_is_left() {
-    let place = ReplicaStorage::new();
-    let store = place.store().await;
+async fn a_write_stores_only_what_differs() {
+    let fixture = Fixture::new();
+    let store = fixture.store().await;
     let big = "x".repeat(500_000);
     store.write(&key("a"), fields(&[("big", &big), ("old", "1")]), TTL_MS, &Condition::Absent).await.expect("written");
-    let wal = || std::fs::metadata(format!("{}-wal", place.path().display())).expect("wal").len();
+    let wal = || std::fs::metadata(format!("{}-wal", fixture.path().display())).expect("wal").len();
     let before = wal();
     let entry = fields(&[("big", &big), ("new", "2")]);
     store.write(&key("a"), entry.clone(), TTL_MS, &Condition::Present).await.expect("written");
@@ -227,32 +241,32 @@ async fn only_what_differs_is_written_and_nothing_else_is_left() {
 }
 
 #[tokio::test]
-async fn what_has_expired_leaves_the_file() {
-    let place = ReplicaStorage::new();
-    let store = place.store().await;
-    let count = |place: &ReplicaStorage| -> i64 {
-        place.foreign().query_row("SELECT count(*) FROM field", [], |row| row.get(0)).expect("count")
+async fn expired_entries_are_deleted_from_the_file() {
+    let fixture = Fixture::new();
+    let store = fixture.store().await;
+    let count = |fixture: &Fixture| -> i64 {
+        fixture.other_program().query_row("SELECT count(*) FROM field", [], |row| row.get(0)).expect("count")
     };
     for id in 0..10 {
         store.write(&key(&format!("a{id}")), fields(&[("f", "")]), TTL_MS, &Condition::Absent).await.expect("written");
     }
-    place.clock.advance(TTL_MS + 1);
+    fixture.clock.advance(TTL_MS + 1);
     assert_eq!(store.scan(None, 100).await.expect("page").keys, []);
-    for id in 0..CHANGES_BETWEEN_DROPS {
+    for id in 0..CHANGES_PER_CLEANUP {
         store.write(&key(&format!("b{id}")), fields(&[("f", "")]), TTL_MS, &Condition::Absent).await.expect("written");
     }
-    assert_eq!(count(&place), i64::from(CHANGES_BETWEEN_DROPS));
-    place.clock.advance(TTL_MS + 1);
-    drop(place.store().await);
-    assert_eq!(count(&place), 0);
+    assert_eq!(count(&fixture), i64::from(CHANGES_PER_CLEANUP));
+    fixture.clock.advance(TTL_MS + 1);
+    drop(fixture.store().await);
+    assert_eq!(count(&fixture), 0);
 }
 
 #[tokio::test]
-async fn namespaces_share_a_file_and_see_none_of_each_other() {
-    let place = ReplicaStorage::new();
-    let plain = place.store().await;
-    let options = Options { namespace: Some(Namespace::parse("shop").expect("namespace")), ..place.options() };
-    let shop = SqliteStore::open(place.path(), None, &options).await.expect("store");
+async fn namespaces_in_one_file_are_separate() {
+    let fixture = Fixture::new();
+    let plain = fixture.store().await;
+    let options = Options { namespace: Some(Namespace::parse("shop").expect("namespace")), ..fixture.options() };
+    let shop = SqliteStore::open(fixture.path(), None, &options).await.expect("store");
     for (store, facts) in [(&plain, "1"), (&shop, "2")] {
         for id in ["a", "b", "c"] {
             store.write(&key(id), fields(&[("facts", facts)]), TTL_MS, &Condition::Absent).await.expect("written");
@@ -266,11 +280,11 @@ async fn namespaces_share_a_file_and_see_none_of_each_other() {
 }
 
 #[tokio::test]
-async fn health_tells_of_a_file_that_others_may_read() {
-    let place = ReplicaStorage::new();
-    let store = place.store().await;
+async fn health_warns_of_a_file_that_others_may_read() {
+    let fixture = Fixture::new();
+    let store = fixture.store().await;
     assert!(store.health().await.expect("health").findings.is_empty());
-    std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o644)).expect("mode");
+    std::fs::set_permissions(fixture.path(), std::fs::Permissions::from_mode(0o644)).expect("mode");
     let findings = store.health().await.expect("health").findings;
     assert_eq!(findings.len(), 1);
     assert!(findings[0].severity == Severity::Warning && findings[0].text.contains("644"), "{findings:?}");

@@ -1,0 +1,139 @@
+//! One connection to a server.
+
+use std::sync::Arc;
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, ErrorKind, RedisError, Value};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::errors::{self, ErrorClass};
+use super::reply;
+use super::server_clock::ServerClock;
+use super::target::{Connector, Target};
+use crate::error::{Error, Kind};
+use crate::primary::{HandshakeError, LinkId};
+
+/// An open connection, and the server's clock as seen through it.
+pub(super) struct Connection {
+    pub(super) id: LinkId,
+    pub(super) clock: Arc<ServerClock>,
+    multiplexed: MultiplexedConnection,
+    address: String,
+    /// Closed when the driver has ended.
+    ended: watch::Receiver<()>,
+    driver: Driver,
+}
+
+/// The task that moves the bytes of a connection: each of the two ends with the other.
+struct Driver(JoinHandle<()>);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Connection {
+    pub(super) async fn open(target: &Target, connector: &dyn Connector, id: LinkId) -> Result<Self, HandshakeError> {
+        let address = target.address();
+        let stream = connector.connect().await.map_err(|error| {
+            let text = format!("redis at {address} cannot be reached");
+            HandshakeError { error: Error::new(Kind::Unavailable, text).caused_by(error), is_incompatible: false }
+        })?;
+        // Calls have deadlines of their own, which include the time to connect.
+        let config = AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None);
+        let (multiplexed, driver) = MultiplexedConnection::new_with_config(&target.login, stream, config)
+            .await
+            .map_err(|error| refusal(&address, &error))?;
+        let (running, ended) = watch::channel(());
+        let driver = Driver(tokio::spawn(async move {
+            driver.await;
+            drop(running);
+        }));
+        let (sent, time) = server_time(&multiplexed).await.map_err(|error| refusal(&address, &error))?;
+        let server_ms = time.ok_or_else(|| not_redis(&address))?;
+        let clock = Arc::new(ServerClock::sampled(sent, server_ms));
+        Ok(Self { id, clock, multiplexed, address, ended, driver })
+    }
+
+    /// What carries the scripts.
+    pub(super) fn multiplexed(&self) -> &MultiplexedConnection {
+        &self.multiplexed
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.driver.0.is_finished()
+    }
+
+    /// Ends when the connection has ended. It does not keep the connection open.
+    pub(super) fn end(&self) -> impl Future<Output = ()> + use<> {
+        let mut ended = self.ended.clone();
+        async move {
+            // An error says that the driver is gone, and that is awaited here.
+            let _ = ended.changed().await;
+        }
+    }
+
+    /// Asks the server for its time.
+    pub(super) async fn measure_clock(&self) -> Result<(), RedisError> {
+        if let (sent, Some(server_ms)) = server_time(&self.multiplexed).await? {
+            self.clock.observe(sent, server_ms);
+        }
+        Ok(())
+    }
+
+    /// Sends a plain command.
+    pub(super) async fn command(&self, command: &redis::Cmd) -> Result<Value, RedisError> {
+        send(&self.multiplexed, command).await
+    }
+
+    /// Sends a command that changes nothing; `what` begins its error.
+    pub(super) async fn ask(&self, command: &redis::Cmd, what: &str) -> Result<Value, Error> {
+        self.command(command).await.map_err(|error| {
+            let kind = match errors::classify(&error) {
+                ErrorClass::Refused(kind) => kind,
+                ErrorClass::Unknown | ErrorClass::NoReply => Kind::Unavailable,
+            };
+            errors::of_reply(kind, what, &self.address, &error)
+        })
+    }
+
+    /// An error about this server.
+    pub(super) fn error(&self, kind: Kind, what: &str, why: &str) -> Error {
+        errors::of_server(kind, what, &self.address, why)
+    }
+}
+
+async fn send(multiplexed: &MultiplexedConnection, command: &redis::Cmd) -> Result<Value, RedisError> {
+    multiplexed.clone().send_packed_command(command).await.and_then(Value::extract_error)
+}
+
+/// When the server was asked for its time, and the time that it gave, if it gave one.
+async fn server_time(multiplexed: &MultiplexedConnection) -> Result<(Instant, Option<u64>), RedisError> {
+    let sent = Instant::now();
+    let time = send(multiplexed, &redis::cmd("TIME")).await?;
+    Ok((sent, reply::time_ms(time)))
+}
+
+/// Why a new connection was refused.
+fn refusal(address: &str, error: &RedisError) -> HandshakeError {
+    if error.kind() == ErrorKind::Parse {
+        return not_redis(address);
+    }
+    let (kind, why, is_incompatible) = match errors::classify(error) {
+        ErrorClass::Refused(Kind::Denied) => (Kind::Denied, "refuses the login or the command", false),
+        ErrorClass::Refused(kind) => (kind, "does not serve now", false),
+        // A database number out of range stays so; SELECT may be refused for other reasons too.
+        ErrorClass::Unknown => (Kind::Denied, "refuses the connection", error.to_string().contains("out of range")),
+        ErrorClass::NoReply => (Kind::Unavailable, "ended the connection", false),
+    };
+    let error = Error::new(kind, format!("redis at {address} {why}")).caused_by(errors::text(error));
+    HandshakeError { error, is_incompatible }
+}
+
+fn not_redis(address: &str) -> HandshakeError {
+    let text = format!("the server at {address} does not speak the Redis protocol; check host and port of the URL");
+    HandshakeError { error: Error::new(Kind::Denied, text), is_incompatible: true }
+}
