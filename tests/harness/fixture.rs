@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use ticket_conformance::{self as conformance, OpenStoreAsync, RawClient, RedisBackend, SqliteBackend, TestBackend};
 use ticket_host::clock::{Clock, ManualClock, SystemClock};
 use ticket_host::fallback::{self, FallbackStore};
-use ticket_host::store::{Error, Namespace, Options, RedisStore, SharedStore, SqliteStore};
+use ticket_host::store::{Error, Namespace, Options, RedisPrimary, RedisStore, SharedStore, SqliteStore};
 use ticket_host::{Limits, merge};
 
 use crate::flaky::{Behavior, Flaky};
@@ -181,7 +181,7 @@ async fn redis(url: &str, namespace: Option<Namespace>, kind: StoreKind) -> Resu
     if !kind.has_fallback() {
         return Ok(Arc::new(RedisStore::open(url, &options).await?));
     }
-    let primary = Arc::new(RedisStore::unconnected(url, None, &options)?);
+    let primary = Arc::new(RedisPrimary::new(url, None, &options)?);
     let usual = fallback::Options::new(merge(Limits::default()).expect("engine"));
     let options = usual.call_time(CALL_TIME).feeds_changes(!kind.reads_first());
     Ok(Arc::new(FallbackStore::open(primary, options).await?))

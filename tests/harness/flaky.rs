@@ -156,8 +156,8 @@ impl Inner {
     }
 
     fn write(&mut self, request: WriteRequest<'_>, now_ms: u64) -> Answer {
-        let WriteRequest { key, content, expiry, condition: when, repeated } = request;
-        let (fields, expires_at_ms) = (content.fields, expiry.expires_at_ms);
+        let WriteRequest { key, fields, expiry, condition: when, repeated, .. } = request;
+        let expires_at_ms = expiry.expires_at_ms;
         let wanted = Entry::from((fields.clone(), expires_at_ms));
         let written = Answer::Written { revision: wanted.revision.clone(), expires_at_ms, now_ms };
         let same = |there: &Entry| {

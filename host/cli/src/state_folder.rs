@@ -3,7 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
-use ticket_host::store::{Namespace, RedisStore};
+use ticket_host::store::{Namespace, RedisPrimary};
 
 use super::exit::Failure;
 
@@ -36,10 +36,10 @@ pub(crate) struct FallbackFiles {
 /// Files of their own for each server, database, user and namespace; none where HOME is not set.
 ///
 /// # Errors
-/// As [`RedisStore::identity_of`].
+/// As [`RedisPrimary::identity_of`].
 pub(crate) fn fallback_files(url: &str, namespace: Option<&Namespace>) -> Result<Option<FallbackFiles>, Failure> {
     let Some(folder) = folder("XDG_STATE_HOME", ".local/state") else { return Ok(None) };
-    let name = RedisStore::identity_of(url, namespace)?;
+    let name = RedisPrimary::identity_of(url, namespace)?;
     let file = |kind: &str| folder.join(format!("{kind}-{name}.db"));
     Ok(Some(FallbackFiles { pending: file("fallback"), branches: file("branches") }))
 }

@@ -58,7 +58,7 @@ impl Breaker {
         }
         let failed = match failure {
             None | Some(Cause::Data) => false,
-            Some(Cause::Link) => {
+            Some(Cause::Link | Cause::Reconnect) => {
                 self.open = true;
                 return true;
             }

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::replica::Known;
 use super::send::ChangeRequest;
 use super::store::FallbackStore;
-use ticket_store::deadline::check_ttl;
+use ticket_store::check_ttl;
 use ticket_store::operation;
 use ticket_store::{Cause, Condition, Entry, Error, Failure, Fields, Finding, Freshness, Health, Key};
 use ticket_store::{Outcome, Page, Severity, Store, check_fields, check_limit};

@@ -29,7 +29,8 @@ use super::merge_base;
 use super::record::{AckedState, InFlight, LastAck, Pending, Record, incarnation, same_content};
 use super::resolution::{ConflictCopy, Reason, Resolved, later_than, without_deadline};
 use ticket_model::ticket::{Merged, Side, State};
-use ticket_store::deadline::{TTL_MS_MAX, is_over};
+use ticket_store::TTL_MS_MAX;
+use ticket_store::deadline::is_over;
 use ticket_store::{Answer, Condition, Entry, Revision};
 
 /// What to do next about a record.

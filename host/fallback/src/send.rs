@@ -8,7 +8,7 @@ use super::copies::Copies;
 use super::link::PrimaryLink;
 use super::record::{AckedState, LastAck, incarnation, same_content};
 use super::replica::Known;
-use ticket_store::{Answer, Cause, Condition, Content, Entry, Error, Expiry, Failure, Fields, Key, Kind};
+use ticket_store::{Answer, Cause, Condition, Entry, Error, Expiry, Failure, Fields, Key, Kind};
 use ticket_store::{Outcome, Revision, WriteRequest};
 
 /// Most attempts for one change: an answer that asks for another shows what is there by now.
@@ -28,8 +28,8 @@ impl ChangeRequest {
     /// The deadline that the change of an entry with the deadline `previous_ms` sets.
     pub(super) fn expiry(&self, now_ms: u64, previous_ms: u64) -> Expiry {
         match self {
-            Self::Write { ttl_ms, .. } | Self::Touch { ttl_ms } => Expiry::name(now_ms, *ttl_ms, previous_ms),
-            Self::Remove => Expiry::named(0),
+            Self::Write { ttl_ms, .. } | Self::Touch { ttl_ms } => Expiry::choose(now_ms, *ttl_ms, previous_ms),
+            Self::Remove => Expiry::fixed(0),
         }
     }
 }
@@ -171,8 +171,8 @@ impl Sender {
         let (key, primary) = (sending.key, &self.link.primary);
         match sending.request {
             ChangeRequest::Write { fields, .. } => {
-                let content = Content { fields, base: sending.copy.as_ref() };
-                primary.write(WriteRequest { key, content, expiry, condition, repeated: false }, until).await
+                let base = sending.copy.as_ref();
+                primary.write(WriteRequest { key, fields, base, expiry, condition, repeated: false }, until).await
             }
             ChangeRequest::Touch { .. } => {
                 let from = if let Condition::At(revision) = condition { Some(revision) } else { None };

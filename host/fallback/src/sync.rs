@@ -11,7 +11,7 @@ use super::replica::{Known, RecordUpdate};
 use super::resolution::Resolved;
 use super::resolve::{self, Step};
 use crate::merge::Merge;
-use ticket_store::{Answer, Cause, Condition, Content, Entry, Error, Expiry, Failure, Key, WriteRequest};
+use ticket_store::{Answer, Cause, Condition, Entry, Error, Expiry, Failure, Key, WriteRequest};
 
 /// Most steps for one ticket at a time: callers here and other hosts may change it all the while.
 const STEPS_MAX: u32 = 16;
@@ -92,9 +92,10 @@ impl TicketSync {
         let until = Instant::now() + self.link.call_time;
         match change {
             InFlight::Write(entry) => {
-                let expiry = Expiry::named(entry.expires_at_ms);
-                let content = Content { fields: &entry.fields, base: None };
-                self.link.primary.write(WriteRequest { key, content, expiry, condition: when, repeated }, until).await
+                let expiry = Expiry::fixed(entry.expires_at_ms);
+                let fields = &entry.fields;
+                let request = WriteRequest { key, fields, base: None, expiry, condition: when, repeated };
+                self.link.primary.write(request, until).await
             }
             InFlight::Removal => self.link.primary.remove(key, when, repeated, until).await,
         }

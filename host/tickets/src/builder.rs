@@ -11,7 +11,7 @@ use crate::settings::{Limits, Settings};
 use crate::tickets::Tickets;
 use ticket_fallback::{FallbackStore, Merge, ReplicaStorage};
 use ticket_store::clock::Clock;
-use ticket_store::{self as store, Key, Namespace, Primary, RedisStore, SharedStore};
+use ticket_store::{self as store, Key, Namespace, Primary, RedisPrimary, SharedStore};
 
 impl Tickets {
     /// Opens the tickets of a store URL (`memory:`, `sqlite:PATH`, `redis://…`, `rediss://…`) with the defaults of
@@ -228,7 +228,7 @@ impl TicketsBuilder<StoreUrl> {
         // The supervisor connects in the background, where nobody waits for it.
         let connect_time = options.call_time.max(settings.deadline);
         let options = options.call_time(connect_time);
-        let primary = Arc::new(RedisStore::unconnected(&url, None, &options)?);
+        let primary = Arc::new(RedisPrimary::new(&url, None, &options)?);
         let merge = merge_with(&settings)?;
         open_with_fallback(primary, fallback, merge, options.cache_bytes_max > 0, settings).await
     }

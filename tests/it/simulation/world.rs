@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use fastrand::Rng;
 use ticket_host::clock::Clock;
 use ticket_host::fallback::{Branches, Merge};
-use ticket_host::store::{Connector, Options, RedisStore, Stream};
+use ticket_host::store::{Connector, Options, RedisPrimary, Stream};
 use ticket_host::{Limits, Tickets, merge};
 use ticket_tests::fake_redis::{FakeRedis, Faults, Snapshot};
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
@@ -150,7 +150,7 @@ impl TestBackend {
     async fn try_open(&self, clock: &Arc<dyn Clock>) -> Result<Tickets, ticket_host::Error> {
         let options = Options::default().clock(Arc::clone(clock));
         let url = format!("redis://:{PASSWORD}@fake-redis/");
-        let store = RedisStore::unconnected(&url, Some(Box::new(Way(self.server.clone()))), &options).expect("url");
+        let store = RedisPrimary::new(&url, Some(Box::new(Way(self.server.clone()))), &options).expect("url");
         let primary = Arc::new(Weak { inner: store, weakness: self.weakness });
         let builder = Tickets::builder_over_primary(primary).merge(Arc::clone(&self.merge));
         builder.clock(Arc::clone(clock)).deadline(Duration::from_millis(CALL_MS)).open().await

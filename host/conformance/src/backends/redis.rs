@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ticket_host::store::{Error, Namespace, Options, RedisStore, SharedStore};
+use ticket_host::store::{Error, Namespace, Options, RedisPrimary, RedisStore, SharedStore};
 use ticket_store::clock::ManualClock;
 
 use crate::backend::{RawClient, TestBackend};
@@ -34,7 +34,7 @@ impl RedisBackend {
     pub async fn shared(url: &str) -> Result<Self, Error> {
         // Checks the URL, with the message of the store. It does not connect, because the handshake writes, and the
         // user may have no rights without a namespace.
-        drop(RedisStore::unconnected(url, None, &Options::default())?);
+        drop(RedisPrimary::new(url, None, &Options::default())?);
         let url_of_store = url.to_owned();
         let open: OpenStoreAsync = Box::new(move |namespace| Box::pin(open(url_of_store.clone(), namespace)));
         Ok(Self { open, is_private: false, raw_client: RawRedis::connect(url).await? })

@@ -31,7 +31,7 @@ impl FileBranches {
 
     pub(super) async fn list(&self) -> Result<Vec<Branch>, Error> {
         self.0
-            .look("list branches", |connection| {
+            .read("list branches", |connection| {
                 let sql = format!("SELECT {COLUMNS} FROM branch ORDER BY number");
                 connection.prepare_cached(&sql)?.query_map([], branch)?.collect()
             })
@@ -40,7 +40,7 @@ impl FileBranches {
 
     pub(super) async fn get(&self, number: u64) -> Result<Option<Branch>, Error> {
         self.0
-            .look("read a branch", move |connection| {
+            .read("read a branch", move |connection| {
                 let sql = format!("SELECT {COLUMNS} FROM branch WHERE number = ?1");
                 connection.query_row(&sql, [signed(number)], branch).optional()
             })
@@ -49,7 +49,7 @@ impl FileBranches {
 
     pub(super) async fn count(&self) -> Result<u64, Error> {
         self.0
-            .look("count branches", |connection| {
+            .read("count branches", |connection| {
                 let count: i64 = connection.query_row("SELECT count(*) FROM branch", [], |row| row.get(0))?;
                 Ok(unsigned(count))
             })

@@ -48,7 +48,7 @@ impl FileReplica {
     /// Opens the file; creates it with mode 0600 if there is none.
     pub(crate) async fn open(path: PathBuf, bytes_max: usize) -> Result<Self, Error> {
         let database = Database::open(path, &SCHEMA).await?;
-        let pending_bytes = database.look("list records", |connection| bytes(connection, true)).await?;
+        let pending_bytes = database.read("list records", |connection| bytes(connection, true)).await?;
         let full = Arc::new(AtomicBool::new(pending_bytes >= bytes_max));
         Ok(Self { database, bytes_max, changes: Arc::default(), full })
     }
@@ -59,7 +59,7 @@ impl FileReplica {
 
     pub(super) async fn get(&self, key: &Key, now_ms: u64) -> Result<Option<Known>, Error> {
         let key = key.clone();
-        self.database.look("read a record", move |connection| load(connection, &key, now_ms)).await
+        self.database.read("read a record", move |connection| load(connection, &key, now_ms)).await
     }
 
     pub(super) async fn update<T: Send + 'static>(
@@ -94,12 +94,12 @@ impl FileReplica {
 
     pub(super) async fn pending(&self) -> Result<Vec<Key>, Error> {
         let sql = "SELECT key FROM record WHERE unsaved_since_ms IS NOT NULL ORDER BY unsaved_since_ms";
-        self.database.look("list records", move |connection| keys(connection, sql, [])).await
+        self.database.read("list records", move |connection| keys(connection, sql, [])).await
     }
 
     pub(super) async fn pending_count(&self) -> Result<u64, Error> {
         self.database
-            .look("count records", |connection| {
+            .read("count records", |connection| {
                 let sql = "SELECT count(*) FROM record WHERE unsaved_since_ms IS NOT NULL";
                 let count: i64 = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
                 Ok(count.unsigned_abs())
@@ -109,7 +109,7 @@ impl FileReplica {
 
     pub(super) async fn last_acks(&self) -> Result<Vec<(Key, LastAck)>, Error> {
         self.database
-            .look("list records", |connection| {
+            .read("list records", |connection| {
                 let sql = "SELECT key, text FROM record WHERE own_at_ms IS NOT NULL ORDER BY own_at_ms DESC";
                 let mut statement = connection.prepare_cached(sql)?;
                 let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
@@ -129,7 +129,7 @@ impl FileReplica {
 
     pub(super) async fn pending_alive(&self, now_ms: u64) -> Result<Vec<(Key, bool)>, Error> {
         self.database
-            .look("list records", move |connection| {
+            .read("list records", move |connection| {
                 let sql =
                     "SELECT key, coalesce(alive_until_ms >= ?1, 0) FROM record WHERE unsaved_since_ms IS NOT NULL";
                 let mut statement = connection.prepare_cached(sql)?;
@@ -144,7 +144,7 @@ impl FileReplica {
         let from = from.map(Key::to_string).unwrap_or_default();
         let mut keys = self
             .database
-            .look("list records", move |connection| {
+            .read("list records", move |connection| {
                 let sql = "SELECT key FROM record WHERE key > ?1 AND alive_until_ms >= ?2 ORDER BY key LIMIT ?3";
                 keys(connection, sql, params![from, signed(now_ms), signed(limit as u64 + 1)])
             })
@@ -159,7 +159,7 @@ impl FileReplica {
     }
 
     pub(super) async fn note(&self, name: NoteName) -> Result<Option<String>, Error> {
-        self.database.look("read a note", move |connection| noted(connection, name)).await
+        self.database.read("read a note", move |connection| noted(connection, name)).await
     }
 
     pub(super) async fn claim_note(&self, name: NoteName, text: String) -> Result<String, Error> {
