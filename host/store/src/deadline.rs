@@ -41,7 +41,7 @@ fn jitter_ms_max(ttl_ms: u64) -> u64 {
     ttl_ms / JITTER_DIVISOR
 }
 
-/// Whether an entry with this deadline has expired: past it to the millisecond, as in Redis. 0 is no deadline.
+/// Whether an entry with this deadline has expired: past it to the millisecond, as in Redis. 0 means without a deadline.
 #[must_use]
 pub fn is_over(expires_at_ms: u64, now_ms: u64) -> bool {
     expires_at_ms != 0 && now_ms > expires_at_ms

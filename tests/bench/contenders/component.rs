@@ -9,7 +9,7 @@ use ticket_tests::RedisServer;
 
 use super::{Contender, decision, message};
 
-/// How long an operation may take here: a crowd on two cores is no outage.
+/// How long an operation may take here: load on two cores is not an outage.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Component {
@@ -50,7 +50,7 @@ impl Component {
 
     /// A call that does next to nothing: it finds no ticket.
     pub(crate) async fn call(&self) {
-        self.tickets.get("none").await.expect_err("nobody made it");
+        self.tickets.get("none").await.expect_err("it was never created");
     }
 }
 

@@ -11,12 +11,12 @@ use ticket_host::store::{self, Key, MemoryStore, Revision, Store};
 use super::{Contender, TTL_S, decision, message};
 
 pub(crate) struct Native {
-    engine: Engine<Lent>,
+    engine: Engine<HostCtx>,
 }
 
 impl Native {
     pub(crate) fn in_memory() -> Self {
-        Self { engine: Engine::new(Lent { store: MemoryStore::new(Arc::new(SystemClock)), clock: SystemClock }) }
+        Self { engine: Engine::new(HostCtx { store: MemoryStore::new(Arc::new(SystemClock)), clock: SystemClock }) }
     }
 }
 
@@ -41,7 +41,7 @@ impl Contender for Native {
 }
 
 /// The memory store as the engine's port. It never waits.
-struct Lent {
+struct HostCtx {
     store: MemoryStore,
     clock: SystemClock,
 }
@@ -68,7 +68,7 @@ fn entry(entry: store::Entry) -> Entry {
     Entry { fields: entry.into_fields(), revision, expires_at_ms }
 }
 
-impl Port for Lent {
+impl Port for HostCtx {
     fn read(&self, name: &str, freshness: Freshness) -> Result<Option<Entry>, KeyValueError> {
         let freshness = match freshness {
             Freshness::Latest => store::Freshness::Latest,

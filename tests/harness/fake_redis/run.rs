@@ -131,8 +131,8 @@ impl Run<'_> {
         let names: BTreeSet<&Vec<u8>> = self.kept().iter().chain(given.iter().step_by(2)).collect();
         others.retain(|name| !names.contains(name));
         if !others.is_empty() {
-            let tried = self.hdel(b"no field of a ticket");
-            self.called(tried, "redis.call('HDEL', key, 'no field of a ticket')")?;
+            let answer = self.hdel(b"no field of a ticket");
+            self.called(answer, "redis.call('HDEL', key, 'no field of a ticket')")?;
         }
         if let Some(created_at) = self.hash().get(b"created_at").map(<[u8]>::to_vec) {
             let set = self.hset(&[b"created_at".to_vec(), created_at]);
@@ -155,7 +155,7 @@ impl Run<'_> {
             match self.hset(&[given.first().cloned().unwrap_or_default(), Vec::new()]) {
                 Err(error) if error.starts_with("WRONGTYPE") => {}
                 // An error of `pcall` names no line.
-                tried => return Err(Reply::error(tried.expect_err("no hash"))),
+                answer => return Err(Reply::error(answer.expect_err("no hash"))),
             }
             let deleted = self.del();
             self.called(deleted, "redis.call('DEL', key)")?;

@@ -69,6 +69,8 @@ const ALLOWED: &[(&str, &str)] = &[
     ("host/tickets/src/engine/wire.rs", "aside"),
     ("tests/hosts/", "aside deed deeds"),
     ("tests/scenarios/", "aside"),
+    ("host/conformance/src/transcript.rs", "aside"),
+    ("tests/bench/", "turn turns"),
     ("guest/builder/src", "home"),
     ("host/cli/src/state_folder.rs", "home"),
     ("tests/it/command.rs", "home"),
@@ -79,13 +81,11 @@ const ALLOWED: &[(&str, &str)] = &[
 
 /// How many are still to be replaced, by beginnings of paths; a number only goes down.
 const REMAINING: &[(&str, usize)] = &[
-    ("Cargo.toml", 1),
     ("guest/edge/", 1),
     ("host/cli/", 42),
-    ("host/conformance/", 2),
-    ("host/store/", 111),
-    ("host/tickets/", 37),
-    ("tests/bench/", 12),
+    ("host/store/", 8),
+    ("host/tickets/", 12),
+    ("tests/bench/", 6),
     ("tests/harness/", 4),
     ("tests/it/", 15),
 ];
@@ -113,6 +113,7 @@ fn words_are_plain() {
                 let mut found = line_in_lower_case.match_indices(phrase);
                 let existential = |at: usize, phrase: &str| {
                     line_in_lower_case[..at].ends_with("there")
+                        || line_in_lower_case[..at].chars().all(|letter| "/! ".contains(letter))
                         || ["longer", "more"]
                             .iter()
                             .any(|word| line_in_lower_case[at + phrase.len()..].starts_with(word))
@@ -139,7 +140,7 @@ fn words_are_plain() {
 fn error_messages_are_lower_case_without_full_stop() {
     const MAKERS: [&str; 7] = ["Error::", "Failure::", ".error(", "bail!(", "context(", "anyhow!(", "#[error("];
     let mut faults = Vec::new();
-    for (path, text) in texts().into_iter().filter(|(path, _)| path.ends_with(".rs") && !path.starts_with("tests/")) {
+    for (path, text) in texts().into_iter().filter(|(path, _)| path.ends_with(".rs") && path.contains("/src/")) {
         let source = Source::of(&text);
         let lines: Vec<&str> = source.code.lines().collect();
         for (number, literal) in &source.strings {

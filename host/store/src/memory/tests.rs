@@ -1,3 +1,5 @@
+//! The store in memory: what it keeps, and for how long.
+
 use std::sync::Arc;
 
 use super::MemoryStore;

@@ -9,7 +9,7 @@ local function number(n)
   return string.format('%.0f', n)
 end
 
--- 'none', 'hash', or a type that is none of ours.
+-- 'none', 'hash', or a type that holds no entry.
 local function kind_of()
   return redis.call('TYPE', key).ok
 end

@@ -1,4 +1,4 @@
--- Does on a key of nobody what the other scripts do, and leaves nothing.
+-- Does on a key that no ticket has what the other scripts do, and leaves nothing.
 -- The answer: the name and the error of each command that failed.
 local failed = {}
 local function try(command, ...)

@@ -43,7 +43,7 @@ impl Database {
     }
 
     /// Runs a job in a transaction that may write from its beginning. Once begun it runs to its end, even if the caller
-    /// goes away. The `verb` begins the error: "cannot VERB in sqlite file PATH".
+    /// is cancelled. The `verb` begins the error: "cannot VERB in sqlite file PATH".
     ///
     /// # Errors
     /// As SQLite's error means: `Unavailable` for a file that is locked or full, `Denied`, `Corrupt`, or `Uncertain` for a

@@ -1,5 +1,5 @@
 //! The store itself: one thread owns the connection and runs the calls in their order. No caller blocks its executor, and
-//! a change is applied completely or not at all if its caller goes away.
+//! a change is applied completely or not at all if its caller is cancelled.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -73,7 +73,7 @@ impl SqliteStore {
         let ended = format!("{}: the thread of the file has ended; open the store again", call.what);
         let job: Job = Box::new(move |worker| {
             if !reply.is_closed() {
-                // The caller may go away in the meantime; the change is applied completely nevertheless.
+                // The caller may be cancelled in the meantime; the change is applied completely nevertheless.
                 drop(reply.send(job(worker, &call)));
             }
         });
