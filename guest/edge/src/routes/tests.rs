@@ -227,7 +227,7 @@ fn a_body_that_is_too_large_or_not_text_is_refused() {
 }
 
 #[test]
-fn an_incompatible_revision_has_no_tag_and_invalid_json_is_internal() {
+fn no_tag_for_other_revisions_and_invalid_json_is_internal() {
     let odd = Ticket { revision: "a\"b".into(), ..ticket() };
     let response = Response::ticket(&odd);
     assert_eq!((response.status, header(&response, "etag")), (200, None));
