@@ -1,7 +1,7 @@
 //! The command `ticket`: what was typed, done on the tickets of one store, shown, and turned into an exit code.
 #![forbid(unsafe_code)]
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -89,9 +89,4 @@ fn explain(error: &clap::Error) -> ExitCode {
         }
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::USAGE))
-}
-
-/// Whether a person reads what goes to stdout.
-fn stdout_is_terminal() -> bool {
-    io::stdout().is_terminal()
 }

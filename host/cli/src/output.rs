@@ -1,6 +1,6 @@
 //! Stdout: one JSON document a line for programs, tables for people. Remarks for people go to stderr.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use comfy_table::Table;
 use serde::Serialize;
@@ -20,7 +20,7 @@ pub(crate) struct Output {
 impl Output {
     /// In the format that was asked for, or the one that suits where stdout leads.
     pub(crate) fn new(asked: Option<Format>) -> Self {
-        let terminal = super::stdout_is_terminal();
+        let terminal = io::stdout().is_terminal();
         let format = asked.unwrap_or(if terminal { Format::Table } else { Format::Json });
         Self { format, terminal }
     }

@@ -1,38 +1,24 @@
-//! Times as people read and type them: UTC, how far away, and times to live such as `1h30m`.
+//! Times as people read and type them: dates in UTC, lengths of time, and TTLs such as `1h30m`.
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
 use ticket_host::store::{TTL_MS_MAX, TTL_MS_MIN};
 
 const MINUTE_S: u64 = 60;
 const HOUR_S: u64 = 60 * MINUTE_S;
 const DAY_S: u64 = 24 * HOUR_S;
-/// The last second of the year 9999; beyond it a number says more than a date.
-const DATED_MAX_S: u64 = 253_402_300_799;
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
 /// Unix seconds as `2026-07-18 12:00:05 UTC`.
 pub(crate) fn utc(unix_s: u64) -> String {
-    if unix_s > DATED_MAX_S {
-        return format!("{unix_s} s after 1970-01-01 UTC");
+    let after_epoch = i64::try_from(unix_s).ok().map(SignedDuration::from_secs);
+    match after_epoch.and_then(|seconds| EPOCH.checked_add(seconds).ok()) {
+        Some(time) => time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        // Past the year 9999 a number says more than a date.
+        None => format!("{unix_s} s after 1970-01-01 UTC"),
     }
-    let (days, second) = (unix_s / DAY_S, unix_s % DAY_S);
-    let (year, month, day) = date(days);
-    let (hour, minute) = (second / HOUR_S, second % HOUR_S / MINUTE_S);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{:02} UTC", second % MINUTE_S)
-}
-
-/// The date so many days after 1970-01-01, by the Gregorian calendar with years that begin in March, so
-/// that the leap day is the last one (Howard Hinnant's `civil_from_days`).
-fn date(days: u64) -> (u64, u64, u64) {
-    const DAYS_400_YEARS: u64 = 146_097;
-    let days = days + 719_468; // since 0000-03-01
-    let (era, day_of_era) = (days / DAYS_400_YEARS, days % DAYS_400_YEARS);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    (400 * era + year_of_era + u64::from(month <= 2), month, day)
 }
 
 /// A length of time in its two largest units: `29 min 58 s`.
@@ -52,20 +38,20 @@ pub(crate) fn length(seconds: u64) -> String {
     parts.join(" ")
 }
 
-/// Parses a time to live, in milliseconds: seconds (`1800`), or numbers with units (`30m`, `1h30m`, `7d`).
+/// Parses a TTL into milliseconds: seconds (`1800`), or numbers with units (`30m`, `1h30m`, `7d`).
 pub(crate) fn ttl_ms(text: &str) -> Result<u64, String> {
     let ttl_ms = seconds(text)?.saturating_mul(1_000);
     if (TTL_MS_MIN..=TTL_MS_MAX).contains(&ttl_ms) {
         return Ok(ttl_ms);
     }
-    Err(format!("a ticket lives from {} to {}", length(TTL_MS_MIN / 1_000), length(TTL_MS_MAX / 1_000)))
+    Err(format!("a TTL is between {} and {}", length(TTL_MS_MIN / 1_000), length(TTL_MS_MAX / 1_000)))
 }
 
 /// Parses how long to wait, 0 too.
 pub(crate) fn wait(text: &str) -> Result<Duration, String> {
     match seconds(text)? {
         seconds if seconds <= DAY_S => Ok(Duration::from_secs(seconds)),
-        _ => Err("nobody waits for more than a day".into()),
+        _ => Err("at most 1d".into()),
     }
 }
 
@@ -133,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn times_to_live_are_read() {
+    fn ttls_are_parsed() {
         for (text, seconds) in
             [("1800", 1_800), ("10s", 10), ("30m", 1_800), ("1h30m", 5_400), ("366d", 366 * 86_400), ("1d1s", 86_401)]
         {
@@ -142,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_to_live_is_refused() {
+    fn invalid_ttls_are_refused() {
         for text in ["", "0", "m", "1x", "1h30", "-1", "1.5h", "30 m", "367d", "99999999999999999999", "9999999999999d"]
         {
             assert!(ttl_ms(text).is_err(), "{text}");

@@ -36,9 +36,11 @@ type Crate = BTreeMap<Path, Module>;
 type Edge = (String, String, String);
 
 /// Circles that are still to be opened, by their files. None is added here.
-const KNOWN: &[&str] = &[
-    "host/cli/src/branches.rs host/cli/src/commands.rs host/cli/src/conform.rs host/cli/src/doctor.rs host/cli/src/main.rs host/cli/src/output.rs host/cli/src/replay.rs",
-];
+<<<<<<< HEAD
+const KNOWN: &[&str] = &[];
+=======
+const KNOWN: &[&str] = &[];
+>>>>>>> 4881fe4 (cli: take the civil calendar from jiff, open the circle through main)
 
 #[test]
 fn files_do_not_use_each_other_in_circles() {
