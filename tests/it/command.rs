@@ -1,10 +1,10 @@
-//! The command line as a user has it: every command a process of its own.
+//! The command line as a user runs it: every command is a process of its own.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use ticket_tests::RedisServer;
-use ticket_tests::program::User;
+use ticket_tests::program::{Run, User};
 
 const TRANSCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/shop-conversations.jsonl");
 const FIELDS: [&str; 6] = ["created_at", "facts", "history", "last_decision", "updated_at", "version"];
@@ -63,7 +63,7 @@ async fn a_ticket_lives_on_redis() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replay_prints_the_same_and_stores_the_same_everywhere() {
+async fn a_replay_prints_and_stores_the_same_on_every_store() {
     let server = RedisServer::start(&[]);
     let memory = User::of("memory:").run(&["replay", TRANSCRIPTS, "--format", "json"]);
     let on_file = User::new();
@@ -90,7 +90,7 @@ async fn a_replay_prints_the_same_and_stores_the_same_everywhere() {
 }
 
 #[test]
-fn texts_and_changes_come_by_stdin_and_files() {
+fn texts_and_changes_are_read_from_stdin_and_files() {
     let user = User::new();
     user.run(&["new", "--id", "t", "--facts", r#"{"n":123456789012345678901234567890}"#]);
     let long = "x".repeat(60_000);
@@ -108,7 +108,7 @@ fn texts_and_changes_come_by_stdin_and_files() {
 }
 
 #[test]
-fn every_refusal_has_its_exit_code_and_changes_nothing() {
+fn refusals_have_their_exit_code_and_change_nothing() {
     let user = User::new();
     let revision = user.json(&["new", "--id", "t"])["revision"].as_str().unwrap().to_owned();
     let now = user.json(&["say", "t", "one"])["revision"].clone();
@@ -145,7 +145,7 @@ fn every_refusal_has_its_exit_code_and_changes_nothing() {
 }
 
 #[test]
-fn hostile_text_does_not_reach_a_terminal_raw() {
+fn control_characters_are_escaped_for_a_terminal() {
     let user = User::new();
     user.run(&["new", "--id", "t"]);
     let hostile = "\u{1b}]0;owned\u{7}\u{9b}31m\u{202e}txt.exe";
@@ -162,7 +162,7 @@ fn hostile_text_does_not_reach_a_terminal_raw() {
 }
 
 #[test]
-fn a_reader_who_leaves_is_no_error() {
+fn a_closed_stdout_is_not_an_error() {
     let user = User::new();
     user.run(&["new", "--id", "t"]);
     user.run_with(&["say", "t", "-"], &"x".repeat(60_000));
@@ -175,7 +175,7 @@ fn a_reader_who_leaves_is_no_error() {
 }
 
 #[test]
-fn options_stand_before_or_after_the_command_and_secrets_nowhere() {
+fn global_options_go_anywhere_and_passwords_are_not_shown() {
     let user = User::new();
     let file = format!("sqlite:{}", user.home().join("own.db").display());
     assert_eq!(user.run(&["--store", &file, "new", "--id", "t", "-q"]).stdout, "t\n");
@@ -189,7 +189,7 @@ fn options_stand_before_or_after_the_command_and_secrets_nowhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_doctor_names_what_is_wrong() {
+async fn the_doctor_names_problems() {
     let server = RedisServer::start(&["--maxmemory-policy", "allkeys-lru", "--maxmemory", "50mb"]);
     let user = User::of(&server.url());
     let health = user.json(&["doctor"]);
@@ -201,7 +201,7 @@ async fn the_doctor_names_what_is_wrong() {
 }
 
 #[test]
-fn help_and_completions_are_there() {
+fn every_command_has_help_with_an_example() {
     let user = User::new();
     for command in [
         "new",
@@ -217,7 +217,9 @@ fn help_and_completions_are_there() {
         "rollback",
         "restore",
         "replay",
+        "branches",
         "doctor",
+        "conform",
         "completions",
     ] {
         let help = user.run(&[command, "--help"]);
@@ -228,4 +230,82 @@ fn help_and_completions_are_there() {
         assert!(user.run(&["completions", shell]).stdout.contains("rollback"), "{shell}");
     }
     assert_eq!(user.run(&[]).code, Some(2));
+}
+
+/// Runs with environment variables.
+fn run_with_variables(user: &User, variables: &[(&str, &str)], arguments: &[&str]) -> Run {
+    user.command(arguments).envs(variables.iter().copied()).output().expect("the program runs").into()
+}
+
+#[test]
+fn variables_set_options_and_typed_options_win() {
+    let user = User::new();
+    let lifetime_ms = |run: Run| {
+        let ticket: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}"));
+        ticket["expires_at_ms"].as_u64().unwrap() - ticket["created_at"].as_u64().unwrap() * 1_000
+    };
+    let hour = [("TICKET_TTL", "1h")];
+    assert!(lifetime_ms(run_with_variables(&user, &hour, &["new"])) >= 3_600_000);
+    for arguments in [["new", "--ttl", "60s"], ["--ttl", "60s", "new"]] {
+        assert!(lifetime_ms(run_with_variables(&user, &hour, &arguments)) < 70_000, "{arguments:?}");
+    }
+
+    let shop = [("TICKET_NAMESPACE", "shop")];
+    assert_eq!(run_with_variables(&user, &shop, &["new", "--id", "t", "-q"]).code, Some(0));
+    assert_eq!(user.run(&["show", "t"]).code, Some(3), "in another namespace");
+    assert_eq!(user.run(&["show", "t", "--namespace", "shop"]).code, Some(0));
+    let table = run_with_variables(&user, &[("TICKET_FORMAT", "table")], &["list"]);
+    assert!(table.stdout.contains("messages"), "{table:?}");
+    let down = [("TICKET_STORE", "redis://127.0.0.1:1"), ("TICKET_FALLBACK", "none")];
+    assert_eq!(run_with_variables(&user, &down, &["new"]).code, Some(75));
+}
+
+#[test]
+fn invalid_variables_are_named_and_empty_ones_ignored() {
+    let user = User::new();
+    for (variable, value) in [
+        ("TICKET_STORE", "mysql://h"),
+        ("TICKET_STORE", "redis://[::1"),
+        ("TICKET_TTL", "soon"),
+        ("TICKET_NAMESPACE", "a:b"),
+        ("TICKET_FALLBACK", "file"),
+        ("TICKET_FORMAT", "xml"),
+    ] {
+        let run = run_with_variables(&user, &[(variable, value)], &["list"]);
+        assert_eq!(run.code, Some(2), "{variable}={value}: {run:?}");
+        assert!(run.stderr.starts_with("error: ") && run.stderr.contains(variable), "{run:?}");
+    }
+    let typed = run_with_variables(&user, &[("TICKET_TTL", "1h")], &["list", "--ttl", "soon"]);
+    assert!(typed.stderr.contains("--ttl") && !typed.stderr.contains("TICKET_TTL"), "{typed:?}");
+    let empty = ["STORE", "TTL", "NAMESPACE", "FALLBACK", "FORMAT"].map(|name| format!("TICKET_{name}"));
+    let empty: Vec<(&str, &str)> = empty.iter().map(|name| (name.as_str(), "")).collect();
+    let run = run_with_variables(&user, &empty, &["list"]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(0), "[]\n"), "{run:?}");
+    let secret = [("TICKET_STORE", "redis://app:s3cret@h")];
+    assert!(!run_with_variables(&user, &secret, &["--help"]).stdout.contains("s3cret"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_shows_every_ticket_also_a_damaged_one() {
+    let server = RedisServer::start(&[]);
+    let user = User::of(&server.url());
+    assert_eq!(user.run(&["list", "-q"]).stdout, "");
+    let made = user.json(&["new", "--id", "a"]);
+    let said = user.json(&["say", "a", "hi"]);
+    let mut hset = redis::cmd("HSET");
+    hset.arg("ticket:b").arg("facts").arg("nonsense");
+    let _: i64 = hset.query_async(&mut server.client().await).await.unwrap();
+
+    assert_eq!(user.run(&["list"]).stdout, "[\"a\",\"b\"]\n");
+    assert_eq!(user.run(&["list", "-q"]).stdout, "a\nb\n");
+    let long = user.json(&["list", "--long"]);
+    let (updated_at, expires_at_ms) = (&said["updated_at"], &said["expires_at_ms"]);
+    assert_eq!(long[0], json!({"id": "a", "messages": 1, "updated_at": updated_at, "expires_at_ms": expires_at_ms}));
+    assert_eq!(long[1]["id"], "b");
+    let reason = long[1]["error"].as_str().expect("a reason");
+    let table = user.run(&["list", "--format", "table"]);
+    assert_eq!(table.code, Some(0), "{table:?}");
+    assert!(table.stdout.contains("messages") && table.stdout.contains(" b "), "{table:?}");
+    assert!(!reason.is_empty() && made["history"] == json!([]), "{long}");
+    assert_eq!(user.run(&["list", "-q", "--long"]).code, Some(2));
 }

@@ -1,5 +1,4 @@
-//! The command line while Redis is away: what one command writes the next one finds, and the first that reaches Redis
-//! brings it there.
+//! The command line while Redis is down: the next command reads what one wrote, and the first that reaches Redis syncs it.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -13,8 +12,8 @@ use ticket_tests::RedisServer;
 use ticket_tests::program::{Run, User};
 
 const TRANSCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/shop-conversations.jsonl");
-/// How long a server is up, and how long it is down or stands still, while it is treated badly.
-const MOMENT: Duration = Duration::from_millis(400);
+/// How long a server is up, and how long it is down or paused, while faults are injected.
+const FAULT_TIME: Duration = Duration::from_millis(400);
 /// Commands until one has reached a server on a busy machine.
 const TRIES_MAX: u32 = 20;
 
@@ -22,8 +21,8 @@ fn warnings(run: &Run) -> usize {
     run.stderr.lines().filter(|line| line.starts_with("warning: ")).count()
 }
 
-/// Lists until nothing waits any more: on a busy machine a command may not reach its server in time.
-fn bring_home(list: impl Fn() -> Run) {
+/// Lists until nothing is pending: on a busy machine a command may not reach its server in time.
+fn sync_all(list: impl Fn() -> Run) {
     let mut listed = list();
     for _ in 0..TRIES_MAX {
         assert_eq!(listed.code, Some(0), "{listed:?}");
@@ -32,7 +31,7 @@ fn bring_home(list: impl Fn() -> Run) {
         }
         listed = list();
     }
-    panic!("something waits all the while: {listed:?}");
+    panic!("changes are still pending: {listed:?}");
 }
 
 /// The six fields that a plain client sees.
@@ -42,7 +41,7 @@ async fn stored(server: &RedisServer, id: &str) -> BTreeMap<String, String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn commands_work_without_redis_say_so_once_and_the_first_that_reaches_it_brings_all_there() {
+async fn commands_work_without_redis_and_sync_when_it_is_up() {
     let server = RedisServer::start(&[]);
     server.stop();
     let user = User::of(&server.url());
@@ -56,12 +55,16 @@ async fn commands_work_without_redis_say_so_once_and_the_first_that_reaches_it_b
     ] {
         let run = user.run(arguments);
         assert_eq!((run.code, warnings(&run)), (Some(0), 1), "{arguments:?}: {run:?}");
-        assert!(run.stderr.contains("is away"), "{arguments:?}: {run:?}");
+        assert!(run.stderr.contains("is down"), "{arguments:?}: {run:?}");
     }
     let shown = user.json(&["show", "a"]);
     assert_eq!(shown["history"], json!(["Where is my parcel?"]));
     let list = user.run(&["list"]);
-    assert_eq!((list.stdout.as_str(), warnings(&list)), ("[\"a\"]\n", 2), "and says that it may be part: {list:?}");
+    assert_eq!(
+        (list.stdout.as_str(), warnings(&list)),
+        ("[\"a\"]\n", 2),
+        "a second warning says that the list may be incomplete: {list:?}"
+    );
     let closed = user.run(&["show", "b"]);
     assert_eq!(closed.code, Some(3), "{closed:?}");
     let unknown = user.run(&["show", "nobody"]);
@@ -74,12 +77,12 @@ async fn commands_work_without_redis_say_so_once_and_the_first_that_reaches_it_b
     assert_eq!(fields["facts"], r#"{"parcel":"lost"}"#);
     assert_eq!(fields.len(), 6);
     let again = user.run(&["show", "a"]);
-    assert_eq!(serde_json::from_str::<Value>(&again.stdout).unwrap(), shown, "the revision is still true");
+    assert_eq!(serde_json::from_str::<Value>(&again.stdout).unwrap(), shown, "the revision is still valid");
     assert!(again.stderr.is_empty(), "{again:?}");
 }
 
 #[test]
-fn without_a_fallback_an_absent_server_is_an_error_at_once() {
+fn without_a_fallback_a_server_that_is_down_is_an_error() {
     let user = User::of("redis://127.0.0.1:1");
     let run = user.run(&["new", "--fallback", "none"]);
     assert_eq!(run.code, Some(75), "{run:?}");
@@ -87,7 +90,7 @@ fn without_a_fallback_an_absent_server_is_an_error_at_once() {
 }
 
 #[test]
-fn what_only_memory_holds_is_named_as_lost() {
+fn changes_in_memory_alone_are_reported_as_lost() {
     let user = User::of("redis://127.0.0.1:1");
     let run = user.run(&["new", "--id", "t", "--fallback", "memory:"]);
     assert_eq!(run.code, Some(75), "{run:?}");
@@ -97,12 +100,12 @@ fn what_only_memory_holds_is_named_as_lost() {
 }
 
 #[test]
-fn what_is_no_redis_is_an_error_also_with_a_fallback() {
+fn a_server_that_is_not_redis_is_an_error_with_a_fallback() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
-            // It answers after it has heard something, as servers do, and closes after its client.
+            // It answers after a request, as servers do, and closes after its client.
             if stream.read(&mut [0; 512]).is_ok() {
                 let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
                 let _ = stream.read_to_end(&mut Vec::new());
@@ -114,7 +117,7 @@ fn what_is_no_redis_is_an_error_also_with_a_fallback() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replay_prints_the_same_while_redis_is_killed_and_frozen() {
+async fn a_replay_prints_the_same_while_redis_is_killed_and_paused() {
     let server = Arc::new(RedisServer::start(&[]));
     let calm = User::of("memory:").run(&["replay", TRANSCRIPTS, "--format", "json"]);
     let user = User::of(&server.url());
@@ -128,21 +131,21 @@ async fn a_replay_prints_the_same_while_redis_is_killed_and_frozen() {
                 }
                 if round % 2 == 0 {
                     bad.kill();
-                    std::thread::sleep(MOMENT);
+                    std::thread::sleep(FAULT_TIME);
                     bad.restart();
                 } else {
                     bad.pause();
-                    std::thread::sleep(MOMENT);
+                    std::thread::sleep(FAULT_TIME);
                     bad.resume();
                 }
-                std::thread::sleep(MOMENT);
+                std::thread::sleep(FAULT_TIME);
             }
         })
     };
     let mut runs = Vec::new();
     for round in 0..12 {
         let mut arguments = vec!["replay", TRANSCRIPTS, "--format", "json"];
-        // From the second on these are tickets that this user knows, also while Redis is away.
+        // From the second run on this user knows these tickets, also while Redis is down.
         arguments.extend((round > 0).then_some("--replace"));
         runs.push(tokio::task::block_in_place(|| user.run(&arguments)));
     }
@@ -151,7 +154,7 @@ async fn a_replay_prints_the_same_while_redis_is_killed_and_frozen() {
         assert_eq!((run.code, &run.stdout), (Some(0), &calm.stdout), "{run:?}");
     }
     treated.await.expect("treated");
-    bring_home(|| user.run(&["list"]));
+    sync_all(|| user.run(&["list"]));
     assert_eq!(stored(&server, "parcel-lost-1").await.len(), 6);
     for line in calm.stdout.lines() {
         let row: Value = serde_json::from_str(line).unwrap();
@@ -162,7 +165,7 @@ async fn a_replay_prints_the_same_while_redis_is_killed_and_frozen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn branches_can_be_read_put_back_and_dropped() {
+async fn branches_can_be_shown_applied_and_dropped() {
     let server = RedisServer::start(&[]);
     let user = User::of(&server.url());
     for id in ["gone", "anew", "dropped", "mixed"] {
@@ -182,7 +185,7 @@ async fn branches_can_be_read_put_back_and_dropped() {
     }
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     other.json(&["new", "--id", "anew"]);
-    bring_home(|| user.run(&["list"]));
+    sync_all(|| user.run(&["list"]));
 
     let branches = user.json(&["branches", "list"]);
     let number = |id: &str| {
@@ -213,7 +216,7 @@ async fn branches_can_be_read_put_back_and_dropped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_home_branches_are_kept_beside_the_file_or_named_as_lost() {
+async fn without_home_branches_are_kept_beside_the_fallback_file() {
     let server = RedisServer::start(&[]);
     let user = User::of(&server.url());
     let file = format!("sqlite:{}", user.home().join("f.db").display());
@@ -226,15 +229,15 @@ async fn without_a_home_branches_are_kept_beside_the_file_or_named_as_lost() {
     assert_eq!(run(&["new", "--id", "t", "--fallback", &file]).code, Some(0));
     server.resume();
     User::of(&server.url()).json(&["new", "--id", "t", "--facts", r#"{"made": "elsewhere"}"#]);
-    bring_home(|| run(&["list", "--fallback", &file]));
+    sync_all(|| run(&["list", "--fallback", &file]));
     let branches = run(&["branches", "list", "--fallback", &file]);
-    // Created in the same second, or another life of the id.
+    // Created in the same second, or another incarnation of the id.
     assert!(branches.stdout.contains("elsewhere") && branches.stdout.contains("\"id\":\"t\""), "{branches:?}");
     assert!(user.home().join("f.db.branches").exists());
 }
 
 #[test]
-fn a_named_file_is_of_one_store() {
+fn a_fallback_file_belongs_to_one_store() {
     let user = User::of("redis://127.0.0.1:1");
     let file = format!("sqlite:{}", user.home().join("f.db").display());
     user.json(&["new", "--id", "t", "--fallback", &file]);
@@ -247,7 +250,7 @@ fn a_named_file_is_of_one_store() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_default_file_that_cannot_be_used_is_a_warning() {
+async fn an_unusable_default_file_is_a_warning() {
     let server = RedisServer::start(&[]);
     let user = User::of(&server.url());
     std::fs::write(user.home().join("state"), "").unwrap();
@@ -265,7 +268,7 @@ async fn a_default_file_that_cannot_be_used_is_a_warning() {
 }
 
 #[test]
-fn a_command_that_fails_names_what_it_loses_too() {
+fn a_command_that_fails_reports_lost_changes_too() {
     let user = User::of("redis://127.0.0.1:1");
     let lines = "{\"id\": \"t\", \"messages\": []}\nnonsense\n";
     let run = user.run_with(&["replay", "-", "--fallback", "memory:", "--wait", "0s"], lines);
@@ -274,7 +277,7 @@ fn a_command_that_fails_names_what_it_loses_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_doctor_tells_what_waits() {
+async fn the_doctor_counts_pending_tickets() {
     let server = RedisServer::start(&[]);
     let user = User::of(&server.url());
     server.stop();

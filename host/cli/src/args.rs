@@ -1,4 +1,4 @@
-//! What may be typed: commands, options and their help.
+//! The command line: commands, options and their help.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use ticket_host::store::Namespace;
 
 use super::{help, time};
 
-/// Keeps the tickets of agents: what one has learnt, what the user said, what it decided last.
+/// Keeps the tickets of agents: what an agent has learnt, what the user said, what the agent decided last.
 ///
-/// A ticket is one conversation. Every change keeps it alive for 30 minutes more; it can be brought back to
-/// a snapshot; and it is stored alike in Redis, in a SQLite file and in memory.
+/// A ticket is one conversation. It expires 30 minutes after its last change and can be rolled back to a
+/// snapshot. Tickets are stored in Redis, in a SQLite file or in memory.
 #[derive(Parser)]
 #[command(name = "ticket", version, verbatim_doc_comment, arg_required_else_help = true, subcommand_required = true)]
 #[command(after_help = help::MAIN, after_long_help = help::MAIN_LONG)]
@@ -29,38 +29,43 @@ pub(crate) struct Args {
 pub(crate) struct Common {
     /// Where the tickets are: redis://…, rediss://…, sqlite:PATH or memory:
     ///
-    /// Unless given, a SQLite file in the state folder of this user. Other users of this machine can see
-    /// a password that is typed here; put a URL with a password into TICKET_STORE.
+    /// Unless given, a SQLite file in the state folder of this user. Other users of this machine can see a
+    /// password that is typed here: put a URL with a password into TICKET_STORE.
     #[arg(long, global = true, verbatim_doc_comment, value_name = "URL", env = "TICKET_STORE", hide_env_values = true)]
     pub(crate) store: Option<String>,
 
+    /// Whether TICKET_STORE names the store, so that an error can say so.
+    #[arg(skip)]
+    pub(crate) store_is_from_variable: bool,
+
     /// How long a ticket lives after every change, for example 1800, 90s, 30m, 1h30m or 7d [default: 30m]
     ///
-    /// From 1 second to 366 days. Reading does not prolong a life.
-    #[arg(long, global = true, value_name = "TIME", value_parser = time::ttl_ms)]
+    /// From 1 second to 366 days. Reading a ticket does not extend its TTL.
+    #[arg(long, global = true, value_name = "TIME", env = "TICKET_TTL", value_parser = time::ttl_ms)]
     pub(crate) ttl: Option<u64>,
 
     /// Keeps these tickets apart from others in the same store
     ///
     /// The key of a ticket is then NAME:ticket:ID.
-    #[arg(long, global = true, value_name = "NAME", value_parser = Namespace::parse)]
+    #[arg(long, global = true, value_name = "NAME", env = "TICKET_NAMESPACE", value_parser = Namespace::parse)]
     pub(crate) namespace: Option<Namespace>,
 
-    /// What stands in for a Redis that is away: memory:, sqlite:PATH or none
+    /// What serves while Redis is down: memory:, sqlite:PATH or none
     ///
     /// Unless given, a SQLite file in the state folder of this user, one for each server, database, user and
-    /// namespace: what one command writes while Redis is away, the next one finds, and the first that reaches
-    /// Redis brings it there. With memory: what is not in Redis when the command ends is lost, which it says.
-    /// With none a Redis that is away is an error (exit code 75).
-    #[arg(long, global = true, verbatim_doc_comment, value_name = "WHERE", value_parser = fallback_arg)]
+    /// namespace. What one command writes while Redis is down, the next one reads, and the first command that
+    /// reaches Redis syncs it. With memory: what is not in Redis when the command ends is lost, and an error
+    /// says so. With none a Redis that is down is an error (exit code 75).
+    #[arg(long, global = true, verbatim_doc_comment, value_name = "WHERE", env = "TICKET_FALLBACK")]
+    #[arg(value_parser = fallback_arg)]
     pub(crate) fallback: Option<FallbackArg>,
 
     /// How results are shown [default: table on a terminal, json elsewhere]
-    #[arg(long, global = true, value_name = "FORMAT")]
+    #[arg(long, global = true, value_name = "FORMAT", env = "TICKET_FORMAT")]
     pub(crate) format: Option<Format>,
 }
 
-/// What stands in for a Redis that is away.
+/// What serves while Redis is down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum FallbackArg {
     Memory,
@@ -73,7 +78,7 @@ fn fallback_arg(text: &str) -> Result<FallbackArg, String> {
         Some(("memory", "")) => Ok(FallbackArg::Memory),
         Some(("sqlite", path)) if !path.is_empty() && path != ":memory:" => Ok(FallbackArg::File(path.into())),
         None if text == "none" => Ok(FallbackArg::None),
-        _ => Err("it is memory:, sqlite:PATH or none".into()),
+        _ => Err("use memory:, sqlite:PATH or none".into()),
     }
 }
 
@@ -86,7 +91,7 @@ pub(crate) enum Format {
     Table,
 }
 
-/// The revision that a change insists on.
+/// The revision that a change expects.
 #[derive(clap::Args)]
 pub(crate) struct At {
     /// Do it only if this is still the revision of the ticket, else exit with 4
@@ -108,13 +113,13 @@ pub(crate) enum Field {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Makes a new ticket
+    /// Creates a ticket
     #[command(after_help = help::NEW)]
     New {
         /// Its id, 1 to 128 of A-Z a-z 0-9 . _ - [default: a fresh UUID]
         #[arg(long)]
         id: Option<String>,
-        /// What is known from the start: a JSON object, `-` for stdin
+        /// Its first facts: a JSON object, `-` for stdin
         #[arg(long, value_name = "JSON")]
         facts: Option<String>,
         /// Print the id alone
@@ -132,9 +137,16 @@ pub(crate) enum Command {
         field: Option<Field>,
     },
 
-    /// Lists the ids of all tickets
+    /// Lists all tickets
     #[command(after_help = help::LIST)]
-    List,
+    List {
+        /// Print the ids alone, one a line
+        #[arg(short, long, conflicts_with = "long")]
+        quiet: bool,
+        /// Print in JSON too what the table shows
+        #[arg(long)]
+        long: bool,
+    },
 
     /// Adds what the user said to the history
     #[command(after_help = help::SAY, override_usage = "ticket say [OPTIONS] <ID> <TEXT | --json <JSON>>")]
@@ -174,7 +186,7 @@ pub(crate) enum Command {
         at: At,
     },
 
-    /// Makes several changes at once: all of them or none
+    /// Makes several changes in one atomic write
     #[command(after_help = help::APPLY)]
     Apply {
         /// The ticket
@@ -201,14 +213,14 @@ pub(crate) enum Command {
         at: At,
     },
 
-    /// Prints the whole ticket as one line to keep, for rollback and restore
+    /// Prints a snapshot: the whole ticket as one line, for rollback and restore
     #[command(after_help = help::SNAPSHOT)]
     Snapshot {
         /// The ticket
         id: String,
     },
 
-    /// Makes a ticket what it was at a snapshot
+    /// Rolls a ticket back to a snapshot
     #[command(after_help = help::ROLLBACK)]
     Rollback {
         /// The ticket
@@ -219,14 +231,14 @@ pub(crate) enum Command {
         at: At,
     },
 
-    /// Makes the ticket of a snapshot again after it is gone
+    /// Creates a ticket again from a snapshot after it is gone
     #[command(after_help = help::RESTORE)]
     Restore {
         /// The snapshot, `-` for stdin
         file: PathBuf,
     },
 
-    /// Plays chat transcripts through the engine, one ticket per conversation
+    /// Replays chat transcripts, one ticket per conversation
     #[command(after_help = help::REPLAY, after_long_help = help::REPLAY_LONG)]
     Replay {
         /// Transcripts as JSON lines, `-` for stdin
@@ -234,26 +246,26 @@ pub(crate) enum Command {
         /// Close tickets of the same ids first
         #[arg(long)]
         replace: bool,
-        /// How long to wait in the end for a store that is away, for example 10s or 2m
+        /// How long to wait at the end for a store that is down, for example 10s or 2m
         #[arg(long, value_name = "TIME", value_parser = time::wait, default_value = "10s")]
         wait: Duration,
     },
 
-    /// Shows states that found no place in their tickets after an outage, and puts them back
+    /// Shows and applies states that did not fit into their tickets after an outage
     #[command(after_help = help::BRANCHES, subcommand_required = true, arg_required_else_help = true)]
     Branches {
         #[command(subcommand)]
         command: BranchCommand,
     },
 
-    /// Looks at the store as its operator would: what it is, how fast, what is wrong
+    /// Checks the health of the store: what it is, how fast, what is wrong
     #[command(after_help = help::DOCTOR)]
     Doctor,
 
-    /// Checks that a store keeps its promises, and plays scenarios on it
+    /// Checks that a store keeps its promises, or runs a scenario on it
     ///
-    /// Every promise of a store and of the engine over it is checked, and random scenarios are compared with memory.
-    /// All of it happens under names of its own (conform-…), which are removed; tickets that are there stay as they are.
+    /// Checks every promise of a store and of the engine over it, and compares random scenarios with memory.
+    /// It uses ids of its own (conform-…) and removes them; other tickets are not changed.
     #[command(verbatim_doc_comment, after_help = help::CONFORM)]
     Conform {
         /// Check these promises alone, for example P7,E3
@@ -265,7 +277,7 @@ pub(crate) enum Command {
         /// Compare the scenarios of this seed [default: a fresh one, which is printed]
         #[arg(long, value_name = "NUMBER", conflicts_with = "scenario")]
         seed: Option<u64>,
-        /// Play this scenario and print its transcript, nothing else; `-` for stdin
+        /// Run this scenario and print its transcript, nothing else; `-` for stdin
         #[arg(long, value_name = "FILE")]
         scenario: Option<PathBuf>,
     },
@@ -279,7 +291,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// The one ticket that it is about, as it was typed.
+    /// The id of the ticket that it concerns, as typed.
     pub(crate) fn ticket(&self) -> Option<&str> {
         match self {
             Self::New { id, .. } => id.as_deref(),
@@ -292,7 +304,7 @@ impl Command {
             | Self::Close { id, .. }
             | Self::Snapshot { id }
             | Self::Rollback { id, .. } => Some(id),
-            Self::List
+            Self::List { .. }
             | Self::Restore { .. }
             | Self::Replay { .. }
             | Self::Branches { .. }
@@ -303,7 +315,7 @@ impl Command {
     }
 }
 
-/// What to do with branches.
+/// Commands on branches.
 #[derive(Subcommand)]
 pub(crate) enum BranchCommand {
     /// Lists all branches, the oldest first
@@ -313,7 +325,7 @@ pub(crate) enum BranchCommand {
         /// Its number
         number: u64,
     },
-    /// Merges one into its ticket, or makes the ticket again where it is gone, and drops the branch
+    /// Merges one into its ticket, or creates the ticket again if it is gone, and drops the branch
     Apply {
         /// Its number
         number: u64,
@@ -337,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn options_of_all_commands_stand_before_or_after_the_command() {
+    fn global_options_go_before_or_after_the_command() {
         let before = ["ticket", "--ttl", "90s", "--format", "json", "say", "id", "text"];
         let after = ["ticket", "say", "id", "text", "--ttl", "90s", "--format", "json"];
         for typed in [before, after] {
@@ -347,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_below_zero_and_dashes_are_texts() {
+    fn negative_numbers_and_dashes_are_texts() {
         for typed in [["decide", "id", "-1.5"], ["say", "id", "-7"], ["say", "id", "-"]] {
             assert!(Args::try_parse_from(["ticket"].iter().chain(&typed)).is_ok(), "{typed:?}");
         }

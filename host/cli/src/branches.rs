@@ -1,4 +1,4 @@
-//! `ticket branches`: states that found no place in their tickets, to be looked at, applied or dropped.
+//! `ticket branches`: lists, shows, applies and drops states that did not fit into their tickets.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -24,7 +24,7 @@ struct Row<'a> {
     at_ms: u64,
 }
 
-/// A branch with what it holds, its JSON raw where it is JSON.
+/// A branch with its fields, raw where they are JSON.
 #[derive(Serialize)]
 struct Whole<'a> {
     #[serde(flatten)]
@@ -56,7 +56,7 @@ pub(crate) async fn run(command: BranchCommand, common: Common, output: &Output)
         BranchCommand::Apply { number } => {
             let branch = session::branches(&common).await?.get(number).await?.ok_or_else(|| none(number))?;
             if common.fallback == Some(FallbackArg::None) {
-                let text = "a branch is put back by what stands in for the store: leave `--fallback none` out";
+                let text = "a branch is applied by the fallback: leave `--fallback none` or TICKET_FALLBACK=none out";
                 return Err(Failure::Input(text.into()));
             }
             let session = Session::open(common, Some(&branch.id)).await?;
@@ -70,7 +70,7 @@ pub(crate) async fn run(command: BranchCommand, common: Common, output: &Output)
 }
 
 fn none(number: u64) -> Failure {
-    Failure::Input(format!("there is no branch {number}; `ticket branches list` shows what there is"))
+    Failure::Input(format!("there is no branch {number}: `ticket branches list` shows all"))
 }
 
 fn row(branch: &Branch) -> Row<'_> {

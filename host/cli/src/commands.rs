@@ -1,23 +1,24 @@
-//! What each command does with the tickets of a store.
+//! Runs each command on the tickets of a store.
 
 use clap::CommandFactory;
 use serde::Serialize;
-use ticket_host::{Change, ServedBy, Ticket, Tickets};
+use ticket_host::{Change, Ticket, Tickets};
 
 use super::args::{Args, Command, Common, Field, Format};
 use super::exit::Failure;
+use super::list::{self, Columns};
 use super::output::Output;
 use super::session::Session;
-use super::{branches, conform, doctor, exit, input, replay};
+use super::{branches, conform, doctor, input, replay};
 
-/// What is printed of a ticket that was closed.
+/// The result of `ticket close`.
 #[derive(Serialize)]
 struct Closed<'a> {
     id: &'a str,
     closed: bool,
 }
 
-/// Does what a command says and shows what came of it.
+/// Runs a command and shows its result.
 pub(crate) async fn run(command: Command, common: Common, output: &Output) -> Result<(), Failure> {
     match command {
         Command::Branches { command } => branches::run(command, common, output).await,
@@ -41,7 +42,7 @@ pub(crate) async fn run(command: Command, common: Common, output: &Output) -> Re
     }
 }
 
-/// Does what a command says with the tickets of a store.
+/// Runs a command on the tickets of a store.
 async fn on_tickets(command: Command, tickets: &Tickets, output: &Output) -> Result<(), Failure> {
     let ticket = match command {
         Command::New { id, facts, quiet } => {
@@ -82,13 +83,20 @@ async fn on_tickets(command: Command, tickets: &Tickets, output: &Output) -> Res
         Command::Rollback { id, file, at } => tickets.rollback(&id, &input::file(&file)?, at.at.as_deref()).await?,
         Command::Restore { file } => tickets.restore(&input::file(&file)?).await?,
         Command::Snapshot { id } => return output.json_text(&tickets.snapshot(&id).await?),
-        Command::List => return list(tickets, output).await,
+        Command::List { quiet, long } => {
+            let columns = match (quiet, long) {
+                (true, _) => Columns::Id,
+                (false, true) => Columns::All,
+                (false, false) => Columns::Usual,
+            };
+            return list::run(tickets, columns, output).await;
+        }
         Command::Close { id, at } => return close(tickets, output, &id, at.at.as_deref()).await,
         Command::Replay { file, replace, .. } => {
             return replay::run(tickets, input::open(&file)?, replace, output).await;
         }
         Command::Doctor => return doctor::run(tickets, output).await,
-        // Done without tickets.
+        // These need no tickets.
         Command::Branches { .. } | Command::Conform { .. } | Command::Completions { .. } => return Ok(()),
     };
     output.ticket(&ticket)
@@ -102,33 +110,6 @@ async fn close(tickets: &Tickets, output: &Output, id: &str, at: Option<&str>) -
             output.remark(&format!("ticket `{id}` is closed"));
             Ok(())
         }
-    }
-}
-
-async fn list(tickets: &Tickets, output: &Output) -> Result<(), Failure> {
-    let mut ids = Vec::new();
-    let (mut cursor, mut partial) = (None, false);
-    loop {
-        let page = tickets.list(cursor.as_deref()).await?;
-        partial |= page.served_by == ServedBy::Fallback;
-        ids.extend(page.ids);
-        cursor = page.cursor;
-        if cursor.is_none() {
-            break;
-        }
-    }
-    if partial {
-        exit::tell("warning: these are the tickets that are known here; the store may have more");
-    }
-    ids.sort_unstable();
-    ids.dedup();
-    match output.format() {
-        Format::Json => output.json(&ids),
-        Format::Table if ids.is_empty() => {
-            output.remark(&format!("no tickets in {}", tickets.store()));
-            Ok(())
-        }
-        Format::Table => output.ids(&ids),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `ticket conform`: whether a store keeps its promises, and what a scenario answers on it.
+//! `ticket conform`: checks the promises of a store, and runs scenarios on it.
 
 use std::panic;
 use std::sync::Arc;
@@ -16,28 +16,28 @@ use super::exit::Failure;
 use super::output::Output;
 use super::{render, session};
 
-/// What is to be checked.
+/// What to check.
 pub(crate) struct Wanted {
     pub(crate) only: Vec<String>,
     pub(crate) random: u32,
     pub(crate) seed: Option<u64>,
 }
 
-/// Checks the store that the options name, and shows promise by promise what came of it.
+/// Checks the store that the options name, and shows a verdict for each promise.
 pub(crate) async fn run(common: Common, wanted: Wanted, output: &Output) -> Result<(), Failure> {
     let only: Vec<String> = wanted.only.iter().map(|number| number.to_ascii_uppercase()).collect();
     let known: Vec<&str> = conformance::sentences().map(|(number, _)| number).collect();
     if let Some(unknown) = only.iter().find(|number| !known.contains(&number.as_str())) {
         let last = |letter| known.iter().rfind(|number| number.starts_with(letter)).unwrap_or(&"");
         let (unknown, of_store, of_engine) = (printable(unknown), last('P'), last('E'));
-        let text = format!("there is no promise `{unknown}`: they are P1 to {of_store} and E1 to {of_engine}");
+        let text = format!("unknown promise `{unknown}`: use P1 to {of_store} and E1 to {of_engine}");
         return Err(Failure::Input(text));
     }
     let (backend, namespace) = backend(&common).await?;
     let usual = Options { namespace, scenarios: wanted.random, only, ..Options::default() };
     let options = Options { seed: wanted.seed.unwrap_or(usual.seed), ..usual };
     output.remark(&format!("checking, with --seed {}", options.seed));
-    // A check that fails panics, which is a verdict here and no defect of this program.
+    // A check that fails panics: here that is a verdict, not a defect of this program.
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| {}));
     let report = conformance::run(backend, &options).await;
@@ -55,7 +55,7 @@ fn show(report: &Report, output: &Output) -> Result<(), Failure> {
     if output.format() == Format::Json {
         return output.json(report);
     }
-    let mut table = render::headed(&["promise", "verdict", "what it says"]);
+    let mut table = render::headed(&["promise", "verdict", "text"]);
     for Checked { promise, sentence, verdict } in &report.promises {
         table.add_row([promise.as_str(), word(verdict), *sentence]);
     }
@@ -71,12 +71,12 @@ fn show(report: &Report, output: &Output) -> Result<(), Failure> {
         }
     }
     if *unrepeated > 0 {
-        output.remark(&format!("{unrepeated} of the random scenarios differed once, and not when played again"));
+        output.remark(&format!("{unrepeated} of the random scenarios differed once, and not when run again"));
     }
     if let Some(difference) = difference {
         output.remark(&format!("memory answers {}", difference.expected));
         output.remark(&format!("this store     {}", difference.found));
-        output.remark("in this scenario, which `--scenario` plays:");
+        output.remark("in this scenario, which `--scenario` runs:");
         for line in difference.scenario.lines() {
             output.remark(line);
         }
@@ -92,7 +92,7 @@ fn word(verdict: &Verdict) -> &'static str {
     }
 }
 
-/// Plays a scenario on the store that the options name, and prints its transcript.
+/// Runs a scenario on the store that the options name, and prints its transcript.
 pub(crate) async fn run_scenario(common: Common, scenario: &str, output: &Output) -> Result<(), Failure> {
     let scenario = Scenario::parse(scenario)?;
     let (backend, namespace) = backend(&common).await?;
@@ -100,33 +100,34 @@ pub(crate) async fn run_scenario(common: Common, scenario: &str, output: &Output
     let open = || Fixture::new(Arc::clone(&backend), &base, 0);
     let cleaner = open().await?;
     let mut host = NativeHost::new(open().await?, &scenario.header.settings).await.map_err(stopped)?;
-    let played = conformance::run_scenario(&scenario, &mut host).await;
+    let transcript = conformance::run_scenario(&scenario, &mut host).await;
     cleaner.clean().await.map_err(Failure::Scenario)?;
-    output.script(played.map_err(stopped)?.text().as_bytes())
+    output.script(transcript.map_err(stopped)?.text().as_bytes())
 }
 
-/// Why a play came to no end: what the engine or the store refused is said as everywhere.
-fn stopped(trouble: BoxError) -> Failure {
-    let trouble = match trouble.downcast::<store::Error>() {
+/// Why a run stopped: an error of the engine or the store has its own exit code.
+fn stopped(error: BoxError) -> Failure {
+    let error = match error.downcast::<store::Error>() {
         Ok(error) => return Failure::Ticket((*error).into()),
-        Err(trouble) => trouble,
+        Err(other) => other,
     };
-    match trouble.downcast::<Error>() {
+    match error.downcast::<Error>() {
         Ok(error) => Failure::Ticket(*error),
-        Err(trouble) => Failure::Scenario(trouble),
+        Err(other) => Failure::Scenario(other),
     }
 }
 
-/// Where the store is, and what names begin with there.
+/// The store as a backend under test, and the prefix of all ids in it.
 async fn backend(common: &Common) -> Result<(Arc<dyn TestBackend>, String), Failure> {
     if !matches!(common.fallback, None | Some(FallbackArg::None)) {
-        return Err(Failure::Input("conform checks a store by itself: leave `--fallback` out".into()));
+        return Err(Failure::Input("conform checks a store without a fallback: leave `--fallback` out".into()));
     }
     if common.ttl.is_some() {
-        return Err(Failure::Input("conform gives tickets times to live of its own: leave `--ttl` out".into()));
+        return Err(Failure::Input("conform uses TTLs of its own: leave `--ttl` out".into()));
     }
     let url = session::store_url(common)?;
-    let backend = conformance::backend(&url).await.map_err(|error: store::Error| Error::from(error))?;
+    let backend = conformance::backend(&url).await;
+    let backend = backend.map_err(|error| session::naming_variable(error.into(), common.store_is_from_variable))?;
     let namespace = common.namespace.as_ref().map(|name| format!("{}.", name.as_str())).unwrap_or_default();
     Ok((backend, namespace))
 }

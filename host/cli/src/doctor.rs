@@ -1,4 +1,4 @@
-//! `ticket doctor`: what a store says about itself.
+//! `ticket doctor`: the health of a store.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ pub(crate) async fn run(tickets: &Tickets, output: &Output) -> Result<(), Failur
             }
             output.table(&table)?;
             if health.findings.is_empty() {
-                output.remark("all is well");
+                output.remark("no problems found");
             }
         }
     }

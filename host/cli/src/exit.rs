@@ -1,4 +1,4 @@
-//! How a command ends that could not do what was asked: text, hint and exit code.
+//! How a failed command ends: error text, hint and exit code.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::error::Error as StdError;
@@ -10,7 +10,7 @@ use ticket_host::Error;
 
 use super::escape::printable;
 
-/// A store that was checked breaks a promise.
+/// A checked store breaks a promise.
 const BROKEN: u8 = 1;
 /// Wrong usage or input.
 pub(crate) const USAGE: u8 = 2;
@@ -22,50 +22,50 @@ pub(crate) const DEFECT: u8 = 70;
 const UNAVAILABLE: u8 = 75;
 const DENIED: u8 = 77;
 
-/// Why a command did not do what was asked.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// The tickets said no.
+    /// An operation on tickets failed.
     #[error(transparent)]
     Ticket(#[from] Error),
-    /// What was typed or handed over cannot be used.
+    /// Arguments, files or stdin are invalid.
     #[error("{0}")]
     Input(String),
-    /// A conversation would be replayed onto a ticket that is there.
-    #[error("line {line} is not replayed: there is a ticket `{id}` already")]
+    /// A conversation would be replayed onto an existing ticket.
+    #[error("cannot replay line {line}: ticket `{id}` exists")]
     AlreadyThere {
         /// Line of the transcript, from 1.
         line: usize,
         /// The ticket.
         id: String,
     },
-    /// A conversation was replayed up to a point.
-    #[error("line {line} is not replayed to its end")]
+    /// A conversation was replayed in part.
+    #[error("the replay stopped at line {line}")]
     Replay {
         /// Line of the transcript, from 1.
         line: usize,
         /// What stopped it.
         source: Error,
     },
-    /// Something is neither with the store nor in a file.
-    #[error("what neither the store nor a file has of {} is lost with this process: {}", tickets(.ids), .ids.join(", "))]
+    /// Pending changes of these tickets were in memory alone.
+    #[error("pending changes of {} are lost with this process: {}", tickets(.ids), .ids.join(", "))]
     Lost {
         /// The tickets.
         ids: Vec<String>,
     },
-    /// The store answers, but does not keep tickets as promised.
-    #[error("the store has {0} that must be mended")]
+    /// The store answers, but cannot keep tickets as promised.
+    #[error("the store has {0}")]
     Unhealthy(String),
-    /// The store does not do what stores promise.
+    /// The store breaks promises.
     #[error("the store does not conform: {0}")]
     Broken(String),
-    /// A check of a store came to no end; some of its names may still be there.
-    #[error("the store is not checked to its end")]
+    /// A check of a store stopped; some of its ids may still be in the store.
+    #[error("the check of the store stopped")]
     Unchecked(#[source] Error),
-    /// A scenario could not be played to its end.
-    #[error("the scenario is not played to its end")]
+    /// A run of a scenario stopped.
+    #[error("the scenario stopped")]
     Scenario(#[source] ticket_conformance::BoxError),
-    /// The result could not be handed over.
+    /// The result could not be written.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
 }
@@ -103,15 +103,15 @@ fn code(failure: &Failure) -> u8 {
     }
 }
 
-/// What the user can do about it, where that is not plain.
+/// What the user can do about it, if the error does not say it.
 fn hint(failure: &Failure) -> Option<&'static str> {
     let error = match failure {
         Failure::Replay { source: Error::Unavailable(_), .. } => {
-            return Some("what came before is written; see that the store runs, and replay again with `--replace`");
+            return Some("earlier lines are written: check that the store runs, and replay again with `--replace`");
         }
         Failure::Ticket(error) | Failure::Replay { source: error, .. } => error,
-        Failure::AlreadyThere { .. } => return Some("add `--replace` to close that ticket and replay anew"),
-        Failure::Lost { .. } => return Some("with `--fallback sqlite:PATH` a file keeps it until the store is back"),
+        Failure::AlreadyThere { .. } => return Some("`--replace` closes that ticket first"),
+        Failure::Lost { .. } => return Some("with `--fallback sqlite:PATH` a file keeps them until the store is up"),
         Failure::Input(_)
         | Failure::Broken(_)
         | Failure::Unchecked(_)
@@ -121,21 +121,21 @@ fn hint(failure: &Failure) -> Option<&'static str> {
     };
     match error {
         Error::NotFound(_) => Some("`ticket list` shows the tickets of this store"),
-        Error::Exists(_) => Some("name another id, or close that ticket first"),
-        Error::Conflict(_) => Some("read the ticket again and name its revision now"),
+        Error::Exists(_) => Some("use another id, or close that ticket first"),
+        Error::Conflict(_) => Some("read the ticket again and use its current revision"),
         Error::Corrupt(_) => Some("`ticket rollback` to a snapshot replaces it, `ticket close` removes it"),
-        Error::UnsupportedVersion(_) => Some("a newer `ticket` wrote it; use that one"),
-        Error::Denied(_) => Some("whoever runs the store can allow it"),
-        Error::Unavailable(_) => Some("nothing was written; see that the store runs, or try later"),
-        Error::Uncertain(_) => Some("`ticket show` in a moment tells whether it was done"),
-        Error::Internal(_) => Some("with TICKET_LOG=debug it says more, which belongs into a report"),
+        Error::UnsupportedVersion(_) => Some("a newer version of `ticket` wrote it: use that version"),
+        Error::Denied(_) => Some("ask the operator of the store"),
+        Error::Unavailable(_) => Some("nothing was written: check that the store runs, or try again later"),
+        Error::Uncertain(_) => Some("`ticket show` tells whether it was done"),
+        Error::Internal(_) => Some("run it with TICKET_LOG=debug for details, and report it"),
         _ => None,
     }
 }
 
-/// Says why on stderr, and gives the exit code.
+/// Writes the error to stderr, and returns the exit code.
 pub(crate) fn report(failure: &Failure) -> ExitCode {
-    // Whoever read the first lines only (`ticket list | head -1`) has what was wanted.
+    // A reader of the first lines only (`ticket list | head -1`) has what it wanted.
     if matches!(failure, Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe) {
         return ExitCode::SUCCESS;
     }
@@ -158,11 +158,11 @@ pub(crate) fn tell(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// What a panic says, on one line, and where RUST_BACKTRACE asks for it the calls that led there.
+/// Reports a panic on one line, with a backtrace if RUST_BACKTRACE asks for it.
 pub(crate) fn report_panic(panic: &PanicHookInfo<'_>) {
     let text = panic.payload_as_str().unwrap_or("no reason given");
     let place = panic.location().map(|location| format!(" at {location}")).unwrap_or_default();
-    tell(&format!("error: a defect of this program{place}: {}", printable(text)));
+    tell(&format!("error: internal error, a defect of this program{place}: {}", printable(text)));
     let calls = Backtrace::capture();
     if calls.status() == BacktraceStatus::Captured {
         tell(&calls.to_string());
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_of_error_has_its_documented_exit_code() {
+    fn errors_have_their_documented_exit_codes() {
         let text = String::new;
         for (error, expected) in [
             (Error::Invalid(text().into()), 2),

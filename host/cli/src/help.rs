@@ -1,8 +1,8 @@
-//! What the help says after the options: examples, exit codes, store URLs, forms of JSON.
+//! Help after the options: examples, exit codes, store URLs, forms of JSON.
 
 pub(crate) const MAIN: &str = "\
 Examples:
-  ticket new --id order-17                     a ticket
+  ticket new --id order-17                     create a ticket
   ticket say order-17 'Where is my parcel?'    what the user said
   ticket learn order-17 '{\"parcel\":\"lost\"}'    what the agent learnt
   ticket show order-17                         all of it
@@ -24,32 +24,33 @@ Stores:
   redis://[USER:PASSWORD@]HOST[:PORT][/DB]     Redis 7.0 or newer
   rediss://…                                   the same over TLS
   sqlite:PATH                                  one file, which several processes may use
-  memory:                                      gone with the process: for trying things out
+  memory:                                      memory of the process, to try things out
   Without one: tickets.db in $XDG_STATE_HOME/ticket or ~/.local/state/ticket.
-  Other users of this machine can see a password in --store; put such a URL into TICKET_STORE.
+  Other users of this machine can see a password in --store: put such a URL into TICKET_STORE.
 
-When Redis is away:
-  Tickets are kept in a file of this user until a command reaches Redis, and a warning says so on stderr.
-  A ticket that only Redis knows is then unavailable (exit code 75). `--fallback none` makes every command fail.
+When Redis is down:
+  Changes are pending in a file of this user until a command reaches Redis; a warning on stderr says so.
+  A ticket that only Redis has is unavailable (exit code 75). With `--fallback none` every command fails.
 
 Output:
-  JSON is one line on stdout: a ticket is an object, which `ticket show --help` describes. Tables are for
-  people and may change. Errors and remarks go to stderr.
+  JSON is one line on stdout; `ticket show --help` describes the object of a ticket. Tables are for people
+  and may change. Errors and remarks go to stderr.
 
 Exit codes:
    0  done
    1  conform: the store breaks a promise
-   2  wrong usage or input; past a limit; there is a ticket of that id already
+   2  wrong usage or input; a limit is exceeded; a ticket of that id exists
    3  there is no such ticket: never created, expired or closed
-   4  conflict: the ticket is not at the revision that --at named, or others were faster all the time;
-      replay: there is a ticket of that id already
-  65  what is stored is not a ticket, or of a newer version
-  70  a defect of this program
-  75  the store does not serve now, or it is uncertain whether the change was made
-  77  the store forbids it
+   4  conflict: the ticket is not at the revision of --at, or other clients kept changing it;
+      replay: a ticket of that id exists
+  65  what is stored is not a ticket, or has a newer version
+  70  internal error: a defect of this program
+  75  the store is down, or it is uncertain whether the change was made
+  77  the store denies it
 
 Environment:
-  TICKET_STORE    the store, where --store does not name one
+  TICKET_STORE, TICKET_TTL, TICKET_NAMESPACE, TICKET_FALLBACK, TICKET_FORMAT
+                  the options of these names, where they are not given; an empty one counts as unset
   TICKET_LOG      what to log to stderr, for example `warn` or `ticket_host=debug`; nothing unless set";
 
 pub(crate) const NEW: &str = "\
@@ -82,14 +83,18 @@ but for line breaks:
   revision       names this state; give it as --at to change only what you have seen
   expires_at_ms  Unix milliseconds after which the ticket is gone; 0 for never
 
-Reading does not prolong the life of a ticket.";
+Reading does not extend the TTL of a ticket.";
 
 pub(crate) const LIST: &str = "\
-JSON is one array of ids; a table is one id a line. Both are sorted.
+A table has a row per ticket: id, messages, last update, deadline. The reason is shown for a ticket that cannot
+be read. JSON is one array of ids, with --long of objects, which have `error` if the ticket cannot be read:
+  {\"id\":…,\"messages\":…,\"updated_at\":…,\"expires_at_ms\":…}
+Both are sorted by id. A table and --long read every ticket; --quiet and the array of ids do not.
 
 Examples:
   ticket list
-  ticket list --format table | wc -l";
+  ticket list --quiet | wc -l
+  ticket list --long --format json | jq 'max_by(.updated_at)'";
 
 pub(crate) const SAY: &str = "\
 Examples:
@@ -110,7 +115,7 @@ Examples:
   ticket decide order-17 - < decision.json";
 
 pub(crate) const APPLY: &str = "\
-A change is an object with one key, which is `say`, `learn` or `decide`. One write makes all of them.
+A change is an object with one key: `say`, `learn` or `decide`. All changes are one atomic write.
 
 Examples:
   echo '[{\"say\":\"Yes, please.\"},{\"learn\":{\"agreed\":true}},{\"decide\":{\"tool\":\"refund\"}}]' |
@@ -126,15 +131,15 @@ Example:
   ticket close order-17";
 
 pub(crate) const SNAPSHOT: &str = "\
-The snapshot is one line of JSON, the same for programs and people. It holds the ticket, so keep it as well
-as the ticket; its SHA-256 shows damage, it does not prove who wrote it.
+The snapshot is one line of JSON in both formats. It holds the whole ticket: protect it like the ticket. Its
+SHA-256 shows damage; it does not prove who wrote it.
 
 Example:
   ticket snapshot order-17 > before.json";
 
 pub(crate) const ROLLBACK: &str = "\
 All six fields become those of the snapshot. A snapshot of another ticket, or of an earlier ticket of the
-same id, is refused.
+same id, is invalid.
 
 Examples:
   ticket rollback order-17 before.json
@@ -149,27 +154,26 @@ Examples:
   ticket replay tests/data/shop-conversations.jsonl
   ticket replay - --store memory: --format json < conversations.jsonl
 
-`ticket replay --help` describes the transcripts and what becomes of them.";
+`ticket replay --help` describes the transcripts and the effect of each message.";
 
 pub(crate) const REPLAY_LONG: &str = "\
-Transcripts are what the LLM APIs take, one conversation a line:
+Transcripts have the form that LLM APIs take, one conversation a line:
   {\"id\":\"order-17\",\"messages\":[
     {\"role\":\"user\",\"content\":\"Where is my parcel?\"},
     {\"role\":\"assistant\",\"tool_calls\":[
       {\"id\":\"c1\",\"function\":{\"name\":\"track\",\"arguments\":\"{\\\"order\\\":17}\"}}]},
     {\"role\":\"tool\",\"tool_call_id\":\"c1\",\"name\":\"track\",\"content\":\"{\\\"state\\\":\\\"lost\\\"}\"}]}
 
-What becomes of a message:
+Effect of a message:
   user       is said; content in parts is said as {\"role\":\"user\",\"content\":[…]}
   assistant  its tool calls are decided, as {\"tool\":NAME,\"arguments\":JSON}, after a snapshot; several calls
              of one message are one step; its text is skipped
   tool       the result is learnt under the tool's name in place of the last one: JSON if it is JSON that a
-             ticket takes, else a string. It is learnt by a merge patch, which cannot say null: members that
-             are null are left out. A result that begins with `Error` rolls back to the snapshot that was
+             ticket takes, else a string. It is learnt by a merge patch, which removes members that are null. A result that begins with `Error` rolls back to the snapshot that was
              taken before its call; without a call it is learnt like any other.
   system, developer  are skipped
 
-A line is checked as a whole before anything of it is written. A ticket of the same id stops the replay
+A line is checked as a whole before anything is written. A ticket of the same id stops the replay
 (exit code 4) unless --replace.
 
 Printed for every ticket: messages said, decisions made (those rolled back too), facts at the end, rollbacks,
@@ -182,8 +186,8 @@ Examples:
   ticket replay - --store memory: --format json < conversations.jsonl";
 
 pub(crate) const DOCTOR: &str = "\
-Exits with 0 when the store keeps tickets as promised, warnings or not; with 75 when it answers but has a
-problem, or does not serve; with 77 when it forbids; with 65 when it is no store of tickets.
+Exit codes: 0 if the store keeps tickets as promised, also with warnings; 75 if it has a problem or is down;
+77 if it denies access or is incompatible; 65 if it is not a store of tickets.
 JSON is one object:
   {\"store\":…,\"facts\":{NAME:TEXT,…},\"findings\":[{\"severity\":\"problem\"|\"warning\",\"text\":…}]}
 
@@ -192,9 +196,9 @@ Examples:
   ticket doctor --store redis://localhost";
 
 pub(crate) const BRANCHES: &str = "\
-While Redis is away, tickets are changed on this side. When it is back, both sides are merged; what finds no
-place in its ticket is kept as a branch for 30 days: a ticket that was closed or made anew elsewhere meanwhile,
-changes that do not mix. A branch holds what users said: keep it as well as a ticket.
+While Redis is down, this host changes its own copies of tickets. When Redis is up, both sides are merged. A
+state that does not fit into its ticket is kept as a branch for 30 days: the ticket was closed or created again
+by another client, or the changes cannot be merged. A branch holds what users said: protect it like a ticket.
 
 JSON is one array of {\"number\":…,\"id\":…,\"why\":…,\"at_ms\":…}; `show` adds the stored fields.
 
@@ -209,9 +213,8 @@ Examples:
   ticket completions fish > ~/.config/fish/completions/ticket.fish";
 
 pub(crate) const CONFORM: &str = "\
-It takes some seconds. A server that keeps its own time is not made to
-wait: the deadlines of the tickets of the check are brought nearer instead. Where it is interrupted, names that
-begin with conform- may stay.
+It takes some seconds. The check does not wait for deadlines: it moves them forward. If it is interrupted, ids
+that begin with conform- may stay in the store.
 
 Examples:
   ticket conform --store redis://127.0.0.1/

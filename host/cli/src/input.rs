@@ -1,4 +1,4 @@
-//! What is handed over besides the arguments: files, stdin, and changes written as JSON.
+//! Input besides the arguments: files, stdin, and changes as JSON.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -12,10 +12,10 @@ use super::exit::Failure;
 
 /// Stands for stdin.
 const STDIN: &str = "-";
-/// Most bytes of one input: a snapshot of the largest ticket that any store takes, its characters escaped.
+/// Most bytes of one input: a snapshot of the largest ticket that a store takes, with all characters escaped.
 const BYTES_MAX: u64 = 128 * 1024 * 1024;
 
-/// A file that is read line by line, and its length where it has one.
+/// A file that is read line by line, and its length if it has one.
 pub(crate) struct Lines {
     /// The text.
     pub(crate) reader: Box<dyn BufRead>,
@@ -32,7 +32,7 @@ pub(crate) fn open(path: &Path) -> Result<Lines, Failure> {
     let file = File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
     if metadata.is_dir() {
-        return Err(Failure::Input(format!("{} is a folder, not a file", path.display())));
+        return Err(Failure::Input(format!("{} is a directory, not a file", path.display())));
     }
     let bytes = metadata.is_file().then_some(metadata.len());
     Ok(Lines { reader: Box::new(BufReader::new(file)), bytes })
@@ -70,7 +70,7 @@ pub(crate) fn said(text: String) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// A change as it is written, its value untouched.
+/// A change in JSON, its value raw.
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Written<'a> {
@@ -92,7 +92,7 @@ impl From<Written<'_>> for Change {
     }
 }
 
-/// Changes, as one JSON array or one after the other.
+/// Parses changes: one JSON array, or JSON values one after the other.
 pub(crate) fn changes(text: &str) -> Result<Vec<Change>, Failure> {
     let written: Result<Vec<Written<'_>>, _> = if text.trim_start().starts_with('[') {
         serde_json::from_str(text)
@@ -100,7 +100,7 @@ pub(crate) fn changes(text: &str) -> Result<Vec<Change>, Failure> {
         serde_json::Deserializer::from_str(text).into_iter().collect()
     };
     let written = written.map_err(|error| {
-        Failure::Input(format!("changes are not JSON such as [{{\"say\":\"…\"}},{{\"learn\":{{…}}}}]: {error}"))
+        Failure::Input(format!("invalid changes: write them as [{{\"say\":\"…\"}},{{\"learn\":{{…}}}}]: {error}"))
     })?;
     Ok(written.into_iter().map(Change::from).collect())
 }
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_change_is_refused() {
+    fn invalid_changes_are_refused() {
         for text in
             ["{", "7", "{\"shout\":1}", "{\"say\":1,\"learn\":{}}", "{}", "[{\"say\":1}] 2", "[[]]", "say hello"]
         {

@@ -1,4 +1,4 @@
-//! Stdout: one JSON document a line for programs, tables for people. Remarks for people go to stderr.
+//! Stdout: one JSON document a line for programs, tables for people. Remarks go to stderr.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -18,14 +18,14 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// In the format that was asked for, or the one that suits where stdout leads.
+    /// In the format that was asked for, else a table on a terminal and JSON elsewhere.
     pub(crate) fn new(asked: Option<Format>) -> Self {
         let terminal = io::stdout().is_terminal();
         let format = asked.unwrap_or(if terminal { Format::Table } else { Format::Json });
         Self { format, terminal }
     }
 
-    /// The format in which to hand results over.
+    /// The format of results.
     pub(crate) fn format(&self) -> Format {
         self.format
     }
@@ -41,7 +41,7 @@ impl Output {
     /// A JSON document, on one line.
     pub(crate) fn json(&self, document: &impl Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string(document).map_err(|error| Error::Internal(error.into()))?;
-        // Foreign clients may store white space; strings have no line break that is not escaped.
+        // Other clients may store white space; line breaks in strings are escaped.
         self.json_text(&text.replace(['\n', '\r'], " "))
     }
 
@@ -65,7 +65,7 @@ impl Output {
         write(text)
     }
 
-    /// Something that people like to know and programs need not.
+    /// A note for people, not for programs.
     pub(crate) fn remark(&self, text: &str) {
         if self.format == Format::Table {
             exit::tell(&printable(text));

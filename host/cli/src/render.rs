@@ -1,4 +1,4 @@
-//! Tables for people: a ticket, transcripts that were replayed, a store's health.
+//! Tables for people.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ pub(crate) fn headed(header: &[&str]) -> Table {
     table
 }
 
-/// Puts columns of numbers to the right.
+/// Aligns columns of numbers to the right.
 pub(crate) fn align_right(table: &mut Table, columns: &[usize]) {
     for &column in columns {
         if let Some(column) = table.column_mut(column) {
@@ -41,7 +41,7 @@ pub(crate) fn align_right(table: &mut Table, columns: &[usize]) {
     }
 }
 
-/// A ticket: what it is, message by message, fact by fact.
+/// A ticket, with a row for each message and fact.
 pub(crate) fn ticket(ticket: &Ticket) -> Table {
     let now_ms = SystemClock.now_ms();
     let now_s = now_ms / 1_000;
@@ -90,7 +90,7 @@ fn history(stored: &str) -> Vec<(String, String)> {
         return vec![(String::new(), beginning(stored, TEXT_CHARS_MAX))];
     };
     if messages.is_empty() {
-        return vec![(String::new(), "nothing was said yet".into())];
+        return vec![(String::new(), "none yet".into())];
     }
     let earlier = messages.len().saturating_sub(ENTRIES_MAX);
     let mut rows = Vec::new();
@@ -98,7 +98,7 @@ fn history(stored: &str) -> Vec<(String, String)> {
         rows.push(("…".into(), format!("{earlier} earlier, `--field history` shows them")));
     }
     rows.extend(messages.iter().enumerate().skip(earlier).map(|(place, message)| {
-        // Half a character, which Python may have stored, is no text: then as it stands.
+        // A lone surrogate, which Python may have stored, is not text: then the JSON as it is.
         let text = serde_json::from_str::<String>(message.get()).unwrap_or_else(|_| message.get().to_owned());
         ((place + 1).to_string(), beginning(&text, TEXT_CHARS_MAX))
     }));
@@ -117,7 +117,7 @@ fn past(unix_s: u64, now_s: u64) -> String {
 fn deadline(expires_at_ms: u64, now_ms: u64) -> String {
     let at = utc(expires_at_ms / 1_000);
     match expires_at_ms.checked_sub(now_ms) {
-        _ if expires_at_ms == 0 => "never: the next change gives it a time to live".into(),
+        _ if expires_at_ms == 0 => "never: the next change sets a deadline".into(),
         Some(left_ms) => format!("{at}, in {}", length(left_ms / 1_000)),
         None => format!("{at}, just now"),
     }
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_history_the_end_is_shown() {
+    fn a_long_history_shows_its_end() {
         let stored = serde_json::to_string(&(1..=60).map(|number| format!("m{number}")).collect::<Vec<_>>()).unwrap();
         let rows = history(&stored);
         assert_eq!(rows.len(), 51);
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn times_say_how_far_away_they_are() {
+    fn times_are_shown_relative_to_now() {
         assert_eq!(past(100, 400), "1970-01-01 00:01:40 UTC, 5 min ago");
         assert_eq!(past(0, 400), "unknown");
         assert_eq!(deadline(1_900_999, 102_000), "1970-01-01 00:31:40 UTC, in 29 min 58 s");

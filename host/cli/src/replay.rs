@@ -1,4 +1,4 @@
-//! `ticket replay`: conversations played through the engine, and a digest of what is stored in the end.
+//! `ticket replay`: replays conversations through the engine, with a digest of what is stored at the end.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
@@ -23,7 +23,7 @@ const LINE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Digits of a digest that a table shows.
 const DIGITS_SHOWN: usize = 16;
 
-/// What became of one conversation.
+/// The result of one conversation.
 #[derive(Serialize)]
 struct Row {
     id: String,
@@ -60,7 +60,7 @@ pub(crate) async fn run(tickets: &Tickets, lines: Lines, replace: bool, output: 
     bar.finish_and_clear();
     let Replay { rows, total, .. } = replay;
     match output.format() {
-        // A replay that stopped shows how far it came, without a total.
+        // A replay that stopped shows its rows without a total.
         Format::Table => output.table(&table(&rows, done.is_ok().then_some(&total)))?,
         Format::Json if done.is_ok() => output.json(&LastLine { total: &total })?,
         Format::Json => {}
@@ -92,14 +92,17 @@ impl Replay<'_> {
             if bytes == 0 {
                 break;
             }
-            let wrong = |wrong: String| Failure::Input(format!("line {number} is no conversation: {wrong}"));
+            let wrong = |wrong: String| Failure::Input(format!("line {number} is not a conversation: {wrong}"));
             let text = std::str::from_utf8(&line).map_err(|error| wrong(error.to_string()))?;
             if text.trim().is_empty() {
                 continue;
             }
             let conversation = transcript::parse(text).map_err(wrong)?;
             if let Some(first) = line_of.insert(conversation.id.clone(), number) {
-                return Err(Failure::Input(format!("line {number} has the id of line {first}, {}", conversation.id)));
+                return Err(Failure::Input(format!(
+                    "line {number} has the same id as line {first}: {}",
+                    conversation.id
+                )));
             }
             let row = self.conversation(conversation, number, &mut digests).await?;
             self.show(row)?;
@@ -109,7 +112,7 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// Plays one conversation from a new ticket to its end.
+    /// Replays one conversation on a new ticket.
     async fn conversation(
         &self,
         conversation: Conversation,
@@ -130,7 +133,7 @@ impl Replay<'_> {
             Err(error) => return Err(stopped(error)),
         }
         let mut row = Row { id, messages: 0, decisions: 0, facts: 0, rollbacks: 0, sha256: String::new() };
-        self.play(&mut row, steps).await.map_err(stopped)?;
+        self.apply(&mut row, steps).await.map_err(stopped)?;
         let ticket = self.tickets.get(&row.id).await.map_err(stopped)?;
         row.facts = fact_count(&ticket);
         let digest = digest(&ticket);
@@ -139,7 +142,7 @@ impl Replay<'_> {
         Ok(row)
     }
 
-    async fn play(&self, row: &mut Row, steps: Vec<Step>) -> Result<(), Error> {
+    async fn apply(&self, row: &mut Row, steps: Vec<Step>) -> Result<(), Error> {
         let wanted: HashSet<usize> =
             steps.iter().filter_map(|step| if let Step::RollBack(to) = step { Some(*to) } else { None }).collect();
         let mut snapshots: HashMap<usize, String> = HashMap::new();
@@ -150,7 +153,7 @@ impl Replay<'_> {
                     vec![Change::Say(message)]
                 }
                 Step::Decide(decisions) => {
-                    // An agent cannot know which it will need, so that each is taken.
+                    // An agent cannot know which snapshot it will need, so it takes each.
                     let snapshot = self.tickets.snapshot(&row.id).await?;
                     if wanted.contains(&place) {
                         snapshots.insert(place, snapshot);

@@ -1,4 +1,4 @@
-//! One run of a command on the tickets of a store: opened with what stands in for it, and left in order.
+//! One run of a command on the tickets of a store: opened with its fallback, shut down in order.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,21 +12,26 @@ use super::escape::printable;
 use super::exit::{self, Failure};
 use super::state_folder::{self, FallbackFiles};
 
-/// How long one operation of a command waits for a store: a process that was started for it may take longer than
-/// a call of a service, and its store may be far.
+/// How long one operation of a command waits for a store: a new process may take longer than a call of a service, and its
+/// store may be far.
 const DEADLINE: Duration = Duration::from_secs(1);
-/// How long a command spends on tickets that earlier ones could not bring to the store.
-const REPAIR_TIME: Duration = Duration::from_secs(1);
+/// How long a command syncs the pending changes of earlier commands.
+const SYNC_TIME: Duration = Duration::from_secs(1);
 
 /// The tickets of the store that the options name.
 pub(crate) struct Session {
     pub(crate) tickets: Tickets,
-    place: Option<ReplicaStorage>,
+    storage: Option<ReplicaStorage>,
 }
 
 impl Session {
-    /// Opens the store. A ticket that earlier commands could not bring to it is brought there before any other.
+    /// Opens the store, and syncs pending changes of the ticket `first` before others.
     pub(crate) async fn open(common: Common, first: Option<&str>) -> Result<Self, Failure> {
+        let is_from_variable = common.store_is_from_variable;
+        Self::open_store(common, first).await.map_err(|failure| naming_variable(failure, is_from_variable))
+    }
+
+    async fn open_store(common: Common, first: Option<&str>) -> Result<Self, Failure> {
         let url = store_url(&common)?;
         let first = first.and_then(|id| Key::of_ticket(id).ok());
         let mut replica = replica(&common, &url)?;
@@ -42,7 +47,7 @@ impl Session {
         }
         let open = |replica: Option<Replica>| builder.clone().fallback(fallback(replica, first.clone())).open();
         let tickets = match open(replica.clone()).await {
-            // A file that nobody asked for must not fail what the store can do.
+            // The default file must not fail a command that the store can serve.
             Err(error)
                 if common.fallback.is_none()
                     && matches!(&replica, Some(Replica { storage: ReplicaStorage::File(_), .. })) =>
@@ -50,26 +55,26 @@ impl Session {
                 let branches = usable(replica.and_then(|replica| replica.branches)).await;
                 let in_memory = Some(Replica { storage: ReplicaStorage::Memory, branches });
                 let tickets = open(in_memory.clone()).await?;
-                let so = "changes that wait there stay there, and new ones are kept by nothing";
-                exit::tell(&printable(&format!("warning: {error}: {so}")));
+                let effect = "changes pending in that file stay there, and new ones are kept in memory alone";
+                exit::tell(&printable(&format!("warning: {error}: {effect}")));
                 replica = in_memory;
                 tickets
             }
             tickets => tickets?,
         };
-        tickets.sync(REPAIR_TIME).await?;
-        Ok(Self { tickets, place: replica.map(|replica| replica.storage) })
+        tickets.sync(SYNC_TIME).await?;
+        Ok(Self { tickets, storage: replica.map(|replica| replica.storage) })
     }
 
-    /// Leaves the store after a command is `done`: what is not there yet is brought there within `wait`, else kept or
-    /// named as lost. What came of the command and of this.
+    /// Syncs what is pending within `wait`, and warns of what is kept or reports what is lost. A failure of the command,
+    /// which is `done`, comes first.
     pub(crate) async fn shutdown(self, wait: Option<Duration>, done: Result<(), Failure>) -> Result<(), Failure> {
-        // An error that says that the store is away needs no warning of the same.
+        // An error already says that the store is down.
         let said = matches!(
             &done,
             Err(Failure::Ticket(Error::Unavailable(_)) | Failure::Replay { .. } | Failure::Unhealthy(_))
         );
-        match (done, self.keep(wait, said).await) {
+        match (done, self.sync_or_warn(wait, said).await) {
             (Err(done), Err(left)) => {
                 exit::report(&left);
                 Err(done)
@@ -78,10 +83,10 @@ impl Session {
         }
     }
 
-    async fn keep(self, wait: Option<Duration>, said: bool) -> Result<(), Failure> {
+    async fn sync_or_warn(self, wait: Option<Duration>, said: bool) -> Result<(), Failure> {
         let Some(fallback) = self.tickets.fallback() else { return Ok(()) };
-        let serves = fallback.status().await?.primary_is_up;
-        let within = wait.unwrap_or(if serves { REPAIR_TIME } else { Duration::ZERO });
+        let is_up = fallback.status().await?.primary_is_up;
+        let within = wait.unwrap_or(if is_up { SYNC_TIME } else { Duration::ZERO });
         let ShutdownReport { pending, lost } = fallback.shutdown(within).await?;
         if !lost.is_empty() {
             return Err(Failure::Lost { ids: lost });
@@ -91,38 +96,51 @@ impl Session {
         }
         let status = fallback.status().await?;
         let store = self.tickets.store();
-        let waiting = match (pending.len(), &self.place) {
-            (0, _) => "what is known here was shown".to_owned(),
-            (1, Some(ReplicaStorage::File(path))) => format!("1 ticket waits in {} until it is back", path.display()),
-            (count, Some(ReplicaStorage::File(path))) => {
-                format!("{count} tickets wait in {} until it is back", path.display())
+        let pending_text = match (pending.len(), &self.storage) {
+            (0, _) => "the fallback served".to_owned(),
+            (1, Some(ReplicaStorage::File(path))) => {
+                format!("1 ticket is pending in {} until it is up again", path.display())
             }
-            (count, _) => format!("{count} tickets wait until it is back"),
+            (count, Some(ReplicaStorage::File(path))) => {
+                format!("{count} tickets are pending in {} until it is up again", path.display())
+            }
+            (count, _) => format!("{count} tickets are pending until it is up again"),
         };
         if !status.primary_is_up {
             let why = status.last_error.unwrap_or_default();
-            exit::tell(&printable(&format!("warning: {store} is away ({why}): {waiting}")));
+            exit::tell(&printable(&format!("warning: {store} is down ({why}): {pending_text}")));
         } else if !pending.is_empty() {
-            exit::tell(&printable(&format!("warning: {store} has not been told of all yet: {waiting}")));
+            exit::tell(&printable(&format!("warning: {store} is not synced completely yet: {pending_text}")));
         }
         Ok(())
     }
 }
 
-/// The branches of the store that the options name, whether it can be reached or not.
+/// The branches of the store that the options name; no connection is needed.
 pub(crate) async fn branches(common: &Common) -> Result<Branches, Failure> {
     let url = store_url(common)?;
     if !store::is_remote(&url) {
-        return Err(Failure::Input("only a redis store has branches: name one with `--store`".into()));
+        return Err(Failure::Input("only a Redis store has branches: name one with `--store` or TICKET_STORE".into()));
     }
-    let files = state_folder::fallback_files(&url, common.namespace.as_ref())?;
+    let files = state_folder::fallback_files(&url, common.namespace.as_ref())
+        .map_err(|failure| naming_variable(failure, common.store_is_from_variable))?;
     match branches_file(common, files.as_ref()) {
         Some(path) => Ok(Branches::in_file(path).await?),
         None => Err(Failure::Input(
-            "HOME is not set, so that no file keeps branches: name one with `--fallback sqlite:PATH`, and they are \
-             kept beside it"
+            "HOME is not set, so there is no file of branches: name a fallback with `--fallback sqlite:PATH`, and they \
+             are kept beside it"
                 .into(),
         )),
+    }
+}
+
+/// The same failure, which says where an invalid store URL may come from.
+pub(crate) fn naming_variable(failure: Failure, store_is_from_variable: bool) -> Failure {
+    match failure {
+        Failure::Ticket(Error::Invalid(text)) if store_is_from_variable => {
+            Failure::Input(format!("{text} (the store is named by the variable TICKET_STORE)"))
+        }
+        failure => failure,
     }
 }
 
@@ -132,10 +150,9 @@ async fn usable(branches: Option<PathBuf>) -> Option<PathBuf> {
     Branches::in_file(path.clone()).await.ok().map(|_| path)
 }
 
-/// The store that the options name, else the one of this user.
+/// The URL of the store that the options name, else of the default store of this user.
 pub(crate) fn store_url(common: &Common) -> Result<String, Failure> {
-    // An empty variable is the usual way to unset one for a command.
-    match common.store.clone().filter(|url| !url.is_empty()) {
+    match common.store.clone() {
         Some(url) => Ok(url),
         None => state_folder::default_store(),
     }

@@ -1,4 +1,4 @@
-//! Where this user's files are: the default store, and what may be made anew at any time.
+//! Where this user's files are: the default store, the fallback's files, the cache.
 
 use std::env;
 use std::path::PathBuf;
@@ -7,11 +7,11 @@ use ticket_host::store::{Namespace, RedisPrimary};
 
 use super::exit::Failure;
 
-/// The URL of the store that is used where none is named: a file that two commands in a row both find.
+/// The URL of the default store: a file, so that two commands in a row see the same tickets.
 pub(crate) fn default_store() -> Result<String, Failure> {
     let folder = folder("XDG_STATE_HOME", ".local/state").ok_or_else(|| {
         Failure::Input(
-            "no store is named and HOME is not set: name one with `--store`, for example `--store sqlite:tickets.db`"
+            "HOME is not set, so there is no default store: name one with `--store`, for example `--store sqlite:tickets.db`"
                 .into(),
         )
     })?;
@@ -19,7 +19,7 @@ pub(crate) fn default_store() -> Result<String, Failure> {
     match path.to_str() {
         Some(path) => Ok(format!("sqlite:{path}")),
         None => Err(Failure::Input(format!(
-            "the folder of the default store, {}, has a name that is not UTF-8: name a store with `--store`",
+            "the path of the default store, {}, is not UTF-8: name a store with `--store`",
             folder.display()
         ))),
     }
@@ -27,13 +27,13 @@ pub(crate) fn default_store() -> Result<String, Failure> {
 
 /// The files of the fallback of one store.
 pub(crate) struct FallbackFiles {
-    /// What the store has not been told of.
+    /// Pending changes.
     pub(crate) pending: PathBuf,
-    /// States that found no place in their tickets.
+    /// Branches.
     pub(crate) branches: PathBuf,
 }
 
-/// Files of their own for each server, database, user and namespace; none where HOME is not set.
+/// Files of their own for each server, database, user and namespace; none if HOME is not set.
 ///
 /// # Errors
 /// As [`RedisPrimary::identity_of`].
@@ -44,12 +44,12 @@ pub(crate) fn fallback_files(url: &str, namespace: Option<&Namespace>) -> Result
     Ok(Some(FallbackFiles { pending: file("fallback"), branches: file("branches") }))
 }
 
-/// Where compiled images of the engine are kept; none where nothing says whose they would be.
+/// Where compiled images of the engine are cached; none if HOME is not set.
 pub(crate) fn image_folder() -> Option<PathBuf> {
     folder("XDG_CACHE_HOME", ".cache")
 }
 
-/// Our folder of a kind: below the variable's, else below the home folder. Relative ones do not count.
+/// This program's folder in the one of a variable, else in the home folder. Relative paths do not count.
 fn folder(variable: &str, below_home: &str) -> Option<PathBuf> {
     let named = |variable| env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = named(variable).or_else(|| Some(named("HOME")?.join(below_home)))?;

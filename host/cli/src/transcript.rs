@@ -1,13 +1,15 @@
-//! A chat transcript as the LLM APIs write it, made into the steps that an agent would take on its ticket.
+//! Parses a chat transcript of an LLM API into the steps that an agent would take on its ticket.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use ticket_host::store::Key;
+use ticket_model::json;
+use ticket_model::limits::JSON_DEPTH_MAX;
 
-use super::strict_json;
-
-/// What a result begins with that says that a tool failed.
+/// The prefix of a failed tool's result.
 const FAILED: &str = "Error";
+/// Deepest nesting of a value that becomes part of a message, of facts or of a decision, which add two levels.
+const DEPTH_MAX: u32 = JSON_DEPTH_MAX - 2;
 
 /// One conversation.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,14 +65,14 @@ struct Function<'a> {
     arguments: &'a RawValue,
 }
 
-/// What is decided for a tool call.
+/// The decision for a tool call.
 #[derive(Serialize)]
 struct Decision<'a> {
     tool: &'a str,
     arguments: &'a RawValue,
 }
 
-/// What is said for a message in parts.
+/// The message for content in parts.
 #[derive(Serialize)]
 struct Parts<'a> {
     role: &'static str,
@@ -83,7 +85,7 @@ struct TextPart {
     text: String,
 }
 
-/// A tool call that nobody has answered yet.
+/// A tool call without a result yet.
 struct OpenCall {
     id: Option<String>,
     tool: String,
@@ -93,7 +95,7 @@ struct OpenCall {
 /// Parses one line; the error says which message is wrong, and in what.
 pub(crate) fn parse(line: &str) -> Result<Conversation, String> {
     let Line { id, messages } = serde_json::from_str(line).map_err(fault)?;
-    Key::of_ticket(&id).map_err(|_| format!("`id` {id:?} cannot be the id of a ticket"))?;
+    Key::of_ticket(&id).map_err(|_| format!("`id` {id:?} is not a ticket id"))?;
     let mut reader = Reader::default();
     for (place, message) in messages.iter().enumerate() {
         reader.take(message.get()).map_err(|wrong| format!("message {}: {wrong}", place + 1))?;
@@ -115,17 +117,17 @@ impl Reader {
             "assistant" => self.decide(message.tool_calls.unwrap_or_default()),
             "tool" => self.learn(message),
             "system" | "developer" => Ok(()),
-            other => Err(format!("role {other:?} is none of system, developer, user, assistant, tool")),
+            other => Err(format!("invalid role {other:?}: use system, developer, user, assistant or tool")),
         }
     }
 
     fn say(&mut self, content: Option<&RawValue>) -> Result<(), String> {
         let content = content.ok_or("a user message has no content")?;
-        strict_json::check(content.get()).map_err(|error| format!("content: {}", fault(error)))?;
+        check(content.get()).map_err(|wrong| format!("content: {wrong}"))?;
         let said = match content.get().as_bytes() {
             [b'"', ..] => plain(content.get())?,
-            [b'[', ..] => json(&Parts { role: "user", content })?,
-            _ => return Err("content of a user is neither a string nor an array of parts".into()),
+            [b'[', ..] => to_json(&Parts { role: "user", content })?,
+            _ => return Err("content of a user message is neither a string nor an array of parts".into()),
         };
         self.steps.push(Step::Say(said));
         Ok(())
@@ -143,12 +145,11 @@ impl Reader {
             let arguments = match inside.as_deref().and_then(parsed) {
                 Some(json) => json,
                 None => {
-                    strict_json::check(arguments.get())
-                        .map_err(|error| format!("arguments of `{name}`: {}", fault(error)))?;
+                    check(arguments.get()).map_err(|wrong| format!("arguments of `{name}`: {wrong}"))?;
                     arguments
                 }
             };
-            decisions.push(json(&Decision { tool: &name, arguments })?);
+            decisions.push(to_json(&Decision { tool: &name, arguments })?);
             self.open.push(OpenCall { id, tool: name, step });
         }
         self.steps.push(Step::Decide(decisions));
@@ -156,7 +157,7 @@ impl Reader {
     }
 
     fn learn(&mut self, message: Message<'_>) -> Result<(), String> {
-        let content = message.content.ok_or("a tool's message has no content")?;
+        let content = message.content.ok_or("a tool message has no content")?;
         let result = result_text(content)?;
         let call = self.answered(message.tool_call_id.as_deref(), message.name.as_deref());
         if let Some(call) = &call
@@ -166,12 +167,12 @@ impl Reader {
             return Ok(());
         }
         let tool = message.name.or_else(|| call.map(|call| call.tool));
-        let tool = tool.ok_or("a tool's message has no name, and answers no call before it")?;
+        let tool = tool.ok_or("a tool message has no name, and no earlier call has its id")?;
         let value = match parsed(&result) {
             Some(value) => value.get().to_owned(),
-            None => json(&result)?,
+            None => to_json(&result)?,
         };
-        let name = json(&tool)?;
+        let name = to_json(&tool)?;
         self.steps.push(Step::Learn([format!("{{{name}:null}}"), format!("{{{name}:{value}}}")]));
         Ok(())
     }
@@ -196,23 +197,33 @@ fn result_text(content: &RawValue) -> Result<String, String> {
     text.map_err(|error| format!("content of a tool is neither a string nor parts of text: {}", fault(error)))
 }
 
-/// A text as the JSON that it is, none where it is not, or is JSON that no ticket takes.
+/// Checks that a ticket takes a JSON text, before anything is written.
+fn check(text: &str) -> Result<(), String> {
+    let shape = json::check_strict(text).map_err(|fault| fault.to_string())?;
+    if shape.depth > DEPTH_MAX {
+        return Err(format!("nests deeper than {DEPTH_MAX}"));
+    }
+    // Numbers past the range of a double are refused too: hardly any other reader takes them.
+    serde_json::from_str::<serde_json::Value>(text).map(drop).map_err(fault)
+}
+
+/// A text as JSON, none if it is not JSON or a ticket does not take it.
 fn parsed(text: &str) -> Option<&RawValue> {
-    strict_json::check(text).ok()?;
+    check(text).ok()?;
     serde_json::from_str(text).ok()
 }
 
-/// A JSON string with as few escapes as can be.
+/// A JSON string with as few escapes as possible.
 fn plain(string: &str) -> Result<String, String> {
-    json(&serde_json::from_str::<String>(string).map_err(fault)?)
+    to_json(&serde_json::from_str::<String>(string).map_err(fault)?)
 }
 
-/// What is wrong with one line of JSON; that it is line 1 of itself would confuse.
+/// What is wrong with a JSON text, without its line, which is always 1.
 fn fault(error: serde_json::Error) -> String {
     error.to_string().replace(" at line 1 column ", " at column ")
 }
 
-fn json(value: &impl Serialize) -> Result<String, String> {
+fn to_json(value: &impl Serialize) -> Result<String, String> {
     serde_json::to_string(value).map_err(fault)
 }
 

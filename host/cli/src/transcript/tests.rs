@@ -1,4 +1,4 @@
-//! What becomes of transcripts: which steps, and which are refused.
+//! Which steps transcripts become, and which transcripts are refused.
 
 use super::*;
 
@@ -46,7 +46,7 @@ fn a_conversation_becomes_steps() {
 }
 
 #[test]
-fn an_error_goes_back_to_the_snapshot_before_its_call() {
+fn an_error_rolls_back_to_before_its_call() {
     let messages = [
         calls(&[call("c1", "a", "{}")]),
         calls(&[call("c2", "b", "{}"), call("c3", "c", "{}")]),
@@ -73,7 +73,7 @@ fn the_newest_of_calls_with_one_id_is_answered() {
 }
 
 #[test]
-fn results_and_arguments_that_a_ticket_does_not_take_are_strings() {
+fn json_that_a_ticket_does_not_take_is_a_string() {
     for text in ["plain", "{\"a\":1,\"a\":2}", "NaN", "[\"\\ud800\"]", "", "{} {}"] {
         let as_string = serde_json::to_string(text).unwrap();
         let decision = format!("{{\"tool\":\"a\",\"arguments\":{as_string}}}");
@@ -95,7 +95,7 @@ fn content_may_come_in_parts_and_arguments_as_json() {
 }
 
 #[test]
-fn what_is_wrong_is_refused_with_its_message() {
+fn invalid_messages_are_refused_by_number() {
     let user = r#"{"role":"user","content":"hi"}"#;
     for wrong in [
         r#"{"role":"user"}"#,
@@ -113,5 +113,20 @@ fn what_is_wrong_is_refused_with_its_message() {
     }
     for line in ["", "[]", "{\"id\":\"a\"}", "{\"messages\":[]}", "{\"id\":\"a b\",\"messages\":[]}"] {
         assert!(parse(line).is_err(), "{line}");
+    }
+}
+
+#[test]
+fn json_is_checked_as_the_engine_does() {
+    let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    for json in
+        ["null", "1.0", "123456789012345678901234567890", " {\"a\":[{}],\"b\":\"\\ud83d\\ude00\"} ", &nested(62)]
+    {
+        assert_eq!(check(json), Ok(()), "{json}");
+    }
+    for json in
+        ["", "nothing", "NaN", "1e400", "{} {}", "{\"a\":1,\"\\u0061\":2}", "[\"\\ud83d\"]", &nested(63), &nested(65)]
+    {
+        assert!(check(json).is_err(), "{json}");
     }
 }
