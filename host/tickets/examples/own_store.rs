@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use ticket_host::clock::{Clock, SystemClock};
 use ticket_host::store::{Condition, Entry, Error, Fields, Freshness, Health, Key, Outcome, Page, Store};
-use ticket_host::store::{check_fields, check_limit, deadline};
+use ticket_host::store::{check_fields, check_limit, check_ttl, deadline};
 use ticket_host::{Change, Tickets};
 
 /// Entries by key. One lock makes every call atomic.
@@ -28,7 +28,7 @@ impl MapStore {
     /// Puts an entry in place of `current`. Its deadline, which is part of the revision, differs from the one before.
     fn put(entries: &mut BTreeMap<String, Entry>, key: &Key, fields: Fields, ttl_ms: u64, now_ms: u64) -> Outcome {
         let previous_ms = entries.get(key.as_str()).map_or(0, |entry| entry.expires_at_ms);
-        let entry = Entry::new(fields, deadline::name(now_ms, ttl_ms, previous_ms));
+        let entry = Entry::new(fields, deadline::choose(now_ms, ttl_ms, previous_ms));
         let (revision, expires_at_ms) = (entry.revision.clone(), entry.expires_at_ms);
         entries.insert(key.to_string(), entry);
         Outcome::Written { revision, expires_at_ms }
@@ -42,7 +42,7 @@ impl Store for MapStore {
     }
 
     async fn write(&self, key: &Key, fields: Fields, ttl_ms: u64, when: &Condition) -> Result<Outcome, Error> {
-        deadline::check_ttl(ttl_ms)?;
+        check_ttl(ttl_ms)?;
         check_fields(&fields)?;
         let (mut entries, now_ms) = self.entries();
         let current = entries.get(key.as_str());
@@ -53,7 +53,7 @@ impl Store for MapStore {
     }
 
     async fn touch(&self, key: &Key, ttl_ms: u64) -> Result<Outcome, Error> {
-        deadline::check_ttl(ttl_ms)?;
+        check_ttl(ttl_ms)?;
         let (mut entries, now_ms) = self.entries();
         match entries.get(key.as_str()).cloned() {
             Some(entry) => Ok(Self::put(&mut entries, key, entry.into_fields(), ttl_ms, now_ms)),
