@@ -1,4 +1,4 @@
-//! Who does the same work: one interaction with one ticket.
+//! The contenders: each does the same work, one interaction with one ticket.
 
 use async_trait::async_trait;
 
@@ -24,16 +24,16 @@ const TTL_S: u32 = 1_800;
 /// A way to keep tickets.
 #[async_trait]
 pub(crate) trait Contender: Send + Sync {
-    /// For people.
+    /// Its name in tables.
     fn name(&self) -> &'static str;
 
-    /// Makes tickets with a history of so many messages each.
+    /// Creates tickets with a history of so many messages each.
     async fn prepare(&self, ids: &[String], history: usize);
 
     /// Says a message and sets a decision.
     async fn interact(&self, id: &str, number: usize);
 
-    /// Does so many interactions by itself and tells how long they took, in seconds: for one in another process.
+    /// Runs so many interactions and returns the seconds that they took, for a contender in another process.
     async fn run_apart(&self, _interactions: usize, _history: usize) -> Option<f64> {
         None
     }

@@ -12,7 +12,7 @@ fn main() {
     divan::main();
 }
 
-/// A ticket of a history, and what runs its operations.
+/// A ticket with a history, and the runtime of its operations.
 struct TestBackend {
     runtime: Runtime,
     tickets: Tickets,
@@ -41,7 +41,7 @@ fn get(bencher: Bencher<'_, '_>, history: usize) {
     bencher.bench_local(|| runtime.block_on(tickets.get(ID)).expect("got"));
 }
 
-/// Puts the history back now and then, so that it stays about as long as it is said to be.
+/// Rolls the history back now and then, so that its length stays about the same.
 #[divan::bench(args = HISTORIES)]
 fn say(bencher: Bencher<'_, '_>, history: usize) {
     let TestBackend { runtime, tickets } = TestBackend::new(history);
@@ -84,7 +84,7 @@ fn rollback(bencher: Bencher<'_, '_>, history: usize) {
     bencher.bench_local(|| runtime.block_on(tickets.rollback(ID, &before, None)).expect("back"));
 }
 
-/// Of a message here and another there.
+/// Merges one message of each side.
 #[divan::bench(args = HISTORIES)]
 fn merge(bencher: Bencher<'_, '_>, history: usize) {
     let TestBackend { runtime, tickets } = TestBackend::new(history);

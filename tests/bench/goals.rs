@@ -2,7 +2,7 @@
 
 use crate::rounds::Ratio;
 
-/// What a measure is held against.
+/// What a measurement is compared with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Goal {
     AtMost(f64),

@@ -8,10 +8,10 @@ use ticket_tests::RedisServer;
 use crate::contenders::{Bare, ByHand, Component, Contender, Native, Python};
 use crate::rounds::{Load, cost};
 
-/// Messages of a ticket when it is first met.
+/// Messages of a new ticket.
 pub(crate) const HISTORIES: [usize; 3] = [10, 100, 1_000];
 const CALLERS: [usize; 4] = [1, 8, 64, 512];
-/// Interactions of a turn, about; fewer with long histories, which take their time to be made.
+/// Approximate interactions of a turn; fewer with long histories, which take long to create.
 const INTERACTIONS: usize = 2_000;
 const INTERACTIONS_LONG: usize = 1_000;
 
@@ -28,7 +28,7 @@ impl Grid {
         Self { alone_us: Vec::new() }
     }
 
-    /// Measures a contender; `callers` are those that it can have.
+    /// Measures a contender with each number of `callers` that it supports.
     async fn add(&mut self, contender: &Arc<dyn Contender>, callers: &[usize]) {
         let mut alone_us = Vec::new();
         for history in HISTORIES {

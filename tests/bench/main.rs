@@ -1,7 +1,7 @@
-//! How fast an interaction is: the contenders in one process, in turns, on one machine; ratios are compared, not times.
+//! How fast an interaction is: the contenders run alternately in one process; ratios are compared, not times.
 //!
 //! One interaction says a message of 60 bytes and sets a decision of 200. `tests/bench.sh` runs this; it prints one row for
-//! each goal, the grid of all sizes, and draws a chart. A word (`memory`, `redis`, `show`, `grid`) has it do that alone.
+//! each goal, the grid of all sizes, and draws a chart. A word (`memory`, `redis`, `show`, `grid`) selects one part.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -82,7 +82,7 @@ async fn in_memory() -> Vec<Row> {
     rows
 }
 
-/// Microseconds of a call that does next to nothing, in an instance of its own.
+/// Microseconds of a call that does almost nothing, in a fresh instance.
 async fn fresh_us(component: &Component) -> Ratio {
     let mut us = Vec::new();
     for _ in 0..rounds::ROUNDS {

@@ -1,4 +1,4 @@
-//! What whole processes take: memory of many tickets, and time of one command.
+//! The cost of whole processes: memory of many tickets, and time of one command.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::contenders::{Contender, fields};
 use crate::rounds::Ratio;
 
 const RUNS: usize = 21;
-/// Tickets of which the memory is taken: so many that what a process needs besides does not count.
+/// Tickets whose memory is measured: so many that the rest of the process does not count.
 const TICKETS: usize = 100_000;
 /// Messages that make a ticket of 1 KB.
 const HISTORY: usize = 12;
@@ -30,7 +30,7 @@ pub(crate) fn show_ms() -> Ratio {
     Ratio::of(times.iter().map(|time| time.as_secs_f64() * 1_000.0).collect())
 }
 
-/// Bytes that an idle ticket takes, by the bytes of its six fields. To be asked first, when nothing is left free.
+/// Bytes that an idle ticket takes, by the bytes of its six fields. Measured first, while the process has no free memory.
 pub(crate) async fn idle_bytes(contender: &dyn Contender) -> Ratio {
     let ids: Vec<String> = (0..TICKETS).map(|number| format!("idle-{number}")).collect();
     let before = resident_bytes();

@@ -1,4 +1,4 @@
-//! Rounds: contenders take turns, so that what the machine does meanwhile meets all of them.
+//! Rounds: contenders run alternately, so that other load on the machine affects all of them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,9 +9,9 @@ use tokio::task::JoinSet;
 
 use crate::contenders::Contender;
 
-/// Rounds of one comparison; the middle one counts, the outer ones show the spread.
+/// Rounds of one comparison; the median counts, the others give the spread.
 pub(crate) const ROUNDS: usize = 11;
-/// Interactions with one ticket at least, before the next takes its place with the history that is asked for.
+/// Fewest interactions with one ticket, before a new ticket with the required history replaces it.
 const PER_TICKET: usize = 5;
 
 /// How much is done in one turn.
@@ -21,7 +21,7 @@ pub(crate) struct Load {
     pub(crate) callers: usize,
     /// Interactions of each.
     pub(crate) interactions: usize,
-    /// Messages of a ticket when it is first met.
+    /// Messages of a new ticket.
     pub(crate) history: usize,
 }
 
@@ -41,7 +41,7 @@ impl Ratio {
         Self { middle: middle(&ratios), least: ratios[0], most: ratios[ratios.len() - 1], each: None }
     }
 
-    /// How many times as much is done in the same time: the same, seen from the other side.
+    /// How many times as much is done in the same time: the inverse ratio.
     pub(crate) fn turned(self) -> Self {
         Self {
             middle: 1.0 / self.middle,
@@ -52,7 +52,7 @@ impl Ratio {
     }
 }
 
-/// The middle one of some that are in order.
+/// The median of sorted values.
 fn middle(sorted: &[f64]) -> f64 {
     sorted[sorted.len() / 2]
 }
@@ -155,7 +155,7 @@ async fn turn(contender: &Arc<dyn Contender>, load: Load) -> Turn {
     }
     begin.wait().await;
     let callers = callers.join_all().await;
-    // By the callers' own clocks: who waits for them may wake late.
+    // Measured by the callers, because the task that waits for them may wake late.
     let first = callers.iter().map(|(first, _, _)| *first).min().expect("a caller");
     let last = callers.iter().map(|(_, last, _)| *last).max().expect("a caller");
     Turn { took: last - first, each: callers.into_iter().flat_map(|(_, _, each)| each).collect() }

@@ -124,7 +124,7 @@ impl Engine {
         self.finish(instance, answer).map(Into::into)
     }
 
-    fn finish_ticket(&self, instance: pool::Borrowed, answer: Answer<wire::Wired>) -> Result<Ticket, Error> {
+    fn finish_ticket(&self, instance: pool::Borrowed, answer: Answer<wire::WireTicket>) -> Result<Ticket, Error> {
         let served_by = instance.served_by();
         self.finish(instance, answer).map(|ticket| wire::ticket(ticket, served_by))
     }

@@ -1,4 +1,7 @@
-//! Lends the ticket engine a store (memory, SQLite, Redis), and gives its operations to Rust programs.
+//! Tickets for Rust programs: the state of a conversation between an agent and a user, in Redis, SQLite or memory.
+//!
+//! A ticket has facts, a history and a last decision, all of them JSON as text. It expires some time after its last
+//! change. Every operation is atomic, also with many clients, and while Redis is down a fallback serves.
 //!
 //! ```
 //! use serde_json::json;
@@ -18,8 +21,63 @@
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(agent()).unwrap();
 //! ```
 //!
-//! [`Tickets`] is the door. Behind it the engine, a WebAssembly component, runs in a pool of instances and
-//! asks the [`store`] that it is lent. `ARCHITECTURE.md` has the map.
+//! # Opening
+//!
+//! [`Tickets::open`] takes a store URL and the defaults. [`Tickets::builder`] sets the time to live, the deadline of an
+//! operation, [`Limits`], a namespace and the [`Fallback`]:
+//!
+//! ```
+//! use std::time::Duration;
+//! use ticket_host::store::Namespace;
+//! use ticket_host::{Fallback, Limits, Tickets};
+//!
+//! # async fn service() -> Result<(), ticket_host::Error> {
+//! let tickets = Tickets::builder("memory:")
+//!     .namespace(Namespace::parse("shop")?)
+//!     .ttl(Duration::from_secs(3_600))
+//!     .deadline(Duration::from_millis(150))
+//!     .limits(Limits::default().message_bytes_max(16 * 1024))
+//!     .fallback(Fallback::memory())
+//!     .open()
+//!     .await?;
+//! # Ok(())
+//! # }
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(service()).unwrap();
+//! ```
+//!
+//! # Working with tickets
+//!
+//! [`Tickets`] has all operations. They take [`Change`]s and return a [`Ticket`]. Its `revision` makes a later change
+//! conditional: if another client was first, the change is refused with [`Error::Conflict`], which has the current
+//! ticket. A snapshot is a text that brings a ticket back, by [`Tickets::rollback`] or, after it has ended, by
+//! [`Tickets::restore`].
+//!
+//! # Errors
+//!
+//! [`Error`] has one variant for each thing that a caller can do. After all but [`Error::Uncertain`] and
+//! [`Error::Internal`] nothing was written. The error of the store is the [source](std::error::Error::source).
+//!
+//! # Outages
+//!
+//! While a Redis server is down, the fallback serves from this host's copies: [`Ticket::served_by`] tells. When the server
+//! is up again, pending changes are synced and merged with those of other hosts. [`Tickets::fallback`] has the status,
+//! the events, the branches (conflict copies) and the shutdown; see [`fallback`].
+//!
+//! # Stores of one's own
+//!
+//! [`Tickets::builder_over`] takes anything that implements [`store::Store`]. [`Tickets::builder_over_primary`] puts a
+//! fallback over a [`store::Primary`].
+//!
+//! # Modules
+//!
+//! | module | what it has |
+//! |---|---|
+//! | `builder`, `settings` | [`TicketsBuilder`], [`Fallback`], [`Limits`] |
+//! | `tickets`, `ticket`, `error` | [`Tickets`], [`Ticket`], [`Change`], [`Error`] |
+//! | `merge` | [`merge()`]: the engine's merge for a fallback that is opened without [`Tickets`] |
+//! | `engine` | the engine, a WebAssembly component: its image, its pool of instances, and the host functions it imports |
+//! | [`store`] | the crate `ticket-store`: the contract, memory, SQLite, Redis |
+//! | [`fallback`] | the crate `ticket-fallback` |
 #![deny(missing_docs)]
 
 mod builder;

@@ -1,4 +1,4 @@
-//! What callers give and get: tickets, changes and states, with JSON as text.
+//! What callers pass and receive: tickets, changes and pages of ids, with JSON as text.
 
 pub use ticket_fallback::{Merged, Side, State};
 pub use ticket_store::operation::ServedBy;
@@ -7,30 +7,30 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// One ticket, as it stood at `revision`. Serializes to the documented ticket object, its JSON raw.
+/// One ticket, as it was at `revision`. Serializes to the ticket object of the command line, with its JSON as it is.
 ///
-/// Tickets are equal by what they are, whoever served them.
+/// `served_by` does not count for equality.
 #[derive(Clone, Debug, Eq)]
 pub struct Ticket {
     /// Its id.
     pub id: String,
-    /// What the agent has learnt: a JSON object, as stored.
+    /// What the agent has learnt: a JSON object, byte for byte as stored.
     pub facts: String,
     /// What the user said: a JSON array, as stored.
     pub history: String,
     /// What the agent decided last: JSON, as stored.
     pub last_decision: String,
-    /// Unix seconds; 0 where an old record did not say.
+    /// Unix seconds; 0 if a record of an old version did not say.
     pub created_at: u64,
     /// Unix seconds of the last change.
     pub updated_at: u64,
     /// Schema version.
     pub version: u32,
-    /// Opaque text that names this state; give it as `at`.
+    /// Opaque text that names this state; pass it as `at`.
     pub revision: String,
-    /// Milliseconds since the Unix epoch after which the ticket is gone; 0 for no deadline.
+    /// When the ticket expires, in milliseconds since the Unix epoch; 0 for never.
     pub expires_at_ms: u64,
-    /// Who answered: the store, or the fallback while it is away. For operators; not in the ticket object.
+    /// Who answered: the store, or the fallback while the store is down. Not serialized.
     pub served_by: ServedBy,
 }
 
@@ -73,7 +73,8 @@ impl Serialize for Ticket {
     }
 }
 
-/// One change to a ticket; each holds JSON text, which the engine checks.
+/// One change to a ticket. Each has JSON text, which the engine checks; [`Change::say`], [`Change::learn`] and
+/// [`Change::decide`] make that text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Appends a message: a JSON string or object. An object with a string `id` is stored once.
@@ -114,10 +115,10 @@ impl Change {
 /// One page of ticket ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdPage {
-    /// Ids in no promised order; may be empty, may repeat an id.
+    /// Ids in no particular order. May be empty, and may repeat an id.
     pub ids: Vec<String>,
-    /// Where the next page begins; none after the last.
+    /// Where the next page begins; none after the last page.
     pub cursor: Option<String>,
-    /// Who answered: a page of the fallback has the tickets that this host knows, and perhaps not all.
+    /// Who answered. A page of the fallback has the tickets that this host knows, which may not be all.
     pub served_by: ServedBy,
 }

@@ -1,4 +1,4 @@
-//! Tickets for a Rust agent: the engine's operations, typed and async, over one store.
+//! [`Tickets`]: the operations of the engine over one store, typed and async.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +11,13 @@ use ticket_fallback::FallbackStore;
 use ticket_store::SharedStore;
 use ticket_store::keyed_lock::KeyedLock;
 
-/// Tickets in one store. Cloning gives another handle to the same.
+/// The tickets of one store. A clone is another handle to the same.
 ///
-/// Every operation is atomic, and a dropped future leaves it done wholly or not at all. Writers of one
-/// ticket in this process take turns, first come first served; what makes a ticket under a fresh id or from a
-/// snapshot needs none. Other processes and hosts are met by conditional writes.
+/// Every operation is atomic. Dropping the future of an operation leaves it done wholly or not at all. Operations that
+/// write one ticket run one after another within this process, in the order of their calls. Conditional writes protect
+/// a ticket against other processes and hosts.
+///
+/// All operations can also end with `Denied`, `Unavailable`, `Uncertain` or `Internal`: see [`Error`].
 #[derive(Clone, Debug)]
 pub struct Tickets {
     store: SharedStore,
@@ -33,7 +35,7 @@ impl Tickets {
         Ok(Self { store, engine, writers: Arc::default(), fallback, ttl_ms })
     }
 
-    /// What stands in for the store: its state, its events, what it keeps aside; none where nothing does.
+    /// The fallback: its status, its events and its branches. None if nothing serves while the store is down.
     #[must_use]
     pub fn fallback(&self) -> Option<&FallbackStore> {
         self.fallback.as_ref()
@@ -45,11 +47,11 @@ impl Tickets {
         &self.store
     }
 
-    /// Waits until the ticket that is to be brought home first is with the store, and others as far as `within`
-    /// allows; at once where the store is away or nothing waits.
+    /// Waits until pending changes are synced, for `within` at most, and returns at once while the store is down, if nothing
+    /// is pending, or without a fallback.
     ///
     /// # Errors
-    /// Where the fallback's file cannot be read.
+    /// If the fallback's file cannot be read.
     pub async fn sync(&self, within: Duration) -> Result<(), Error> {
         if let Some(fallback) = &self.fallback {
             fallback.sync(within).await?;
@@ -57,11 +59,13 @@ impl Tickets {
         Ok(())
     }
 
-    /// Puts a state that was kept aside back: merged into its ticket, or as the ticket where that is gone.
+    /// Merges a branch, which is a conflict copy, into its ticket. If the ticket is gone, it is created from the branch.
     ///
     /// # Errors
-    /// `NotFound` for a number that no branch has, `Invalid` for a branch of another life of the ticket or one that
-    /// cannot be merged, and what writing may end with. The branch stays then.
+    /// - `NotFound`: there is no branch with this number.
+    /// - `Invalid`: the branch is of another incarnation of the ticket, or cannot be merged.
+    ///
+    /// After an error the branch is kept.
     pub async fn apply_branch(&self, number: u64) -> Result<Ticket, Error> {
         let none = || Error::NotFound(format!("there is no branch {number}").into());
         let fallback = self.fallback.as_ref().ok_or_else(none)?;
@@ -73,10 +77,12 @@ impl Tickets {
         self.get(&branch.id).await
     }
 
-    /// Makes a new ticket, under `id` or a fresh UUID.
+    /// Creates a ticket with `id`, or with a fresh UUID, and applies `changes` to it.
+    ///
+    /// An id has 1 to 128 of the characters `A-Z a-z 0-9 . _ -` and begins with a letter or digit.
     ///
     /// # Errors
-    /// `Exists` where there is one already.
+    /// `Exists` if there is a ticket with this id. `Invalid` or `TooLarge` for an invalid id or change.
     pub async fn create(&self, id: Option<&str>, changes: &[Change]) -> Result<Ticket, Error> {
         let _guard = match id {
             Some(id) => Some(self.writers.lock(id).await),
@@ -85,79 +91,92 @@ impl Tickets {
         self.engine.create(id, changes).await
     }
 
-    /// Reads a ticket; its deadline stays.
+    /// Reads a ticket. Its deadline does not move.
     ///
     /// # Errors
-    /// `NotFound` where there is none.
+    /// `NotFound` if there is no ticket. `Corrupt` or `UnsupportedVersion` if the stored data cannot be read.
     pub async fn get(&self, id: &str) -> Result<Ticket, Error> {
         self.engine.get(id).await
     }
 
-    /// Applies one or more changes in one atomic write and slides the TTL.
+    /// Applies changes in one atomic write, and moves the deadline to the TTL from now. With `at`, only to the ticket at that
+    /// revision; without, changes that other clients make meanwhile are kept.
     ///
     /// # Errors
-    /// `NotFound` where there is no ticket, `Conflict` where `at` names another revision than the present.
+    /// - `NotFound`: there is no ticket.
+    /// - `Conflict`: `at` is not the current revision, or too many races were lost within the deadline of the operation.
+    /// - `Invalid`: a change is not strict JSON of its kind, or there is none.
+    /// - `TooLarge`: a message, the ticket or its history would be over its limit.
+    /// - `Corrupt` or `UnsupportedVersion`: the stored data cannot be read.
     pub async fn apply(&self, id: &str, changes: &[Change], at: Option<&str>) -> Result<Ticket, Error> {
         let _guard = self.writers.lock(id).await;
         self.engine.apply(id, changes, at).await
     }
 
-    /// Slides the TTL.
+    /// Moves the deadline to the TTL from now, and changes nothing else.
     ///
     /// # Errors
-    /// `NotFound` where there is no ticket.
+    /// `NotFound` if there is no ticket. `Corrupt` or `UnsupportedVersion` if the stored data cannot be read.
     pub async fn touch(&self, id: &str) -> Result<Ticket, Error> {
         let _guard = self.writers.lock(id).await;
         self.engine.touch(id).await
     }
 
-    /// The whole ticket as one text to keep, for [`Tickets::rollback`] and [`Tickets::restore`].
+    /// The whole ticket as one text, for [`Tickets::rollback`] and [`Tickets::restore`]. The deadline does not move.
     ///
     /// # Errors
-    /// `NotFound` where there is no ticket.
+    /// `NotFound` if there is no ticket. `Corrupt` or `UnsupportedVersion` if the stored data cannot be read.
     pub async fn snapshot(&self, id: &str) -> Result<String, Error> {
         self.engine.snapshot(id).await
     }
 
-    /// Makes a ticket what it was at a snapshot, byte for byte, and slides the TTL.
+    /// Makes a ticket what it was at a snapshot, byte for byte, and moves the deadline to the TTL from now. It also replaces
+    /// stored data that is corrupt. `at` is as in [`Tickets::apply`].
     ///
     /// # Errors
-    /// `Invalid` for a snapshot that is damaged, of another ticket or of another life of this one.
+    /// - `NotFound`: there is no ticket. [`Tickets::restore`] creates it again.
+    /// - `Conflict`: as in [`Tickets::apply`].
+    /// - `Invalid`: the snapshot is damaged, or of another ticket or another incarnation of this one.
+    /// - `TooLarge`: the snapshot is over a limit.
     pub async fn rollback(&self, id: &str, snapshot: &str, at: Option<&str>) -> Result<Ticket, Error> {
         let _guard = self.writers.lock(id).await;
         self.engine.rollback(id, snapshot, at).await
     }
 
-    /// Makes the ticket of a snapshot again after it is gone.
+    /// Creates the ticket of a snapshot again after it expired or was closed.
     ///
     /// # Errors
-    /// `Exists` where it is there.
+    /// `Exists` if there is a ticket with its id. `Invalid` for a damaged snapshot, `TooLarge` for one over a limit.
     pub async fn restore(&self, snapshot: &str) -> Result<Ticket, Error> {
         self.engine.restore(snapshot).await
     }
 
-    /// Deletes a ticket.
+    /// Deletes a ticket, also one that is corrupt. `at` is as in [`Tickets::apply`].
     ///
     /// # Errors
-    /// `NotFound` where there is none, `Conflict` as in [`Tickets::apply`].
+    /// `NotFound` if there is no ticket, `Conflict` as in [`Tickets::apply`].
     pub async fn close(&self, id: &str, at: Option<&str>) -> Result<(), Error> {
         let _guard = self.writers.lock(id).await;
         self.engine.close(id, at).await
     }
 
-    /// One page of ticket ids; `cursor` is none at first, then what the last page gave. A page may be
-    /// empty and may repeat an id.
+    /// One page of ticket ids. `cursor` is `None` for the first page, then the cursor of the previous page. A page may be
+    /// empty although others follow, and may repeat an id. While the fallback serves, it has the tickets that this host
+    /// knows.
     ///
     /// # Errors
-    /// `Invalid` for a cursor that no page gave.
+    /// `Invalid` for a cursor that does not come from a page of this store.
     pub async fn list(&self, cursor: Option<&str>) -> Result<IdPage, Error> {
         self.engine.list(cursor).await
     }
 
-    /// Merges two states that both came from `base`; `tickets.wit` has the rules. Asks no store.
+    /// Merges two states that both descend from `base`, as a fallback does: facts are merged, messages that `ours` added
+    /// follow those of `theirs`, and what both changed is taken from the state with the later `updated_at`, on a tie
+    /// from `theirs`. If `ours` does not continue `base`, as after a rollback, the later state wins as a whole.
+    /// [`Merged::branch`] names the side that is not wholly in the result. No store is asked.
     ///
     /// # Errors
-    /// `Invalid` or `TooLarge` for texts that are no state of a ticket.
+    /// `Invalid` or `TooLarge` for a state that is not a ticket within the limits.
     pub async fn merge(&self, base: &State, ours: &State, theirs: &State) -> Result<Merged, Error> {
         self.engine.merge(base, ours, theirs).await
     }

@@ -1,4 +1,4 @@
-//! The floor: what one round trip costs that does nothing, or no more than to store the same bytes.
+//! The lower bound: the cost of a round trip that does nothing, or only stores the same bytes.
 
 use std::sync::{Arc, Mutex};
 
@@ -29,7 +29,7 @@ impl Bare {
         Self { connection: connect(server).await, command: Command::Evalsha(Script::new("return 1")) }
     }
 
-    /// One that stores tickets of the history that was prepared last.
+    /// Stores tickets with the history that was prepared last.
     pub(crate) async fn hset(server: &RedisServer) -> Self {
         let command = Command::Hset(Mutex::new(Arc::new(fields(0))));
         Self { connection: connect(server).await, command }

@@ -1,5 +1,5 @@
-//! What is written without all this: `HGETALL`, a change with serde_json, `HSET` and `EXPIRE` in one pipeline. It loses
-//! updates where two are at it.
+//! What a program does without this project: `HGETALL`, a change with serde_json, `HSET` and `EXPIRE` in one pipeline. It loses
+//! updates if two clients change one ticket.
 
 use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -28,7 +28,7 @@ pub(super) async fn connect(server: &RedisServer) -> MultiplexedConnection {
     connection
 }
 
-/// Makes tickets as a plain client does.
+/// Creates tickets as a plain client does.
 pub(super) async fn prepare(connection: &MultiplexedConnection, ids: &[String], history: usize) {
     let mut connection = connection.clone();
     let fields = fields(history);

@@ -1,4 +1,4 @@
-//! What agents have today: Python with redis-py and hiredis, or a dict of tickets that are copied in and out.
+//! What agents use today: Python with redis-py and hiredis, or a dict of tickets that are copied in and out.
 
 use std::path::Path;
 use std::sync::Mutex;

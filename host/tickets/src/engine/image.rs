@@ -1,7 +1,7 @@
 //! The component as machine code: compiled once in a process, and kept between processes where allowed.
 //!
-//! An image is native code, so it is read only from a folder that nobody else can write, and only with the
-//! digest that was put at its end; anything else is compiled anew.
+//! An image is native code, so it is read only from a folder that no other user can write, and only with the
+//! digest at its end. In any other case the component is compiled again.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fs::{self, DirBuilder, OpenOptions};
@@ -21,10 +21,10 @@ use super::host_ctx::{MEMORY_BYTES_MAX, TABLE_ELEMENTS_MAX};
 /// The engine as `guest/builder` made it.
 const COMPONENT: &[u8] = include_bytes!("../../engine.wasm");
 const DIGEST_BYTES: usize = 32;
-/// Most calls that are in the engine at once, for each core; further callers wait in line. A call spends nearly all of
+/// Most calls in the engine at once, for each core; further callers wait. A call spends nearly all of
 /// its time in the store: so many keep a core busy where a store takes a millisecond and the engine 8 µs.
 const INSTANCES_PER_CORE: usize = 128;
-/// Most instances that are made anew at once: each slot takes 4 GiB of addresses, of which there are 128 TiB.
+/// Most fresh instances at once: each slot takes 4 GiB of addresses, of which there are 128 TiB.
 const SLOTS_MAX: u16 = 1_024;
 /// Most core instances that the component is made of: the engine, and what the component model puts around it.
 const CORE_INSTANCES_MAX: u32 = 4;
@@ -36,13 +36,13 @@ const RESIDENT_BYTES: usize = 4 * 1024 * 1024;
 pub(super) struct Image {
     pub(super) engine: Engine,
     pub(super) component: Component,
-    /// Places for instances that are made anew: the slots that they take are those of the whole process.
+    /// Permits for fresh instances, whose slots are those of the whole process.
     slots: Option<Arc<Semaphore>>,
 }
 
 impl Image {
-    /// One place for each instance that may be there at once: for one store, or for all where they are made anew.
-    pub(super) fn places(&self) -> Arc<Semaphore> {
+    /// One permit for each instance that may exist at once: for one store, or for the process if instances are fresh.
+    pub(super) fn permits(&self) -> Arc<Semaphore> {
         self.slots.clone().unwrap_or_else(|| Arc::new(Semaphore::new(usize::from(instances_max()))))
     }
 }
@@ -52,8 +52,8 @@ fn instances_max() -> u16 {
     u16::try_from(cores * INSTANCES_PER_CORE).unwrap_or(u16::MAX)
 }
 
-/// The image of this process, for instances that are made anew for every call or for such as are kept; `folder` is
-/// where it may be kept for the next one.
+/// The image of this process, for instances that are `fresh` for every call or for those that are kept; `folder` is
+/// where it is kept for the next process.
 pub(super) fn load(folder: Option<&Path>, fresh: bool) -> wasmtime::Result<Image> {
     static LOADED: Mutex<[Option<Image>; 2]> = Mutex::new([const { None }; 2]);
     let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -82,8 +82,8 @@ pub(super) fn load(folder: Option<&Path>, fresh: bool) -> wasmtime::Result<Image
     Ok(loaded.insert(Image { engine, component, slots }).clone())
 }
 
-/// Memory that instances take and give back ready for the next: its pages stay, and only those are wiped that were
-/// written to. An instance that the system makes and takes apart costs four times as much.
+/// Memory that fresh instances take and return: its pages stay mapped, and only those that were written to are wiped.
+/// Mapping and unmapping memory for each instance costs four times as much.
 fn slots(count: u32) -> PoolingAllocationConfig {
     let mut slots = PoolingAllocationConfig::new();
     slots
@@ -102,7 +102,7 @@ fn slots(count: u32) -> PoolingAllocationConfig {
     slots
 }
 
-/// What a ticket engine needs of Wasmtime, and nothing that it does not.
+/// What the engine needs of Wasmtime, and nothing else.
 fn config() -> Config {
     let mut config = Config::new();
     config
@@ -124,14 +124,14 @@ fn compile(engine: &Engine, file: Option<&Path>) -> wasmtime::Result<Component> 
     Ok(component)
 }
 
-/// Makes the folder, for this user alone, or checks that it is so.
+/// Creates the folder for this user alone, or checks that it is.
 fn own_folder(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     own(&fs::symlink_metadata(folder)?, "the folder is not of mode 0700 and owned by this user")
 }
 
 /// Opens a file that this user alone may write, and follows no link to it: it is checked as it is open, so that
-/// nobody can put another in its place in between.
+/// no other file can take its place in between.
 fn own_file(file: &Path) -> io::Result<fs::File> {
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(file)?;
     own(&file.metadata()?, "the file is not of mode 0600 and owned by this user")?;
@@ -148,7 +148,7 @@ fn own(metadata: &fs::Metadata, otherwise: &'static str) -> io::Result<()> {
     Ok(())
 }
 
-/// A name that differs with the component, the version of Wasmtime, its settings and the machine.
+/// A name that depends on the component, the version of Wasmtime, its settings and the machine.
 fn file_name(engine: &Engine) -> PathBuf {
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
@@ -171,7 +171,7 @@ fn read(engine: &Engine, file: &Path) -> Option<Component> {
     unsafe { Component::deserialize(engine, image) }.ok()
 }
 
-/// Writes an image so that a reader sees all of it or nothing.
+/// Writes an image so that a reader sees the whole image or none.
 fn keep(file: &Path, image: &[u8]) -> io::Result<()> {
     let unfinished = file.with_extension(format!("{}.unfinished", std::process::id()));
     let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;

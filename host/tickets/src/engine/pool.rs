@@ -1,4 +1,4 @@
-//! Instances of the engine, kept and used again: a call into one costs 0.2 µs, a new one 6 µs and more.
+//! Instances of the engine, kept and used again: a call into one costs 0.2 µs, a new instance 6 µs or more.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,7 +31,7 @@ pub(super) struct Pool {
     store: SharedStore,
     settings: Arc<Settings>,
     idle: Mutex<Vec<Instance>>,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 struct Instance {
@@ -39,11 +39,11 @@ struct Instance {
     store: Store<HostCtx>,
 }
 
-/// An instance for the time of one call. Dropped without being given back it is gone, as after a trap or
-/// when the caller goes away in the middle.
+/// An instance for one call. If it is dropped without being given back, it ends: after a trap, or if the caller drops
+/// the future of the call.
 pub(super) struct Borrowed {
     instance: Instance,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Borrowed {
@@ -69,21 +69,21 @@ impl Pool {
         key_value::add_to_linker(&mut linker)?;
         environment::add_to_linker::<_, HasSelf<_>>(&mut linker, |ctx: &mut HostCtx| ctx)?;
         let engine = EnginePre::new(linker.instantiate_pre(&image.component)?)?;
-        Ok(Self { engine, store, settings, idle: Mutex::default(), places: image.places() })
+        Ok(Self { engine, store, settings, idle: Mutex::default(), permits: image.permits() })
     }
 
     /// An instance of its own for one call, whose time begins now.
     pub(super) async fn borrow(&self) -> Result<Borrowed, Error> {
         let deadline = Instant::now() + self.settings.deadline;
-        let place = Arc::clone(&self.places).acquire_owned().await;
-        let place = place.map_err(Error::internal)?;
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
+        let permit = permit.map_err(Error::internal)?;
         let idle = self.idle().pop();
         let mut instance = match idle {
             Some(instance) => instance,
             None => self.instance().await.map_err(Error::internal)?,
         };
         instance.store.data_mut().begin_call(deadline);
-        Ok(Borrowed { instance, _place: place })
+        Ok(Borrowed { instance, _permit: permit })
     }
 
     /// Takes an instance back after a call that did not trap.

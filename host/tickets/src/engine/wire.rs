@@ -1,4 +1,4 @@
-//! The texts and records that cross into and out of the engine, converted once each way.
+//! The types that cross into and out of the engine, converted once each way.
 
 use super::bindings::agent::tickets::key_value as kv;
 use super::bindings::exports::agent::tickets::tickets as wit;
@@ -7,7 +7,7 @@ use crate::ticket::{Change, IdPage, Merged, ServedBy, Side, State, Ticket};
 use ticket_store as store;
 
 /// A ticket as the engine gives it.
-pub(super) type Wired = wit::Ticket;
+pub(super) type WireTicket = wit::Ticket;
 
 /// Changes as the engine takes them; the texts are borrowed.
 pub(super) fn changes(changes: &[Change]) -> Vec<wit::Change<'_>> {
