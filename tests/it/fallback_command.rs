@@ -67,7 +67,7 @@ async fn commands_work_without_redis_and_sync_when_it_is_up() {
     );
     let closed = user.run(&["show", "b"]);
     assert_eq!(closed.code, Some(3), "{closed:?}");
-    let unknown = user.run(&["show", "nobody"]);
+    let unknown = user.run(&["show", "unknown"]);
     assert_eq!(unknown.code, Some(75), "it may exist: {unknown:?}");
 
     server.restart();
@@ -282,9 +282,9 @@ async fn the_doctor_counts_pending_tickets() {
     let user = User::of(&server.url());
     server.stop();
     user.json(&["new", "--id", "t"]);
-    let away = user.run(&["doctor", "--format", "json"]);
-    assert_eq!(away.code, Some(75), "{away:?}");
-    let report: Value = serde_json::from_str(&away.stdout).unwrap();
+    let down = user.run(&["doctor", "--format", "json"]);
+    assert_eq!(down.code, Some(75), "{down:?}");
+    let report: Value = serde_json::from_str(&down.stdout).unwrap();
     assert_eq!((&report["facts"]["breaker"], &report["facts"]["unsaved_tickets"]), (&json!("open"), &json!("1")));
     server.restart();
     user.json(&["show", "t"]);

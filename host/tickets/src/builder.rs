@@ -225,7 +225,7 @@ impl TicketsBuilder<StoreUrl> {
             }
             return Tickets::new(store::open(&url, &options).await?, None, settings);
         }
-        // The supervisor connects in the background, where nobody waits for it.
+        // The supervisor connects in the background, where no caller waits for it.
         let connect_time = options.call_time.max(settings.deadline);
         let options = options.call_time(connect_time);
         let primary = Arc::new(RedisPrimary::new(&url, None, &options)?);

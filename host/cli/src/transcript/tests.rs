@@ -65,11 +65,11 @@ fn the_newest_of_calls_with_one_id_is_answered() {
         result("c1", "1"),
         calls(&[call("c1", "b", "{}")]),
         result("c1", "2"),
-        r#"{"role":"tool","tool_call_id":"c1","name":"d","content":"Error: nobody asked"}"#.to_owned(),
+        r#"{"role":"tool","tool_call_id":"c1","name":"d","content":"Error: not asked"}"#.to_owned(),
     ];
     let steps = steps(&messages.join(",")).unwrap();
     assert_eq!(steps[1], learn("a", "1"));
-    assert_eq!(steps[3..], [learn("b", "2"), learn("d", "\"Error: nobody asked\"")]);
+    assert_eq!(steps[3..], [learn("b", "2"), learn("d", "\"Error: not asked\"")]);
 }
 
 #[test]
