@@ -87,6 +87,7 @@ fn without_a_fallback_a_server_that_is_down_is_an_error() {
     let run = user.run(&["new", "--fallback", "none"]);
     assert_eq!(run.code, Some(75), "{run:?}");
     assert!(run.stdout.is_empty() && run.stderr.starts_with("error: "), "{run:?}");
+    assert_eq!(run.stderr.matches("cannot be reached").count(), 1, "one reason, given once: {run:?}");
 }
 
 #[test]

@@ -38,7 +38,7 @@ pub(crate) struct Common {
     #[arg(skip)]
     pub(crate) store_is_from_variable: bool,
 
-    /// How long a ticket lives after every change, for example 1800, 90s, 30m, 1h30m or 7d [default: 30m]
+    /// Time to live of a ticket after every change, for example 1800, 90s, 30m, 1h30m or 7d [default: 30m]
     ///
     /// From 1 second to 366 days. Reading a ticket does not extend its TTL.
     #[arg(long, global = true, value_name = "TIME", env = "TICKET_TTL", value_parser = time::ttl_ms)]

@@ -142,8 +142,12 @@ pub(crate) fn report(failure: &Failure) -> ExitCode {
     let mut text = failure.to_string();
     let mut source = failure.source();
     while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
+        // The text of an error on tickets has its sources in it already.
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
         source = cause.source();
     }
     tell(&format!("error: {}", printable(&text)));
