@@ -3,15 +3,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::error::Error;
-use crate::text::excerpt;
+use ticket_model::id::{ID_CHARS_MAX, KEY_PREFIX, excerpt, id_of_key, is_id};
 
-/// Longest ticket id, in characters; room for two UUIDs and a name between them.
-const ID_CHARS_MAX: usize = 128;
+use crate::error::Error;
+
 /// Longest namespace, in characters.
 const NAMESPACE_CHARS_MAX: usize = 64;
-/// What every key begins with.
-const PREFIX: &str = "ticket:";
 
 /// The key of an entry: `ticket:` and a ticket id.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,13 +20,13 @@ impl Key {
     /// # Errors
     /// `Invalid` for everything else.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        match text.strip_prefix(PREFIX) {
-            Some(id) if is_name(id, ID_CHARS_MAX) => Ok(Self(text.into())),
-            _ => Err(Error::invalid(format!(
-                "key {} is not `ticket:` and 1 to {ID_CHARS_MAX} of A-Z a-z 0-9 . _ - that begin with a letter or digit",
-                excerpt(text)
-            ))),
+        if id_of_key(text).is_some() {
+            return Ok(Self(text.into()));
         }
+        Err(Error::invalid(format!(
+            "invalid key {}: use `{KEY_PREFIX}` and 1 to {ID_CHARS_MAX} of A-Z a-z 0-9 . _ -, first a letter or digit",
+            excerpt(text)
+        )))
     }
 
     /// Parses the cursor of a store whose cursors are keys.
@@ -42,7 +39,7 @@ impl Key {
     /// # Errors
     /// As [`Key::parse`].
     pub fn of_ticket(id: &str) -> Result<Self, Error> {
-        Self::parse(&format!("{PREFIX}{id}"))
+        Self::parse(&format!("{KEY_PREFIX}{id}"))
     }
 
     /// The whole key.
@@ -54,7 +51,7 @@ impl Key {
     /// The ticket's id.
     #[must_use]
     pub fn ticket_id(&self) -> &str {
-        self.0.strip_prefix(PREFIX).unwrap_or_default()
+        self.0.strip_prefix(KEY_PREFIX).unwrap_or_default()
     }
 }
 
@@ -80,11 +77,11 @@ impl Namespace {
     /// # Errors
     /// `Invalid` for everything else.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        if is_name(text, NAMESPACE_CHARS_MAX) {
+        if is_id(text) && text.len() <= NAMESPACE_CHARS_MAX {
             return Ok(Self(text.into()));
         }
         Err(Error::invalid(format!(
-            "namespace {} is not 1 to {NAMESPACE_CHARS_MAX} of A-Z a-z 0-9 . _ - that begin with a letter or digit",
+            "invalid namespace {}: use 1 to {NAMESPACE_CHARS_MAX} of A-Z a-z 0-9 . _ -, first a letter or digit",
             excerpt(text)
         )))
     }
@@ -124,15 +121,8 @@ impl KeyNames {
     /// What every name of this namespace begins with.
     #[must_use]
     pub fn stored_prefix(&self) -> String {
-        format!("{}{PREFIX}", self.prefix)
+        format!("{}{KEY_PREFIX}", self.prefix)
     }
-}
-
-fn is_name(text: &str, chars_max: usize) -> bool {
-    let bytes = text.as_bytes();
-    bytes.len() <= chars_max
-        && bytes.first().is_some_and(u8::is_ascii_alphanumeric)
-        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte))
 }
 
 #[cfg(test)]

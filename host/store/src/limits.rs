@@ -1,16 +1,11 @@
 //! The limits of every store.
 
+pub use ticket_model::limits::{TTL_MS_MAX, TTL_MS_MIN};
+
 use crate::error::{Error, Kind};
 
-/// Most bytes of one entry that a store accepts, names and texts together.
-///
-/// Four times the limit of a ticket: an entry to which another client added fields can still be read, and its size is
-/// far below what one Redis value or one SQLite row can hold.
-pub const ENTRY_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Shortest TTL: clocks differ, and an agent cannot keep a conversation in less than a second.
-pub const TTL_MS_MIN: u64 = 1_000;
-/// Longest TTL, 366 days; a deadline further ahead is taken for a mistake.
-pub const TTL_MS_MAX: u64 = 366 * 24 * 60 * 60 * 1_000;
+/// Most bytes of one entry that a store accepts, names and texts together, as in [`ticket_model::limits`].
+pub const ENTRY_BYTES_MAX: usize = ticket_model::limits::ENTRY_BYTES_MAX as usize;
 /// Most keys that one page of a listing is asked for.
 pub const PAGE_KEYS_MAX: usize = 10_000;
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use ticket_model::field;
 
 use crate::fields::Fields;
 
@@ -87,11 +88,17 @@ fn field_of<'entry>(fields: &'entry Fields, name: &str) -> &'entry [u8] {
 }
 
 /// Gives the parts of a revision to `take` in their order until it returns false; whether it took all.
-fn parts<'entry>(expires_at_ms: u64, field: impl Fn(&str) -> &'entry [u8], mut take: impl FnMut(&str) -> bool) -> bool {
+fn parts<'entry>(
+    expires_at_ms: u64,
+    text_of: impl Fn(&str) -> &'entry [u8],
+    mut take: impl FnMut(&str) -> bool,
+) -> bool {
     let mut digits = itoa::Buffer::new();
     take(digits.format(expires_at_ms))
-        && ["created_at", "updated_at"].iter().all(|name| take(".") && take(seconds(field(name))))
-        && ["facts", "history", "last_decision"].iter().all(|name| take(".") && take(digits.format(field(name).len())))
+        && [field::CREATED_AT, field::UPDATED_AT].iter().all(|name| take(".") && take(seconds(text_of(name))))
+        && [field::FACTS, field::HISTORY, field::LAST_DECISION]
+            .iter()
+            .all(|name| take(".") && take(digits.format(text_of(name).len())))
 }
 
 /// A time field in a revision: short and printable whatever another client wrote. An invalid time becomes `?`.

@@ -1,11 +1,6 @@
 //! Untrusted text in messages.
 
-/// The beginning of an untrusted text, quoted and escaped, for an error.
-#[must_use]
-pub fn excerpt(text: &str) -> String {
-    const CHARS_SHOWN: usize = 48;
-    format!("`{}`", printable(text, CHARS_SHOWN))
-}
+pub use ticket_model::id::excerpt;
 
 /// The beginning of an untrusted text without control characters, so that it may reach a terminal or a log.
 #[must_use]

@@ -1,4 +1,4 @@
--- Does on a key that no ticket has what the other scripts do, and leaves nothing.
+-- Does what the other scripts do, on a key of its own, and leaves nothing.
 -- The answer: the name and the error of each command that failed.
 local failed = {}
 local function try(command, ...)
@@ -9,7 +9,7 @@ local function try(command, ...)
   end
 end
 
--- First, so that full memory shows; the two that follow each remove the key or end it soon.
+-- First, so that full memory is found; the key is removed below, or expires soon.
 try('HSET', 'probe', '1')
 try('PEXPIREAT', number(now() + 1000))
 for _, command in ipairs({ 'TYPE', 'PEXPIRETIME', 'HGETALL', 'HLEN', 'HKEYS' }) do try(command) end

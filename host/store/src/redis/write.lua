@@ -1,5 +1,5 @@
--- Makes the given fields the whole entry, if the condition holds. Fields that stay as they are, are given by name alone,
--- where the condition is a revision.
+-- Makes the given fields the whole entry, if the condition holds. If the condition is a revision, fields that stay as
+-- they are may be given by name only.
 -- ARGV: repeated, condition, revision, wanted deadline, slack, furthest deadline from now, how many stay, their names,
 -- name, text, name, text, …
 local condition, base = ARGV[2], ARGV[3]
@@ -7,7 +7,7 @@ local wanted, slack, ahead_max = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(
 local kept = tonumber(ARGV[7])
 local first = 8 + kept
 local count = kept + (#ARGV - first + 1) / 2
--- Lua's stack takes some 8,000 values at once.
+-- Lua's stack has room for some 8,000 values.
 local chunk = 2000
 
 local function set_fields()
@@ -16,7 +16,7 @@ local function set_fields()
   end
 end
 
--- The names that are there and not given.
+-- The current names that are not given.
 local function other_names()
   local given, others = {}, {}
   for i = 8, first - 1 do given[ARGV[i]] = true end
@@ -38,7 +38,7 @@ end
 local kind = kind_of()
 if kind ~= 'none' and kind ~= 'hash' and condition ~= 'present' then return { 'type', kind } end
 local expires = kind == 'none' and -2 or redis.call('PEXPIRETIME', key)
--- The deadline is the identity of a write: found with the very fields, it is this one, and it was made.
+-- The deadline identifies a write: together with the same fields it shows that this one was applied.
 if repeated and kind == 'hash' and expires == wanted and is_written() then
   return { 'written', number(wanted), number(now()) }
 end
@@ -59,12 +59,12 @@ else
   holds = kind == 'hash' and revision(expires) == base and has_kept()
 end
 if not holds then return refused(kind, expires) end
-local mistake, time = mistaken(wanted, ahead_max)
-if mistake then return mistake end
+local invalid, time = invalid_deadline(wanted, ahead_max)
+if invalid then return invalid end
 
 if kind == 'hash' then
-  -- What forbids a write shows at the first one, so that one changes nothing: with memory full or on a replica it
-  -- fails, and later ones would not. The deadline comes before the fields: where it may not be set, they stay.
+  -- The first write command changes nothing: with full memory or on a replica it fails before anything is changed. The
+  -- deadline comes before the fields: if it may not be set, they stay as they are.
   local others = other_names()
   if #others > 0 then redis.call('HDEL', key, 'no field of a ticket') end
   local created_at = redis.call('HGET', key, 'created_at')
@@ -75,7 +75,7 @@ if kind == 'hash' then
   for _, name in ipairs(others) do redis.call('HDEL', key, name) end
 else
   if kind ~= 'none' then
-    -- This must fail, and says by its error whether a HSET after the DEL would succeed.
+    -- This must fail; its error tells whether a HSET after the DEL would succeed.
     local tried = redis.pcall('HSET', key, ARGV[first], '')
     if string.sub(tried.err, 1, 9) ~= 'WRONGTYPE' then return tried end
     wanted = deadline(wanted, slack, expires)

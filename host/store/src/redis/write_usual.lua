@@ -1,5 +1,5 @@
--- The usual write, first of all: sent for the first time, to replace the named state of a ticket by the same fields.
--- What is defined below is defined at every call, which costs as much as this does. Whatever is unusual goes on there.
+-- The usual write, before everything else: sent for the first time, it replaces a known revision of a ticket by the same
+-- six fields. The definitions below cost as much at every call as this does. Every other write continues there.
 local function usual()
   local key, call, kept = KEYS[1], redis.call, tonumber(ARGV[7])
   local has = redis.pcall('HMGET', key, 'created_at', 'updated_at', 'version')
@@ -10,7 +10,7 @@ local function usual()
   -- As `revision` below.
   local state = string.format('%.0f.%s.%s.%d.%d.%d',
     call('PEXPIRETIME', key), has[1], has[2], facts, history, decision)
-  -- The six are there and nothing else, and as many are given.
+  -- The entry has the six fields and no other, and as many are given.
   if state ~= ARGV[3] or call('HLEN', key) ~= 6 or kept + (#ARGV - 7 - kept) / 2 ~= 6 then return end
   local i = 8
   while i <= #ARGV do
@@ -22,9 +22,9 @@ local function usual()
   local time = call('TIME')
   time = time[1] * 1000 + math.floor(time[2] / 1000)
   local wanted = tonumber(ARGV[4])
-  -- As `mistaken` below.
+  -- As `invalid_deadline` below.
   if wanted <= time + 20 or wanted > time + tonumber(ARGV[6]) then return end
-  -- What forbids a write shows here, where nothing changes.
+  -- A write that is forbidden fails here, where nothing changes.
   call('HSET', key, 'created_at', has[1])
   call('PEXPIREAT', key, ARGV[4])
   call('HSET', key, unpack(ARGV, 8 + kept))
