@@ -16,7 +16,7 @@ async fn main() -> Result<(), Error> {
         Err(Error::Exists(_)) => tickets.apply(ID, &[Change::say("Is there something cheaper?")], None).await?,
         created => created?,
     };
-    println!("{url}: conversation of {} messages", ticket.message_count());
+    println!("conversation of {} messages in {url}", ticket.message_count());
 
     loop {
         let decision = decide(&ticket);
