@@ -91,7 +91,7 @@ impl Fixture {
         fastrand::Rng::with_seed(self.seed ^ of_name)
     }
 
-    /// Tickets over the store, with [`Fixture::settings`].
+    /// Tickets over the store, with the clock of this fixture and a long deadline.
     #[must_use]
     pub fn tickets(&self) -> Tickets {
         self.tickets_over(Arc::clone(&self.store))
