@@ -44,7 +44,7 @@ fn a_check_leaves_nothing_and_stays_in_its_namespace() {
 fn wrong_words_are_refused_and_a_scenario_prints_its_transcript() {
     let user = User::new();
     for (typed, says) in [
-        (&["conform", "--only", "P99"][..], "no promise `P99`"),
+        (&["conform", "--only", "P99"][..], "unknown promise `P99`"),
         (&["conform", "--fallback", "memory:"], "leave `--fallback` out"),
         (&["conform", "--ttl", "1h"], "leave `--ttl` out"),
         (&["conform", "--scenario", "nowhere.jsonl"], "nowhere.jsonl"),
@@ -76,7 +76,7 @@ fn a_failed_external_write_ends_a_scenario_and_leaves_nothing() {
         std::fs::write(&file, scenario.join("\n")).unwrap();
         let run = user.run(&["conform", "--scenario", file.to_str().unwrap()]);
         assert_eq!((run.code, run.stdout.as_str()), (Some(75), ""), "{}", run.stderr);
-        assert!(run.stderr.contains("not played to its end") && run.stderr.contains("pexpire"), "{}", run.stderr);
+        assert!(run.stderr.contains("the scenario stopped") && run.stderr.contains("pexpire"), "{}", run.stderr);
         assert_eq!(command::<u64>(&server, "DBSIZE"), 0, "{before}");
     }
 }
