@@ -146,13 +146,13 @@ impl Inner {
 
     /// The refusal if the condition does not hold.
     fn check(&self, key: &Key, when: &Condition, now_ms: u64) -> Result<(), Answer> {
-        let there = self.entry(key, now_ms);
+        let current = self.entry(key, now_ms);
         let holds = match when {
-            Condition::Absent => there.is_none(),
-            Condition::Present => there.is_some(),
-            Condition::At(revision) => there.as_ref().is_some_and(|entry| entry.revision == *revision),
+            Condition::Absent => current.is_none(),
+            Condition::Present => current.is_some(),
+            Condition::At(revision) => current.as_ref().is_some_and(|entry| entry.revision == *revision),
         };
-        if holds { Ok(()) } else { Err(Answer::Refused(there)) }
+        if holds { Ok(()) } else { Err(Answer::Refused(current)) }
     }
 
     fn write(&mut self, request: WriteRequest<'_>, now_ms: u64) -> Answer {
@@ -160,11 +160,11 @@ impl Inner {
         let expires_at_ms = expiry.expires_at_ms;
         let wanted = Entry::from((fields.clone(), expires_at_ms));
         let written = Answer::Written { revision: wanted.revision.clone(), expires_at_ms, now_ms };
-        let same = |there: &Entry| {
+        let same = |current: &Entry| {
             let sorted = |fields: &Fields| fields.iter().cloned().collect::<BTreeMap<_, _>>();
-            there.expires_at_ms == expires_at_ms && sorted(&there.fields) == sorted(fields)
+            current.expires_at_ms == expires_at_ms && sorted(&current.fields) == sorted(fields)
         };
-        if repeated && self.entry(key, now_ms).is_some_and(|there| same(&there)) {
+        if repeated && self.entry(key, now_ms).is_some_and(|current| same(&current)) {
             return written;
         }
         if let Err(refused) = self.check(key, when, now_ms) {
@@ -178,11 +178,11 @@ impl Inner {
     }
 
     fn touch(&mut self, key: &Key, expires_at_ms: u64, from: Option<&Revision>, now_ms: u64) -> Answer {
-        let Some(there) = self.entry(key, now_ms) else { return Answer::Refused(None) };
-        if from.is_some_and(|from| *from != there.revision) {
-            return Answer::Refused(Some(there));
+        let Some(current) = self.entry(key, now_ms) else { return Answer::Refused(None) };
+        if from.is_some_and(|from| *from != current.revision) {
+            return Answer::Refused(Some(current));
         }
-        let touched = Entry::from((there.into_fields(), expires_at_ms));
+        let touched = Entry::from((current.into_fields(), expires_at_ms));
         let answer = Answer::Written { revision: touched.revision.clone(), expires_at_ms, now_ms };
         self.entries.insert(key.clone(), touched.into());
         answer

@@ -25,12 +25,12 @@ enum Edit {
     /// Facts of the same length.
     SameLength,
     /// Other facts, and those of before at once: only the deadline tells.
-    ThereAndBack,
+    ChangedAndUndone,
     /// Facts of another length, and no new deadline.
     LengthWithoutExpire,
 }
 
-const KINDS: [Edit; 4] = [Edit::Length, Edit::SameLength, Edit::ThereAndBack, Edit::LengthWithoutExpire];
+const KINDS: [Edit; 4] = [Edit::Length, Edit::SameLength, Edit::ChangedAndUndone, Edit::LengthWithoutExpire];
 
 /// What the client did last.
 #[derive(Clone, Debug, Default)]
@@ -96,7 +96,7 @@ async fn edit(mut client: MultiplexedConnection, name: &str, edit: Edit) -> Seen
     match edit {
         Edit::Length => put(&mut client, name, longer, true).await,
         Edit::SameLength => put(&mut client, name, same_length, true).await,
-        Edit::ThereAndBack => {
+        Edit::ChangedAndUndone => {
             put(&mut client, name, longer, true).await;
             put(&mut client, name, &before.0, true).await;
         }

@@ -1,5 +1,5 @@
 //! Real servers, real sockets and real signals: Redis fails as it fails, agents notice nothing, and everything that
-//! they were told is at home in the end.
+//! they were told is synced in the end.
 
 mod killed;
 mod measures;

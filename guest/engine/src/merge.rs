@@ -57,8 +57,8 @@ fn ours_after<'a>(base: &State, ours: &'a State) -> Option<Vec<&'a str>> {
     continues.then(|| after.split_off(before.len()))
 }
 
-/// Their history and our messages after it, and whether it holds all of ours: a message whose id is there
-/// already is there once, and where its content differs, theirs stays.
+/// Their history and our messages after it, and whether it has all of ours. A message with an id of theirs is not
+/// added: where its content differs, theirs stays.
 fn append_new(theirs: &str, said: &[&str]) -> (String, bool) {
     let items = json::items(theirs).into_iter().flatten();
     let known: BTreeMap<_, &str> = items.filter_map(|item| history::message_id(item).map(|id| (id, item))).collect();
@@ -67,7 +67,7 @@ fn append_new(theirs: &str, said: &[&str]) -> (String, bool) {
     for message in said {
         match history::message_id(message).and_then(|id| known.get(&id)) {
             None => history::push(&mut merged, message),
-            Some(there) => complete &= json::same(there, message),
+            Some(known) => complete &= json::same(known, message),
         }
     }
     (merged, complete)
@@ -76,13 +76,13 @@ fn append_new(theirs: &str, said: &[&str]) -> (String, bool) {
 /// Their facts with our changes since the base, key by key.
 fn facts(base: &str, ours: &str, theirs: &str, ours_wins: bool) -> String {
     let part = |text| json::by_key(text).unwrap_or_default();
-    let (before, here, there) = (part(base), part(ours), part(theirs));
+    let (before, ours, theirs_now) = (part(base), part(ours), part(theirs));
     let tokens: BTreeMap<&Cow<'_, [u8]>, &str> =
-        before.iter().chain(&here).map(|(key, member)| (key, member.key)).collect();
+        before.iter().chain(&ours).map(|(key, member)| (key, member.key)).collect();
     let mut edits = Vec::new();
     for (key, token) in tokens {
-        let (old, mine) = (before.get(key), here.get(key));
-        if changed(old, mine) && (ours_wins || !changed(old, there.get(key))) {
+        let (old, mine) = (before.get(key), ours.get(key));
+        if changed(old, mine) && (ours_wins || !changed(old, theirs_now.get(key))) {
             edits.push(Edit { key: token, new: mine.map_or(New::Nothing, |member| New::Value(member.value)) });
         }
     }

@@ -265,7 +265,7 @@ pub(crate) enum Command {
     /// Checks that a store keeps its promises, or runs a scenario on it
     ///
     /// Checks every promise of a store and of the engine over it, and compares random scenarios with memory.
-    /// It uses ids of its own (conform-…) and removes them; other tickets are not changed.
+    /// It works in namespaces of its own (conform-…) and empties them; other tickets are not changed.
     #[command(verbatim_doc_comment, after_help = help::CONFORM)]
     Conform {
         /// Check these promises alone, for example P7,E3

@@ -19,10 +19,10 @@ impl FallbackStore {
         for _ in 0..ATTEMPTS_MAX {
             let (entry, when) = match self.read(&key, Freshness::Latest).await? {
                 None => (branch.entry.clone(), Condition::Absent),
-                Some(there) if same_content(&there, &branch.entry) => return self.applied(&key, number).await,
-                Some(there) => {
-                    let merged = self.merge_branch(branch, &there).await?;
-                    (merged, Condition::At(there.revision))
+                Some(current) if same_content(&current, &branch.entry) => return self.applied(&key, number).await,
+                Some(current) => {
+                    let merged = self.merge_branch(branch, &current).await?;
+                    (merged, Condition::At(current.revision))
                 }
             };
             if let Outcome::Written { .. } = self.write(&key, entry.into_fields(), ttl_ms, &when).await? {
@@ -34,15 +34,15 @@ impl FallbackStore {
     }
 
     /// The entry, without a deadline, that a branch and its ticket become.
-    async fn merge_branch(&self, branch: &Branch, there: &Entry) -> Result<Entry, Error> {
+    async fn merge_branch(&self, branch: &Branch, current: &Entry) -> Result<Entry, Error> {
         let number = branch.number;
-        if incarnation(there) != incarnation(&branch.entry) {
+        if incarnation(current) != incarnation(&branch.entry) {
             return Err(Error::invalid(format!(
                 "branch {number} is of an earlier ticket `{}`, not of the present one",
                 branch.id
             )));
         }
-        let (Some(ours), Some(theirs)) = (merge_base::state(&branch.entry), merge_base::state(there)) else {
+        let (Some(ours), Some(theirs)) = (merge_base::state(&branch.entry), merge_base::state(current)) else {
             return Err(Error::invalid(format!(
                 "cannot merge branch {number}: it or its ticket is not of the present schema"
             )));

@@ -25,14 +25,13 @@ pub struct Branches(Storage);
 
 #[derive(Clone, Debug)]
 enum Storage {
-    Memory(Arc<Mutex<Kept>>),
+    Memory(Arc<Mutex<MemoryBranches>>),
     File(FileBranches),
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct MemoryBranches {
     branches: VecDeque<Branch>,
-    bytes: usize,
     last_number: u64,
 }
 
@@ -123,24 +122,24 @@ impl Branches {
     }
 }
 
-fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
+fn lock(kept: &Mutex<MemoryBranches>) -> MutexGuard<'_, MemoryBranches> {
     kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Kept {
+impl MemoryBranches {
     /// Adds a branch; how many old ones were dropped.
     fn add(&mut self, branch: Branch) -> usize {
         self.last_number += 1;
         let now_ms = branch.at_ms;
-        self.bytes += branch.entry.bytes();
         self.branches.push_back(Branch { number: self.last_number, ..branch });
+        let mut bytes: usize = self.branches.iter().map(|branch| branch.entry.bytes()).sum();
         let before = self.branches.len();
         while let Some(oldest) = self.branches.front()
             && (self.branches.len() > BRANCHES_MAX
-                || self.bytes > BRANCH_BYTES_MAX
+                || bytes > BRANCH_BYTES_MAX
                 || oldest.at_ms.saturating_add(KEPT_MS) < now_ms)
         {
-            self.bytes -= oldest.entry.bytes();
+            bytes -= oldest.entry.bytes();
             self.branches.pop_front();
         }
         before - self.branches.len()
@@ -173,6 +172,16 @@ mod tests {
         branches.add(&key(), Reason::ClosedHere, entry, KEPT_MS + 3).await.expect("kept");
         let left: Vec<u64> = branches.list().await.expect("list").iter().map(|branch| branch.number).collect();
         assert_eq!(left, [3, 4], "after 30 days the first is dropped");
+    }
+
+    #[tokio::test]
+    async fn dropped_branches_leave_their_room_to_later_ones() {
+        let branches = Branches::in_memory();
+        let large = || Entry::new(vec![("facts".into(), "x".repeat(BRANCH_BYTES_MAX / 2))], 1);
+        for number in 1..=4 {
+            branches.add(&key(), Reason::ClosedHere, large(), 1).await.expect("kept");
+            assert!(branches.drop_branch(number).await.expect("dropped"), "branch {number} was kept");
+        }
     }
 
     #[tokio::test]

@@ -1,5 +1,7 @@
 //! The contract of a store: where each call goes, and what follows from its answer.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 
 use super::replica::Known;
@@ -36,9 +38,9 @@ impl Store for FallbackStore {
         let answer = link.primary.read(key, route.until).await;
         link.report_call(route, answer.as_ref().err());
         match answer {
-            Ok(there) => {
-                copies.after_read(key, known.map(|known| known.stamp), there.clone()).await;
-                Ok(there)
+            Ok(current) => {
+                copies.after_read(key, known.map(|known| known.stamp), current.clone()).await;
+                Ok(current)
             }
             Err(Failure { error, cause: Cause::Data }) => {
                 copies.forget(key).await;
@@ -133,8 +135,11 @@ impl Cursor {
         let mut chars = text.chars();
         match chars.next() {
             Some(OF_PRIMARY) => Ok(Self::Primary(chars.as_str().to_owned())),
-            Some(OF_FALLBACK) => Ok(Self::Fallback(Key::parse(chars.as_str())?)),
-            _ => Err(Error::invalid("invalid cursor: pass back the cursor of the previous page")),
+            Some(OF_FALLBACK) => {
+                let key = Key::parse(chars.as_str()).map_err(|_| Error::invalid_cursor(text))?;
+                Ok(Self::Fallback(key))
+            }
+            _ => Err(Error::invalid_cursor(text)),
         }
     }
 }
@@ -163,12 +168,10 @@ impl FallbackStore {
             copies.failed(&error);
             Vec::new()
         });
-        for (key, alive) in pending {
-            match (alive, keys.contains(&key)) {
-                (true, false) if is_first => keys.push(key),
-                (false, true) => keys.retain(|listed| *listed != key),
-                (_, _) => {}
-            }
+        let mut pending: HashMap<Key, bool> = pending.into_iter().collect();
+        keys.retain(|key| pending.remove(key) != Some(false));
+        if is_first {
+            keys.extend(pending.into_iter().filter_map(|(key, alive)| alive.then_some(key)));
         }
         Page { keys, cursor: cursor.map(|cursor| format!("{OF_PRIMARY}{cursor}")) }
     }

@@ -6,10 +6,10 @@ use super::copies::Copies;
 use super::link::PrimaryLink;
 use super::record::{Change, Record};
 use super::replica::{Known, RecordUpdate};
-use super::send::{ChangeRequest, Sender, Sent};
+use super::send::{ChangeRequest, SendResult, Sender, Unanswered};
 use ticket_store::keyed_lock::KeyedLock;
 use ticket_store::operation;
-use ticket_store::{Condition, Entry, Error, Expiry, Failure, Key, Kind, Outcome};
+use ticket_store::{Condition, Entry, Error, Expiry, Key, Kind, Outcome};
 
 /// Makes changes, one at a time for each ticket.
 pub(super) struct Changes {
@@ -19,19 +19,9 @@ pub(super) struct Changes {
     writers: KeyedLock,
 }
 
-/// Why a change is made on the replica.
-enum Because {
-    /// It was not sent.
-    NotSent,
-    /// It was sent and not applied.
-    NotApplied(Failure),
-    /// It was sent and may be applied with this deadline.
-    Uncertain(Failure, Expiry),
-}
-
 /// What became of a change on the replica.
 enum OnReplica {
-    Made(Outcome),
+    Applied(Outcome),
     /// The condition does not hold.
     Refused(Outcome),
     /// There is no record to compare the condition with.
@@ -52,14 +42,12 @@ impl Changes {
         let known = self.copies.get(key, self.link.now_ms()).await?;
         let is_pending = known.as_ref().is_some_and(|known| known.record.pending.is_some());
         if is_pending || self.link.route().is_none() {
-            return self.change_replica(key, request, when, Because::NotSent).await;
+            return self.change_replica(key, request, when, Unanswered::NotApplied(None)).await;
         }
-        let because = match self.sender.send_change(key, &request, when, known).await? {
-            Sent::Answered(outcome) => return Ok(outcome),
-            Sent::NotApplied(failure) => Because::NotApplied(failure),
-            Sent::Uncertain(failure, expiry) => Because::Uncertain(failure, expiry),
-        };
-        self.change_replica(key, request, when, because).await
+        match self.sender.send_change(key, &request, when, known).await? {
+            SendResult::Answered(outcome) => Ok(outcome),
+            SendResult::Unanswered(why) => self.change_replica(key, request, when, why).await,
+        }
     }
 
     async fn change_replica(
@@ -67,39 +55,37 @@ impl Changes {
         key: &Key,
         request: ChangeRequest,
         when: &Condition,
-        because: Because,
+        why: Unanswered,
     ) -> Result<Outcome, Error> {
         operation::served_by_fallback();
         let now_ms = self.link.now_ms();
-        let sent = if let Because::Uncertain(_, expiry) = &because { Some(*expiry) } else { None };
+        let in_flight = if let Unanswered::Unconfirmed(_, expiry) = &why { Some(*expiry) } else { None };
         let (is_full, when) = (self.copies.replica.is_full(), when.clone());
-        let step = move |known: Option<&Known>| change_record(known, request, &when, sent, is_full, now_ms);
+        let step = move |known: Option<&Known>| change_record(known, request, &when, in_flight, is_full, now_ms);
         let changed = self.copies.replica.update(key, now_ms, step).await;
-        let failure = match because {
-            // The primary may have applied it. Any answer from here but a success could be wrong.
-            Because::Uncertain(failure, _) if !matches!(changed, Ok(OnReplica::Made(_))) => {
-                if let Err(error) = changed {
-                    self.copies.failed(&error);
-                }
-                return Err(failure.error);
-            }
-            Because::NotApplied(failure) => Some(failure),
-            Because::NotSent | Because::Uncertain(..) => None,
-        };
-        match changed? {
-            OnReplica::Made(outcome) | OnReplica::Refused(outcome) => {
+        match (changed, why) {
+            (Ok(OnReplica::Applied(outcome)), _) => {
                 if self.link.is_up() {
                     self.link.wake.notify_one();
                 }
                 Ok(outcome)
             }
-            OnReplica::Unknown => Err(self.link.unavailable()),
-            OnReplica::Full => {
+            // The primary may have applied it. Any other answer from here could be wrong.
+            (changed, Unanswered::Unconfirmed(failure, _)) => {
+                if let Err(error) = changed {
+                    self.copies.failed(&error);
+                }
+                Err(failure.error)
+            }
+            (Ok(OnReplica::Refused(outcome)), _) => Ok(outcome),
+            (Ok(OnReplica::Unknown), _) => Err(self.link.unavailable()),
+            (Ok(OnReplica::Full), Unanswered::NotApplied(failure)) => {
                 if let Some(failure) = failure {
                     self.link.reporter.failed(&failure.error.chain());
                 }
                 Err(self.full())
             }
+            (Err(error), _) => Err(error),
         }
     }
 
@@ -110,12 +96,12 @@ impl Changes {
     }
 }
 
-/// Makes a change on a record. `sent` is the deadline that the change was sent with, if it was.
+/// Makes a change on a record. `in_flight` is the deadline that the change was sent with, if it was.
 fn change_record(
     known: Option<&Known>,
     request: ChangeRequest,
     when: &Condition,
-    sent: Option<Expiry>,
+    in_flight: Option<Expiry>,
     is_full: bool,
     now_ms: u64,
 ) -> (RecordUpdate, OnReplica) {
@@ -123,7 +109,7 @@ fn change_record(
         return (RecordUpdate::Keep, OnReplica::Full);
     }
     let previous_ms = known.and_then(|known| known.record.alive(now_ms)).map_or(0, |entry| entry.expires_at_ms);
-    let expiry = sent.unwrap_or_else(|| request.expiry(now_ms, previous_ms));
+    let expiry = in_flight.unwrap_or_else(|| request.expiry(now_ms, previous_ms));
     let entry;
     let change = match request {
         ChangeRequest::Write { fields, .. } => {
@@ -134,9 +120,9 @@ fn change_record(
         ChangeRequest::Remove => Change::Remove,
     };
     let known = known.map(|known| known.record.clone());
-    match Record::change(known, &change, when, sent.is_some(), now_ms) {
-        Some((record, outcome @ Outcome::Refused(_))) => (RecordUpdate::Put(record), OnReplica::Refused(outcome)),
-        Some((record, outcome)) => (RecordUpdate::Put(record), OnReplica::Made(outcome)),
+    match Record::change(known, &change, when, in_flight.is_some(), now_ms) {
+        Some((_, outcome @ Outcome::Refused(_))) => (RecordUpdate::Keep, OnReplica::Refused(outcome)),
+        Some((record, outcome)) => (RecordUpdate::Put(record), OnReplica::Applied(outcome)),
         None => (RecordUpdate::Keep, OnReplica::Unknown),
     }
 }

@@ -1,7 +1,7 @@
 //! After a server came back with another data set: finds which acknowledged changes of this host it lost.
 //!
-//! No log tells. But every state has its own revision: the newest acknowledged change that is still there at exactly
-//! its revision shows what survived, and what was acknowledged after it and is not there was lost.
+//! Every state has its own revision: the newest acknowledged change that the server still has at exactly its revision
+//! shows what survived. What was acknowledged later, and is missing, was lost.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,21 +11,21 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::after_loss::after_loss;
-use super::copies::Copies;
+use super::after_loss::{after_loss, may_be_lost};
+use super::copies::{Applied, Copies};
 use super::link::PrimaryLink;
-use super::record::{AckedState, LastAck, same_content};
+use super::record::{AckedState, LastAck, Record, same_content};
 use super::replica::{Lock, NoteName};
 use ticket_store::{Cause, DatasetId, Entry, Error, Failure, Key, Kind};
 
 /// Tickets that are read at once after a loss.
-const READS_AT_ONCE: usize = 64;
+const READS_AT_ONCE: usize = 16;
 /// Pause between attempts to get the lock that another process holds.
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// Attempts in a row in which a replica that fails may keep the primary out of use: about two seconds.
 const REPLICA_FAILURES_MAX: u32 = 3;
-/// Most attempts to mark a record that callers change all the while.
-const MARKS_MAX: u32 = 16;
+/// How long one of these reads may take. No caller waits for it: large tickets need more than the time of a call.
+const READ_TIME: Duration = Duration::from_secs(2);
 
 /// Why a comparison was not completed.
 enum Stopped {
@@ -108,46 +108,51 @@ impl DataLoss {
     /// Marks what was acknowledged after the newest surviving change as pending; how many records.
     async fn mark_lost_records(&self) -> Result<u64, Stopped> {
         let mut read = BTreeMap::new();
-        let mut survived_ms = None;
-        let may_be_lost = |last_ack: &LastAck, survived_ms: Option<u64>| {
-            survived_ms.is_none_or(|survived_ms| last_ack.at_ms >= survived_ms)
-        };
-        // The newest first, some at a time. What is older than a survivor survived too.
-        let acks = self.copies.replica.last_acks().await.map_err(Stopped::ReplicaFailed)?;
-        for acks in acks.chunks(READS_AT_ONCE) {
-            if acks.first().is_some_and(|(_, last_ack)| !may_be_lost(last_ack, survived_ms)) {
-                break;
-            }
-            let entries = self.read_many(acks.iter().map(|(key, _)| key.clone())).await?;
-            for (key, last_ack) in acks {
-                let there = entries.get(key).cloned().flatten();
-                if last_ack.is_proof && survived_ms.is_none() && self.survived(key, last_ack, there.as_ref()).await? {
-                    survived_ms = Some(last_ack.at_ms);
-                }
-                if may_be_lost(last_ack, survived_ms) {
-                    read.insert(key.clone(), there);
-                }
-            }
-        }
+        let survived_ms = self.find_survivor(&mut read).await?;
         let pending = self.copies.replica.pending().await.map_err(Stopped::ReplicaFailed)?;
         for keys in pending.chunks(READS_AT_ONCE) {
             read.extend(self.read_many(keys.iter().filter(|key| !read.contains_key(*key)).cloned()).await?);
         }
         let mut lost = 0;
-        for (key, there) in read {
-            lost += u64::from(self.mark_lost(&key, there.as_ref(), survived_ms).await?);
+        for (key, theirs) in read {
+            lost += u64::from(self.mark_lost(&key, theirs.as_ref(), survived_ms).await?);
         }
         Ok(lost)
     }
 
+    /// When the newest surviving change was acknowledged; what was acknowledged then or later is read into `read`. What
+    /// is older survived too.
+    async fn find_survivor(&self, read: &mut BTreeMap<Key, Option<Entry>>) -> Result<Option<u64>, Stopped> {
+        let (mut survived_ms, mut before) = (None, None);
+        loop {
+            let acks = self.copies.replica.last_acks(before.as_ref()).await.map_err(Stopped::ReplicaFailed)?;
+            let Some((key, oldest)) = acks.last() else { return Ok(survived_ms) };
+            before = Some((oldest.at_ms, key.clone()));
+            for acks in acks.chunks(READS_AT_ONCE) {
+                let entries = self.read_many(acks.iter().map(|(key, _)| key.clone())).await?;
+                for (key, last_ack) in acks {
+                    if !may_be_lost(last_ack, survived_ms) {
+                        return Ok(survived_ms);
+                    }
+                    let theirs = entries.get(key).cloned().flatten();
+                    let may_prove = last_ack.is_proof && survived_ms.is_none();
+                    if may_prove && self.survived(key, last_ack, theirs.as_ref()).await? {
+                        survived_ms = Some(last_ack.at_ms);
+                    }
+                    read.insert(key.clone(), theirs);
+                }
+            }
+        }
+    }
+
     /// Whether the primary has the very state that the last acknowledged change made. Its revision alone could be that
     /// of another state with fields of the same lengths, written for the same millisecond.
-    async fn survived(&self, key: &Key, last_ack: &LastAck, there: Option<&Entry>) -> Result<bool, Stopped> {
-        let (Some(there), AckedState::State(revision)) = (there, &last_ack.acked) else { return Ok(false) };
+    async fn survived(&self, key: &Key, last_ack: &LastAck, theirs: Option<&Entry>) -> Result<bool, Stopped> {
+        let (Some(theirs), AckedState::State(revision)) = (theirs, &last_ack.acked) else { return Ok(false) };
         let known = self.copies.replica.get(key, self.link.now_ms()).await.map_err(Stopped::ReplicaFailed)?;
         let local = known.and_then(|known| known.record.local);
-        Ok(there.revision == *revision
-            && local.is_some_and(|local| local.revision == *revision && same_content(&local, there)))
+        Ok(theirs.revision == *revision
+            && local.is_some_and(|local| local.revision == *revision && same_content(&local, theirs)))
     }
 
     /// What the primary has under some keys, read at once.
@@ -156,10 +161,10 @@ impl DataLoss {
         for key in keys {
             let link = Arc::clone(&self.link);
             reads.spawn(async move {
-                match link.primary.read(&key, Instant::now() + link.call_time).await {
+                match link.primary.read(&key, Instant::now() + READ_TIME).await {
                     // Damage cannot be compared: it counts as nothing.
                     Err(Failure { cause: Cause::Data, .. }) => Ok((key, None)),
-                    Ok(there) => Ok((key, there)),
+                    Ok(theirs) => Ok((key, theirs)),
                     Err(failure) => Err(failure),
                 }
             });
@@ -168,8 +173,8 @@ impl DataLoss {
         entries.map_err(|failure| Stopped::NoAnswer(failure.error))
     }
 
-    async fn mark_lost(&self, key: &Key, there: Option<&Entry>, survived_ms: Option<u64>) -> Result<bool, Stopped> {
-        match self.try_mark_lost(key, there, survived_ms).await {
+    async fn mark_lost(&self, key: &Key, theirs: Option<&Entry>, survived_ms: Option<u64>) -> Result<bool, Stopped> {
+        match self.try_mark_lost(key, theirs, survived_ms).await {
             // A record that cannot be parsed is reported and left; others need not wait for it.
             Err(error) if error.kind() == Kind::Corrupt => {
                 self.copies.failed(&error);
@@ -179,23 +184,15 @@ impl DataLoss {
         }
     }
 
-    async fn try_mark_lost(&self, key: &Key, there: Option<&Entry>, survived_ms: Option<u64>) -> Result<bool, Error> {
-        for _ in 0..MARKS_MAX {
-            let now_ms = self.link.now_ms();
-            let Some(known) = self.copies.replica.get(key, now_ms).await? else { return Ok(false) };
-            let resolved = after_loss(&known.record, there, survived_ms, now_ms);
+    async fn try_mark_lost(&self, key: &Key, theirs: Option<&Entry>, survived_ms: Option<u64>) -> Result<bool, Error> {
+        // A change that a caller made meanwhile was based on what is lost too.
+        let resolution = |record: &Record, now_ms| {
+            let resolved = after_loss(record, theirs, survived_ms, now_ms);
             let revision = |entry: Option<&Entry>| entry.map(|entry| entry.revision.to_string());
-            let (ours, theirs) = (revision(known.record.local.as_ref()), revision(there));
+            let (ours, theirs) = (revision(record.local.as_ref()), revision(theirs));
             tracing::debug!(%key, ours, theirs, survived_ms, lost = resolved.is_some(), "compared after a loss");
-            let Some(resolved) = resolved else { return Ok(false) };
-            if let Some(copy) = resolved.conflict_copy {
-                self.copies.keep_conflict_copy(key, copy).await?;
-            }
-            // A change that a caller made meanwhile was based on what is lost too.
-            if self.copies.replace(key, known.stamp, resolved.record).await? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+            resolved
+        };
+        Ok(matches!(self.copies.apply(key, &mut 0, resolution).await?, Applied::Changed { .. }))
     }
 }

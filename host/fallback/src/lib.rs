@@ -15,7 +15,7 @@
 //! | `breaker` | does a failure mean that the primary is down? | pure |
 //! | `copies` | what this host holds, kept up to date with the answers | |
 //! | `replica` | the records, in memory or in a file | |
-//! | `record` | what does this host know of one ticket, and what does an event make of it? | pure |
+//! | `record` | what does this host know of one ticket, and how does an event change it? | pure |
 //! | `supervisor`, `pacer` | when to connect, and what to do then | `pacer` is pure |
 //! | `sync_batch`, `sync` | syncing all pending tickets, and one | |
 //! | `resolve`, `resolution` | what is sent next, and what does an answer mean? | pure |

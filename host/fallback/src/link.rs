@@ -12,8 +12,8 @@ use ticket_store::clock::Clock;
 use ticket_store::operation;
 use ticket_store::{Cause, Error, Failure, Kind, Primary};
 
-/// Pause between two health checks of a primary that is down: with the supervisor's attempts still less than two
-/// connections a second.
+/// Pause between two health checks of a primary that is down: with the supervisor's attempts about two
+/// connections a second at most.
 const PROBE_PAUSE: Duration = Duration::from_secs(5);
 
 /// The primary behind its breaker.
@@ -24,7 +24,7 @@ pub(super) struct PrimaryLink {
     pub(super) wake: Notify,
     /// How long one call may wait for an answer.
     pub(super) call_time: Duration,
-    /// The time until the primary has told its own.
+    /// Until the primary's time is known.
     clock: Arc<dyn Clock>,
     breaker: Mutex<Breaker>,
     /// Where the breaker's time starts.
@@ -102,10 +102,14 @@ impl PrimaryLink {
     /// Reports how a call over the connection of a number ended.
     pub(super) fn report(&self, number: u64, failure: Option<&Failure>) {
         let now_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let opened = self.breaker().note(number, failure.map(|failure| failure.cause), now_ms);
+        // Held until all is done, so that no connection that is ready meanwhile is closed or reported as down.
+        let mut breaker = self.breaker();
+        let opened = breaker.note(number, failure.map(|failure| failure.cause), now_ms);
         let Some(failure) = failure else { return };
         if opened {
-            self.opened(&failure.error.chain());
+            self.primary.disconnect();
+            self.reporter.down(&failure.error.chain());
+            self.wake.notify_one();
         } else {
             self.reporter.failed(&failure.error.chain());
         }
@@ -114,21 +118,14 @@ impl PrimaryLink {
     /// The connection has ended by itself.
     pub(super) fn ended(&self) {
         let Some(number) = self.number() else { return };
-        let opened = self.breaker().note(number, Some(Cause::Link), 0);
-        if opened {
-            self.opened(&format!("{}: the connection ended", self.primary));
-        }
-    }
-
-    fn opened(&self, error: &str) {
-        self.primary.disconnect();
-        self.reporter.down(error);
-        self.wake.notify_one();
+        let error = Error::new(Kind::Unavailable, format!("{}: the connection ended", self.primary));
+        self.report(number, Some(&Failure { error, cause: Cause::Link }));
     }
 
     /// A new connection is ready: calls go to the primary from now on.
     pub(super) fn close_breaker(&self) {
-        self.breaker().close();
+        let mut breaker = self.breaker();
+        breaker.close();
         self.reporter.up();
     }
 

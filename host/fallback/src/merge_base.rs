@@ -42,19 +42,19 @@ pub(super) fn entry(state: &State, expires_at_ms: u64) -> Entry {
     Entry::new(ALL.map(str::to_owned).into_iter().zip(texts).collect::<Fields>(), expires_at_ms)
 }
 
-/// Whether `later` can be seen to descend from `sent`, a write from `base` that may have been applied: the messages that
+/// Whether `later` can be seen to descend from `write`, a write from `base` that may have been applied: the messages that
 /// it added stand where it put them.
-pub(super) fn descends_from(later: &Entry, sent: &Entry, base: Option<&Entry>) -> bool {
-    if same_content(later, sent) {
+pub(super) fn descends_from(later: &Entry, write: &Entry, base: Option<&Entry>) -> bool {
+    if same_content(later, write) {
         return true;
     }
-    if incarnation(later) != incarnation(sent) {
+    if incarnation(later) != incarnation(write) {
         return false;
     }
-    let (said, before) = (messages(sent), base.map(messages).unwrap_or_default());
-    // A new ticket of the same second and id is ours, or another client was as fast with the very same.
-    let has_added = base.is_none() || said.len() > before.len();
-    has_added && begins_with(&messages(later), &said)
+    let (written, before) = (messages(write), base.map(messages).unwrap_or_default());
+    // Without a base the ticket was created here; another client with the same id and second counts as this host.
+    let has_added = base.is_none() || written.len() > before.len();
+    has_added && begins_with(&messages(later), &written)
 }
 
 /// A state with the history of another.
@@ -87,19 +87,19 @@ pub(super) fn supersedes(whole: &Entry, part: &Entry) -> bool {
         (Some(whole), Some(part)) => part.keys().all(|key| whole.contains_key(key)),
         _ => field(whole, FACTS) == field(part, FACTS),
     };
-    let mut others = Bag::of(&messages(whole));
+    let mut others = Multiset::of(&messages(whole));
     has_facts && messages(part).into_iter().all(|message| others.take(message))
 }
 
-/// Whether the messages that `sent` adds to `base` are all in `there` too, in any order: it was applied, and another host
+/// Whether the messages that `write` adds to `base` are all in `theirs` too, in any order: it was applied, and another host
 /// has moved them since.
-pub(super) fn contains_additions(there: &Entry, sent: &Entry, base: Option<&Entry>) -> bool {
+pub(super) fn contains_additions(theirs: &Entry, write: &Entry, base: Option<&Entry>) -> bool {
     let before = base.map(messages).unwrap_or_default();
-    let (mut others, mut known) = (Bag::of(&messages(there)), Bag::of(&before));
+    let (mut others, mut known) = (Multiset::of(&messages(theirs)), Multiset::of(&before));
     for message in &before {
         others.take(message);
     }
-    let added: Vec<&str> = messages(sent).into_iter().filter(|message| !known.take(message)).collect();
+    let added: Vec<&str> = messages(write).into_iter().filter(|message| !known.take(message)).collect();
     !added.is_empty() && added.into_iter().all(|message| others.take(message))
 }
 
@@ -121,23 +121,23 @@ pub(super) fn with_unconfirmed(base: State, ours: State, theirs: &State, unconfi
     if !begins_with(&mine, &before) {
         return (base, ours);
     }
-    let (mut gained, mut sent) = (Bag::of(&items(&theirs.history)), Bag::of(&messages(unconfirmed)));
+    let (mut gained, mut write) = (Multiset::of(&items(&theirs.history)), Multiset::of(&messages(unconfirmed)));
     for message in &before {
         gained.take(message);
-        sent.take(message);
+        write.take(message);
     }
-    let (arrived, own): (Vec<&str>, Vec<&str>) =
-        mine.iter().copied().skip(before.len()).partition(|message| sent.take(message) && gained.take(message));
+    let (arrived, added): (Vec<&str>, Vec<&str>) =
+        mine.iter().copied().skip(before.len()).partition(|message| write.take(message) && gained.take(message));
     let shared = array(before.iter().chain(&arrived));
-    let history = array(before.iter().chain(&arrived).chain(&own));
+    let history = array(before.iter().chain(&arrived).chain(&added));
     (State { history: shared, ..base }, State { history, ..ours })
 }
 
 /// A base for two states of one incarnation whose common past is not known, and ours as it descends from that base. What
 /// both have is the past, in any order; a message that both have said is one.
 pub(super) fn infer_base(ours: &State, theirs: &State) -> (State, State) {
-    let mut others = Bag::of(&items(&theirs.history));
-    let (common, own): (Vec<&str>, Vec<&str>) =
+    let mut others = Multiset::of(&items(&theirs.history));
+    let (common, added): (Vec<&str>, Vec<&str>) =
         items(&ours.history).into_iter().partition(|message| others.take(message));
     let base = State {
         facts: "{}".into(),
@@ -146,7 +146,7 @@ pub(super) fn infer_base(ours: &State, theirs: &State) -> (State, State) {
         created_at: ours.created_at,
         updated_at: ours.updated_at.min(theirs.updated_at),
     };
-    (base, State { history: array(common.iter().chain(&own)), ..ours.clone() })
+    (base, State { history: array(common.iter().chain(&added)), ..ours.clone() })
 }
 
 /// The facts by key; none if they are not an object.
@@ -184,9 +184,9 @@ fn begins_with(whole: &[&str], part: &[&str]) -> bool {
 }
 
 /// Messages in no order, each as often as it occurs.
-struct Bag(HashMap<Canonical, usize>);
+struct Multiset(HashMap<Canonical, usize>);
 
-impl Bag {
+impl Multiset {
     fn of(items: &[&str]) -> Self {
         let mut counts = HashMap::with_capacity(items.len());
         for item in items {
@@ -234,19 +234,19 @@ mod tests {
 
     #[test]
     fn a_state_becomes_an_entry_and_back() {
-        let mut there = ticket(r#"{"a":1}"#, "[]", "{}", 5);
-        assert_eq!(entry(&state(&there).expect("state"), 5), there);
-        Arc::make_mut(&mut there.fields).push(("seventh".into(), String::new()));
-        assert_eq!(state(&there), None, "it has a field that no ticket has");
+        let mut theirs = ticket(r#"{"a":1}"#, "[]", "{}", 5);
+        assert_eq!(entry(&state(&theirs).expect("state"), 5), theirs);
+        Arc::make_mut(&mut theirs.fields).push(("seventh".into(), String::new()));
+        assert_eq!(state(&theirs), None, "it has a field that no ticket has");
     }
 
     #[test]
     fn a_state_descends_from_a_write_whose_messages_it_shows() {
         let base = with_messages(r#"["a"]"#);
-        let sent = with_messages(r#"["a","b"]"#);
+        let write = with_messages(r#"["a","b"]"#);
         let later = with_messages(r#"["a", "b", "c"]"#);
-        assert!(descends_from(&later, &sent, Some(&base)));
-        assert!(!descends_from(&with_messages(r#"["a","c"]"#), &sent, Some(&base)));
+        assert!(descends_from(&later, &write, Some(&base)));
+        assert!(!descends_from(&with_messages(r#"["a","c"]"#), &write, Some(&base)));
         let decided = ticket("{}", r#"["a"]"#, "1", 6);
         assert!(!descends_from(&later, &decided, Some(&base)), "it added no message to be seen");
         assert!(descends_from(&later, &with_messages("[]"), None), "created here");
@@ -302,9 +302,9 @@ mod tests {
     #[test]
     fn moved_messages_are_found_and_older_equal_ones_are_not() {
         let base = with_messages(r#"["yes"]"#);
-        let sent = with_messages(r#"["yes","b","yes"]"#);
-        assert!(contains_additions(&with_messages(r#"["b","x","yes","yes"]"#), &sent, Some(&base)));
-        assert!(!contains_additions(&with_messages(r#"["b","x","yes"]"#), &sent, Some(&base)), "it was said before");
+        let write = with_messages(r#"["yes","b","yes"]"#);
+        assert!(contains_additions(&with_messages(r#"["b","x","yes","yes"]"#), &write, Some(&base)));
+        assert!(!contains_additions(&with_messages(r#"["b","x","yes"]"#), &write, Some(&base)), "it was said before");
         assert!(!contains_additions(&base, &base, Some(&base)), "nothing is added");
     }
 

@@ -38,7 +38,7 @@ pub struct Options {
     pub sync_first: Option<Key>,
     /// How two states of a ticket become one.
     pub merge: Merge,
-    /// The time until the primary has told its own; the system's by default.
+    /// The clock until the primary's time is known; the system's by default.
     pub clock: Arc<dyn Clock>,
     /// How long one operation may wait for the primary; 150 ms by default.
     pub call_time: Duration,
@@ -90,7 +90,7 @@ impl Options {
         self
     }
 
-    /// The clock until the primary has told its own time.
+    /// The clock until the primary's time is known.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;

@@ -1,9 +1,9 @@
-//! What this host knows of one ticket, and what changes and answers make of that. Pure: no I/O, no clock.
+//! What this host knows of one ticket, and how changes and answers modify it. Pure: no I/O, no clock.
 //!
 //! | record | event | next |
 //! |---|---|---|
 //! | none, saved | a read shows an entry, or none | saved, as shown |
-//! | pending | a read shows something | pending: the sync asks for itself |
+//! | pending | a read shows something | unchanged: the sync reads the primary |
 //! | none, saved | the primary acknowledged a change of ours | saved, as changed, with a last ack |
 //! | saved | a change here, not sent or refused | pending, from what the primary had |
 //! | saved | a change here, sent without an answer | pending, and in flight |
@@ -129,6 +129,11 @@ impl Record {
         Self { gone_until_ms: ends_ms.saturating_add(ABSENCE_KEPT_MS), ..saved }
     }
 
+    /// A record that is stale at once: nothing is known of the ticket.
+    pub(super) fn unknown() -> Self {
+        Self { local: None, pending: None, last_ack: None, gone_until_ms: 0 }
+    }
+
     /// What callers read now.
     pub(super) fn alive(&self, now_ms: u64) -> Option<&Entry> {
         self.local.as_ref().filter(|entry| !is_over(entry.expires_at_ms, now_ms))
@@ -139,7 +144,7 @@ impl Record {
         self.local.as_ref().map(|entry| if entry.expires_at_ms == 0 { u64::MAX } else { entry.expires_at_ms })
     }
 
-    /// Whether it says nothing any more: a ticket that has been gone for so long may exist again elsewhere.
+    /// Whether it is stale: a ticket that has been gone for so long may exist again elsewhere.
     pub(super) fn is_stale(&self, now_ms: u64) -> bool {
         self.pending.is_none() && self.alive(now_ms).is_none() && now_ms > self.gone_until_ms
     }
@@ -156,11 +161,11 @@ impl Record {
     }
 
     /// After an answer that shows what the primary has.
-    pub(super) fn after_read(known: Option<Self>, there: Option<Entry>, now_ms: u64) -> Self {
+    pub(super) fn after_read(known: Option<Self>, current: Option<Entry>, now_ms: u64) -> Self {
         match known {
             Some(record) if record.pending.is_some() => record,
-            Some(record) => Self::saved(there, record.last_ack, now_ms),
-            None => Self::saved(there, None, now_ms),
+            Some(record) => Self::saved(current, record.last_ack, now_ms),
+            None => Self::saved(current, None, now_ms),
         }
     }
 
@@ -174,64 +179,76 @@ impl Record {
         }
     }
 
-    /// Makes a change here; `sent` if it was sent to the primary and has no answer. None if nothing is known of the
+    /// Whether the record follows the acknowledged state `local`, because a later change was acknowledged first.
+    pub(super) fn is_later_than(&self, local: Option<&Entry>, acked: Option<&LastAck>) -> bool {
+        match (&self.local, local, acked.map(|last_ack| &last_ack.acked)) {
+            (Some(known), Some(local), _) => known.expires_at_ms > local.expires_at_ms,
+            (Some(known), None, Some(AckedState::End(closed))) => closed != incarnation(known),
+            (None, Some(local), _) => matches!(
+                &self.last_ack, Some(LastAck { acked: AckedState::End(closed), .. }) if closed == incarnation(local)
+            ),
+            (Some(_) | None, None, _) => false,
+        }
+    }
+
+    /// Makes a change here; `in_flight` if it was sent to the primary and has no answer. None if nothing is known of the
     /// ticket that the condition could be compared with.
     pub(super) fn change(
         known: Option<Self>,
         change: &Change<'_>,
         when: &Condition,
-        sent: bool,
+        in_flight: bool,
         now_ms: u64,
     ) -> Option<(Self, Outcome)> {
         let known = match known {
             Some(record) => record,
-            None if *when == Condition::Absent => Self { local: None, pending: None, last_ack: None, gone_until_ms: 0 },
+            None if *when == Condition::Absent => Self::unknown(),
             None => return None,
         };
-        let there = known.alive(now_ms).cloned();
+        let current = known.alive(now_ms).cloned();
         // Its answer was lost, and a read since has seen it applied.
-        if sent
-            && let (Change::Write(entry), Some(there)) = (change, &there)
-            && entry.expires_at_ms == there.expires_at_ms
-            && same_content(entry, there)
+        if in_flight
+            && let (Change::Write(entry), Some(current)) = (change, &current)
+            && entry.expires_at_ms == current.expires_at_ms
+            && same_content(entry, current)
         {
-            return Some((known, written(there)));
+            return Some((known, written(current)));
         }
-        if !when.holds(there.as_ref()) {
-            let shown = if matches!(change, Change::Touch(_)) { None } else { there };
+        if !when.holds(current.as_ref()) {
+            let shown = if matches!(change, Change::Touch(_)) { None } else { current };
             return Some((known, Outcome::Refused(shown)));
         }
-        let next = match (change, &there) {
+        let next = match (change, &current) {
             (Change::Write(entry), _) => Some((*entry).clone()),
             (Change::Touch(expires_at_ms), Some(entry)) => Some(Entry::new(entry.fields.clone(), *expires_at_ms)),
             (Change::Remove | Change::Touch(_), _) => None,
         };
         let outcome = next.as_ref().map_or(Outcome::Removed, written);
-        Some((known.changed(there, next, sent.then_some(change), now_ms), outcome))
+        Some((known.changed(current, next, in_flight.then_some(change), now_ms), outcome))
     }
 
-    /// The record after a change here from `there` to `next`.
-    fn changed(self, there: Option<Entry>, next: Option<Entry>, sent: Option<&Change<'_>>, now_ms: u64) -> Self {
+    /// The record after a change here from `current` to `next`.
+    fn changed(self, current: Option<Entry>, next: Option<Entry>, in_flight: Option<&Change<'_>>, now_ms: u64) -> Self {
         let mut pending = self.pending.unwrap_or_else(|| Pending {
-            base: there.clone(),
+            base: current.clone(),
             in_flight: None,
             unconfirmed: None,
             closed_incarnation: None,
             since_ms: now_ms,
             lost: false,
         });
-        let sent = match sent {
+        let in_flight = match in_flight {
             Some(Change::Write(entry)) => Some(InFlight::Write((*entry).clone())),
             Some(Change::Remove) => Some(InFlight::Removal),
             // A touch needs no resolving: the content is the same whether it was applied or not.
             Some(Change::Touch(_)) | None => None,
         };
         // What was sent first is resolved first.
-        pending.in_flight = pending.in_flight.or(sent);
-        if let (Some(gone), None) = (&there, &next) {
+        pending.in_flight = pending.in_flight.or(in_flight);
+        if let (Some(gone), None) = (&current, &next) {
             pending.closed_incarnation = Some(incarnation(gone).to_owned());
         }
-        let ends_ms = [&next, &there].into_iter().flatten().map(|entry| entry.expires_at_ms).max().unwrap_or(now_ms);
+        let ends_ms = [&next, &current].into_iter().flatten().map(|entry| entry.expires_at_ms).max().unwrap_or(now_ms);
         Self {
             local: next,
             pending: Some(pending),

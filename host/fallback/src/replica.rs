@@ -1,4 +1,4 @@
-//! The replica: a record of each ticket that this host has met, in memory or in a file.
+//! The replica: a record of each ticket that this host has read or written, in memory or in a file.
 
 use std::fmt;
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub(super) use memory::MemoryReplica;
 const FILE_TIME: Duration = Duration::from_millis(500);
 
 /// Holds the records. Every update is atomic.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) enum Replica {
     Memory(MemoryReplica),
     File(FileReplica),
@@ -37,7 +37,7 @@ impl fmt::Display for Replica {
 }
 
 impl Replica {
-    /// The record of a key, which counts as used; none if it is stale.
+    /// The record of a key; none if it is stale. In memory it counts as used; a file goes by the last change.
     pub(super) async fn get(&self, key: &Key, now_ms: u64) -> Result<Option<Known>, Error> {
         match self {
             Self::Memory(memory) => Ok(memory.get(key, now_ms)),
@@ -97,11 +97,12 @@ impl Replica {
         }
     }
 
-    /// The last acknowledged change of each key that has one, the newest first.
-    pub(super) async fn last_acks(&self) -> Result<Vec<(Key, LastAck)>, Error> {
+    /// The last acknowledged changes before one of this time and key, the newest first: all of those in memory, the next
+    /// thousand of a file. None is left if there are none.
+    pub(super) async fn last_acks(&self, before: Option<&(u64, Key)>) -> Result<Vec<(Key, LastAck)>, Error> {
         match self {
-            Self::Memory(memory) => Ok(memory.last_acks()),
-            Self::File(file) => file.last_acks().await,
+            Self::Memory(memory) => Ok(memory.last_acks(before)),
+            Self::File(file) => file.last_acks(before).await,
         }
     }
 

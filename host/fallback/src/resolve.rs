@@ -66,6 +66,14 @@ pub(super) fn sending(mut record: Record, change: &InFlight) -> Record {
     record
 }
 
+/// The record after its change in flight, sent for the first time, was certainly not applied.
+pub(super) fn not_applied(mut record: Record) -> Record {
+    if let Some(pending) = &mut record.pending {
+        pending.in_flight = None;
+    }
+    record
+}
+
 /// The record once the primary has all of it. It counts as acknowledged now, even if it was only found there.
 pub(super) fn done(record: Record, now_ms: u64) -> Record {
     let local = record.alive(now_ms).cloned();
@@ -93,7 +101,7 @@ pub(super) fn resolve(record: &Record, answer: Answer, repeated: bool, now_ms: u
     match answer {
         Answer::Written { revision, expires_at_ms, now_ms } => attempt.written(revision, expires_at_ms, now_ms).into(),
         Answer::Removed => attempt.removed().into(),
-        Answer::Refused(Some(there)) => attempt.found(there),
+        Answer::Refused(Some(theirs)) => attempt.found(theirs),
         Answer::Refused(None) => attempt.gone(),
         Answer::Clock(server_ms) => attempt.shortened(server_ms).into(),
     }
@@ -190,9 +198,9 @@ impl Attempt<'_> {
     fn find_gone(&self) -> Gone<'_> {
         let Pending { base, closed_incarnation, lost, .. } = self.pending;
         let Some(ours) = &self.record.local else { return Gone::Unneeded };
-        // An entry without a deadline does not expire. Without a base the ticket was created here; whether that was
-        // applied and closed since cannot be told, and that it was never applied is more likely.
-        if base.as_ref().is_none_or(|base| base.expires_at_ms != 0 && is_over(base.expires_at_ms, self.now_ms)) {
+        // Without a base the ticket was created here; whether that was applied and closed since cannot be told, and that
+        // it was never applied is more likely.
+        if base.as_ref().is_none_or(|base| is_over(base.expires_at_ms, self.now_ms)) {
             return Gone::Expired;
         }
         if *lost {
@@ -204,44 +212,45 @@ impl Attempt<'_> {
         }
     }
 
-    fn found(&self, there: Entry) -> Resolved {
-        match self.find(&there) {
-            Found::OurWrite => self.continue_from(Some(there)).into(),
-            Found::Base => self.continue_unconfirmed(there).into(),
+    fn found(&self, theirs: Entry) -> Resolved {
+        match self.find(&theirs) {
+            Found::OurWrite => self.continue_from(Some(theirs)).into(),
+            Found::Base => self.continue_unconfirmed(theirs).into(),
             Found::ClosedHere => {
-                let unseen = ConflictCopy { entry: there.clone(), reason: Reason::ClosedHere };
-                Resolved { conflict_copy: Some(unseen), ..self.continue_from(Some(there)).into() }
+                let unseen = ConflictCopy { entry: theirs.clone(), reason: Reason::ClosedHere };
+                Resolved { conflict_copy: Some(unseen), ..self.continue_from(Some(theirs)).into() }
             }
-            Found::NotOurs => Record::saved(Some(there), self.record.last_ack.clone(), self.now_ms).into(),
-            Found::OtherIncarnation { ours } => self.keep_theirs(ours, Reason::OtherIncarnation, Some(there)),
-            Found::CreatedTwice { ours } => self.keep_theirs(ours, Reason::CreatedTwice, Some(there)),
-            Found::AfterOurWrite { write } => merge(self.continue_from(Some(write.clone())), there),
+            Found::NotOurs => Record::saved(Some(theirs), self.record.last_ack.clone(), self.now_ms).into(),
+            Found::OtherIncarnation { ours } => self.keep_theirs(ours, Reason::OtherIncarnation, Some(theirs)),
+            Found::CreatedTwice { ours } => self.keep_theirs(ours, Reason::CreatedTwice, Some(theirs)),
+            Found::AfterOurWrite { write } => merge(self.continue_from(Some(write.clone())), theirs),
             // What was refused at its only attempt was not applied: another host has put the same messages there, as
             // by the same rollback. They count once.
             Found::SameMessages { write, base } => {
-                merge(self.continue_from(Some(merge_base::with_history(base, write))), there)
+                merge(self.continue_from(Some(merge_base::with_history(base, write))), theirs)
             }
-            Found::ChangedElsewhere { base } => merge(self.continue_unconfirmed(base), there),
+            Found::ChangedElsewhere { base } => merge(self.continue_unconfirmed(base), theirs),
         }
     }
 
     /// The first that holds, in the order of the table.
-    fn find(&self, there: &Entry) -> Found<'_> {
+    fn find(&self, theirs: &Entry) -> Found<'_> {
         let Pending { base, closed_incarnation, lost, .. } = self.pending;
-        if self.write.is_some_and(|write| same_content(write, there)) {
+        if self.write.is_some_and(|write| same_content(write, theirs)) {
             return Found::OurWrite;
         }
-        if base.as_ref().is_some_and(|base| same_content(base, there)) {
+        if base.as_ref().is_some_and(|base| same_content(base, theirs)) {
             return Found::Base;
         }
-        if closed_incarnation.as_deref() == Some(incarnation(there)) {
+        if closed_incarnation.as_deref() == Some(incarnation(theirs)) {
             return Found::ClosedHere;
         }
         let Some(ours) = &self.record.local else { return Found::NotOurs };
-        if incarnation(ours) != incarnation(there) {
+        if incarnation(ours) != incarnation(theirs) {
             return Found::OtherIncarnation { ours };
         }
-        match (self.write.filter(|write| self.shows(there, write)), base) {
+        let write = self.write.filter(|write| self.descends_from_write(theirs, write));
+        match (write, base) {
             (Some(write), _) if self.repeated => Found::AfterOurWrite { write },
             (Some(write), Some(base)) => Found::SameMessages { write, base },
             (None, Some(base)) => Found::ChangedElsewhere { base: base.clone() },
@@ -251,12 +260,12 @@ impl Attempt<'_> {
         }
     }
 
-    /// Whether `there` can be seen to come after the write. Of one that may have been applied earlier, other hosts may
+    /// Whether `theirs` can be seen to come after the write. Of one that may have been applied earlier, other hosts may
     /// have moved the messages, as when they merged.
-    fn shows(&self, there: &Entry, write: &Entry) -> bool {
+    fn descends_from_write(&self, theirs: &Entry, write: &Entry) -> bool {
         let base = self.pending.base.as_ref();
-        merge_base::descends_from(there, write, base)
-            || (self.repeated && merge_base::contains_additions(there, write, base))
+        merge_base::descends_from(theirs, write, base)
+            || (self.repeated && merge_base::contains_additions(theirs, write, base))
     }
 
     fn keep_theirs(&self, ours: &Entry, reason: Reason, theirs: Option<Entry>) -> Resolved {
@@ -264,14 +273,14 @@ impl Attempt<'_> {
     }
 }
 
-fn merge(record: Record, there: Entry) -> Resolved {
-    Resolved { merge_with: Some(there), ..record.into() }
+fn merge(record: Record, theirs: Entry) -> Resolved {
+    Resolved { merge_with: Some(theirs), ..record.into() }
 }
 
-/// What of the record is lost if the key holds something that is not an entry.
-pub(super) fn damaged(record: &Record, now_ms: u64) -> Option<ConflictCopy> {
-    let entry = record.alive(now_ms)?.clone();
-    Some(ConflictCopy { entry, reason: Reason::Damage })
+/// What follows if the key holds something that is not an entry: ours becomes a conflict copy, and nothing is known.
+pub(super) fn damaged(record: &Record, now_ms: u64) -> Resolved {
+    let copy = record.alive(now_ms).map(|entry| ConflictCopy { entry: entry.clone(), reason: Reason::Damage });
+    Resolved { conflict_copy: copy, ..Record::unknown().into() }
 }
 
 /// The states to merge: base, ours, theirs; none if one of them is not a ticket of the present schema.

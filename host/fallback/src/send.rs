@@ -1,5 +1,6 @@
 //! Sends a caller's change to the primary, until its answer is final.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -11,7 +12,7 @@ use super::replica::Known;
 use ticket_store::{Answer, Cause, Condition, Entry, Error, Expiry, Failure, Fields, Key, Kind};
 use ticket_store::{Outcome, Revision, WriteRequest};
 
-/// Most attempts for one change: an answer that asks for another shows what is there by now.
+/// Most attempts for one change: an answer that asks for another has the present entry.
 const ATTEMPTS_MAX: u32 = 8;
 /// After so many attempts, other clients are too fast for an unconditional change to name the state that it replaces.
 const NAMED_MAX: u32 = 4;
@@ -35,19 +36,32 @@ impl ChangeRequest {
 }
 
 /// How sending a change ended.
-pub(super) enum Sent {
+pub(super) enum SendResult {
     /// The primary's answer is final.
     Answered(Outcome),
-    /// The primary did not apply it.
-    NotApplied(Failure),
-    /// The primary may have applied it with this deadline, or may still do so.
-    Uncertain(Failure, Expiry),
+    /// There is no answer that a caller could be given.
+    Unanswered(Unanswered),
 }
 
-/// What follows from one attempt.
-enum Next {
-    Send,
-    End(Sent),
+/// Why a change has no answer of the primary.
+pub(super) enum Unanswered {
+    /// It was not sent, or the primary did not apply it for this reason.
+    NotApplied(Option<Failure>),
+    /// The primary may have applied it with this deadline, or may still do so.
+    Unconfirmed(Failure, Expiry),
+}
+
+impl Unanswered {
+    fn end(self) -> ControlFlow<SendResult> {
+        ControlFlow::Break(SendResult::Unanswered(self))
+    }
+}
+
+/// What follows from one attempt: another one, or the end.
+type Next = ControlFlow<SendResult>;
+
+fn answered(outcome: Outcome) -> Next {
+    ControlFlow::Break(SendResult::Answered(outcome))
 }
 
 /// A change on its way, and what is known of its ticket.
@@ -72,7 +86,7 @@ impl Sending<'_> {
     }
 
     /// The entry that the change made; none if not all of it is known.
-    fn made(&self, condition: &Condition, revision: &Revision, expires_at_ms: u64) -> Option<Entry> {
+    fn result_entry(&self, condition: &Condition, revision: &Revision, expires_at_ms: u64) -> Option<Entry> {
         // A state that was not named may be another one with fields of the same lengths.
         let copy = self.copy.as_ref().filter(|copy| *condition == Condition::At(copy.revision.clone()));
         let fields = match (self.request, copy) {
@@ -98,18 +112,18 @@ impl Sender {
         request: &ChangeRequest,
         when: &Condition,
         known: Option<Known>,
-    ) -> Result<Sent, Error> {
+    ) -> Result<SendResult, Error> {
         let copy = known.as_ref().and_then(|known| known.record.alive(self.link.now_ms()).cloned());
         let stamp = known.map(|known| known.stamp);
         let mut sending = Sending { key, request, when, copy, stamp };
         if !when.holds(sending.copy.as_ref())
-            && let Next::End(sent) = self.look_up(&mut sending).await?
+            && let Next::Break(result) = self.look_up(&mut sending).await?
         {
-            return Ok(sent);
+            return Ok(result);
         }
         for attempt in 0..ATTEMPTS_MAX {
-            if let Next::End(sent) = self.attempt(&mut sending, attempt < NAMED_MAX).await? {
-                return Ok(sent);
+            if let Next::Break(result) = self.attempt(&mut sending, attempt < NAMED_MAX).await? {
+                return Ok(result);
             }
         }
         let text = format!("cannot change {key}: {} showed another state {ATTEMPTS_MAX} times", self.link.primary);
@@ -118,38 +132,38 @@ impl Sender {
 
     /// Reads a ticket whose record does not fit the change. Without that, a lost answer could not be resolved.
     async fn look_up(&self, sending: &mut Sending<'_>) -> Result<Next, Error> {
-        let Some(route) = self.link.route() else { return Ok(Next::End(self.no_time())) };
+        let Some(route) = self.link.route() else { return Ok(self.no_time()) };
         let answer = self.link.primary.read(sending.key, route.until).await;
         self.link.report_call(route, answer.as_ref().err());
         match answer {
-            Ok(there) => {
-                self.copies.after_read(sending.key, sending.stamp, there.clone()).await;
-                if !sending.when.holds(there.as_ref()) {
-                    return Ok(Next::End(Sent::Answered(Outcome::Refused(there))));
+            Ok(current) => {
+                self.copies.after_read(sending.key, sending.stamp, current.clone()).await;
+                if !sending.when.holds(current.as_ref()) {
+                    return Ok(answered(Outcome::Refused(current)));
                 }
-                sending.copy = there;
+                sending.copy = current;
             }
             Err(Failure { cause: Cause::Data, .. }) => sending.copy = None,
-            Err(failure) => return Ok(Next::End(Sent::NotApplied(failure))),
+            Err(failure) => return Ok(Unanswered::NotApplied(Some(failure)).end()),
         }
         sending.stamp = self.stamp(sending.key).await?;
-        Ok(Next::Send)
+        Ok(Next::Continue(()))
     }
 
     /// Sends a change once.
     async fn attempt(&self, sending: &mut Sending<'_>, named: bool) -> Result<Next, Error> {
-        let Some(route) = self.link.route() else { return Ok(Next::End(self.no_time())) };
+        let Some(route) = self.link.route() else { return Ok(self.no_time()) };
         let condition = sending.condition(named);
         let previous_ms = if let Condition::At(revision) = &condition { revision.deadline_ms() } else { 0 };
         let expiry = sending.request.expiry(self.link.now_ms(), previous_ms);
         let answer = self.call(sending, expiry, &condition, route.until).await;
         self.link.report_call(route, answer.as_ref().err());
         let outcome = match answer {
-            Ok(Answer::Clock(_)) => return Ok(Next::Send),
-            Ok(Answer::Refused(there)) => return self.refused(sending, there).await,
+            Ok(Answer::Clock(_)) => return Ok(Next::Continue(())),
+            Ok(Answer::Refused(current)) => return self.refused(sending, current).await,
             Ok(Answer::Written { revision, expires_at_ms, now_ms }) => {
-                let made = sending.made(&condition, &revision, expires_at_ms);
-                self.written(sending, made, &revision, now_ms).await;
+                let entry = sending.result_entry(&condition, &revision, expires_at_ms);
+                self.written(sending, entry, &revision, now_ms).await;
                 Outcome::Written { revision, expires_at_ms }
             }
             Ok(Answer::Removed) => {
@@ -158,7 +172,7 @@ impl Sender {
             }
             Err(failure) => return self.failed(sending, &condition, expiry, failure).await,
         };
-        Ok(Next::End(Sent::Answered(outcome)))
+        Ok(answered(outcome))
     }
 
     async fn call(
@@ -183,28 +197,28 @@ impl Sender {
     }
 
     /// The condition did not hold. That is final, unless the caller wants whatever is there to be changed.
-    async fn refused(&self, sending: &mut Sending<'_>, there: Option<Entry>) -> Result<Next, Error> {
-        self.copies.after_read(sending.key, sending.stamp, there.clone()).await;
-        if *sending.when != Condition::Present || there.is_none() {
-            return Ok(Next::End(Sent::Answered(Outcome::Refused(there))));
+    async fn refused(&self, sending: &mut Sending<'_>, current: Option<Entry>) -> Result<Next, Error> {
+        self.copies.after_read(sending.key, sending.stamp, current.clone()).await;
+        if *sending.when != Condition::Present || current.is_none() {
+            return Ok(answered(Outcome::Refused(current)));
         }
-        sending.copy = there;
+        sending.copy = current;
         sending.stamp = self.stamp(sending.key).await?;
-        Ok(Next::Send)
+        Ok(Next::Continue(()))
     }
 
-    async fn written(&self, sending: &Sending<'_>, made: Option<Entry>, revision: &Revision, at_ms: u64) {
-        let Some(made) = made else { return self.copies.forget(sending.key).await };
-        let is_proof = sending.copy.as_ref().is_none_or(|copy| !same_content(copy, &made));
+    async fn written(&self, sending: &Sending<'_>, entry: Option<Entry>, revision: &Revision, at_ms: u64) {
+        let Some(entry) = entry else { return self.copies.forget(sending.key).await };
+        let is_proof = sending.copy.as_ref().is_none_or(|copy| !same_content(copy, &entry));
         let last_ack = LastAck { at_ms, acked: AckedState::State(revision.clone()), is_proof };
-        self.copies.after_ack(sending.key, Some(made), Some(last_ack)).await;
+        self.copies.after_ack(sending.key, sending.stamp, Some(entry), Some(last_ack)).await;
     }
 
     async fn removed(&self, sending: &Sending<'_>) {
         let at_ms = self.link.now_ms();
         let end = |copy: &Entry| AckedState::End(incarnation(copy).to_owned());
         let last_ack = sending.copy.as_ref().map(|copy| LastAck { at_ms, acked: end(copy), is_proof: true });
-        self.copies.after_ack(sending.key, None, last_ack).await;
+        self.copies.after_ack(sending.key, sending.stamp, None, last_ack).await;
     }
 
     /// What a failure means, by what may have happened in the primary.
@@ -220,21 +234,21 @@ impl Sender {
             sending.stamp = None;
             // An unconditional change replaces damage, but only without naming a state.
             let again = *sending.when == Condition::Present && sending.copy.take().is_some();
-            return if again { Ok(Next::Send) } else { Err(failure.error) };
+            return if again { Ok(Next::Continue(())) } else { Err(failure.error) };
         }
         if failure.error.kind() != Kind::Uncertain {
-            return Ok(Next::End(Sent::NotApplied(failure)));
+            return Ok(Unanswered::NotApplied(Some(failure)).end());
         }
         // Sent again, an unconditional change could hit a state that it has not seen; a touch does no harm.
         let is_touch = matches!(sending.request, ChangeRequest::Touch { .. });
-        match *condition == Condition::Present && !is_touch {
-            true => Err(failure.error),
-            false => Ok(Next::End(Sent::Uncertain(failure, expiry))),
+        if *condition == Condition::Present && !is_touch {
+            return Err(failure.error);
         }
+        Ok(Unanswered::Unconfirmed(failure, expiry).end())
     }
 
-    fn no_time(&self) -> Sent {
-        Sent::NotApplied(Failure { error: self.link.unavailable(), cause: Cause::Time })
+    fn no_time(&self) -> Next {
+        Unanswered::NotApplied(Some(Failure { error: self.link.unavailable(), cause: Cause::Time })).end()
     }
 
     async fn stamp(&self, key: &Key) -> Result<Option<u64>, Error> {

@@ -69,7 +69,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Syncs every pending ticket, `first` before others, then the oldest first; whether some are still pending.
+    /// Syncs every pending ticket, `sync_first` before others, then the oldest first; whether some are still pending.
     async fn sync_all(&self) -> bool {
         let keys = match self.copies.replica.pending().await {
             Ok(keys) if keys.is_empty() => return false,
@@ -107,8 +107,7 @@ impl Supervisor {
             let report = SyncReport { at_ms: self.link.now_ms(), ..total };
             self.link.reporter.synced(report);
             // For people to read. If it cannot be noted, the next one is.
-            let noted = self.copies.replica.set_note(NoteName::SyncReport, report.to_text()).await;
-            drop(noted);
+            let _ = self.copies.replica.set_note(NoteName::SyncReport, report.to_text()).await;
         }
         is_incomplete
     }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::copies::Copies;
+use super::copies::{Applied, Copies};
 use super::link::PrimaryLink;
 use super::record::{InFlight, Record};
 use super::replica::{Known, RecordUpdate};
-use super::resolution::Resolved;
 use super::resolve::{self, Step};
 use crate::merge::Merge;
-use ticket_store::{Answer, Cause, Condition, Entry, Error, Expiry, Failure, Key, WriteRequest};
+use ticket_model::ticket::{Merged, State};
+use ticket_store::{Answer, Cause, Condition, Entry, Error, Expiry, Failure, Key, Kind, WriteRequest};
 
 /// Most steps for one ticket at a time: callers here and other hosts may change it all the while.
 const STEPS_MAX: u32 = 16;
@@ -25,15 +25,6 @@ pub(super) struct Synced {
     pub(super) asked: bool,
     /// Conflict copies that were kept.
     pub(super) branches: u64,
-}
-
-/// What [`TicketSync::apply`] did to a record.
-enum Applied {
-    /// Nothing: there is no record, or nothing to change in it.
-    Unchanged,
-    Changed,
-    /// The record was changed; the primary's state is to be merged into it.
-    MergeWith(Entry),
 }
 
 /// Syncs tickets one by one.
@@ -65,24 +56,34 @@ impl TicketSync {
 
     /// Takes one step; whether it was the last.
     async fn step(&self, key: &Key, synced: &mut Synced) -> Result<bool, Error> {
+        let Some(number) = self.link.number() else { return Err(self.link.unavailable()) };
         let now_ms = self.link.now_ms();
         let step = self.copies.replica.update(key, now_ms, move |known| begin(known, now_ms)).await?;
         let Some(Step::Send { change, when, repeated }) = step else { return Ok(true) };
-        let Some(number) = self.link.number() else { return Err(self.link.unavailable()) };
         synced.asked = true;
         let answer = self.send(key, &change, &when, repeated).await;
         self.link.report(number, answer.as_ref().err());
-        tracing::debug!(%key, sent = change.name(), ?when, repeated, answer = %for_log(&answer), "syncing");
+        tracing::debug!(%key, change = change.name(), ?when, repeated, answer = %for_log(&answer), "syncing");
         let answer = match answer {
             Ok(answer) => answer,
+            // The key holds something that is not a ticket: ours becomes a conflict copy.
             Err(Failure { cause: Cause::Data, .. }) => {
-                self.leave_damage(key, synced).await?;
-                return Ok(true);
+                let resolution = |record: &Record, now_ms| Some(resolve::damaged(record, now_ms));
+                let applied = self.copies.apply(key, &mut synced.branches, resolution).await?;
+                return Ok(!matches!(applied, Applied::Contended));
             }
-            Err(Failure { error, .. }) => return Err(error),
+            Err(Failure { error, .. }) => {
+                // What was applied at no time must not count as sent before.
+                if !repeated && error.kind() != Kind::Uncertain {
+                    let resolution = |record: &Record, _| Some(resolve::not_applied(record.clone()).into());
+                    self.copies.apply(key, &mut synced.branches, resolution).await?;
+                }
+                return Err(error);
+            }
         };
         let resolution = |record: &Record, now_ms| Some(resolve::resolve(record, answer.clone(), repeated, now_ms));
-        if let Applied::MergeWith(theirs) = self.apply(key, synced, resolution).await? {
+        let applied = self.copies.apply(key, &mut synced.branches, resolution).await?;
+        if let Applied::Changed { merge_with: Some(theirs) } = applied {
             self.merge(key, theirs, synced).await?;
         }
         Ok(false)
@@ -101,38 +102,11 @@ impl TicketSync {
         }
     }
 
-    /// Changes a record by a pure resolution. A conflict copy is kept before the record drops the state. If a caller
-    /// changed the record in between, it is resolved again.
-    async fn apply(
-        &self,
-        key: &Key,
-        synced: &mut Synced,
-        resolution: impl Fn(&Record, u64) -> Option<Resolved>,
-    ) -> Result<Applied, Error> {
-        let mut kept: Option<Entry> = None;
-        for _ in 0..STEPS_MAX {
-            let now_ms = self.link.now_ms();
-            let Some(Known { record, stamp }) = self.copies.replica.get(key, now_ms).await? else { break };
-            let Some(Resolved { record, conflict_copy, merge_with }) = resolution(&record, now_ms) else { break };
-            if let Some(copy) = conflict_copy
-                && kept.as_ref() != Some(&copy.entry)
-            {
-                kept = Some(copy.entry.clone());
-                self.copies.keep_conflict_copy(key, copy).await?;
-                synced.branches += 1;
-            }
-            if self.copies.replace(key, stamp, record).await? {
-                return Ok(merge_with.map_or(Applied::Changed, Applied::MergeWith));
-            }
-        }
-        Ok(Applied::Unchanged)
-    }
-
     async fn merge(&self, key: &Key, theirs: Entry, synced: &mut Synced) -> Result<(), Error> {
         for _ in 0..STEPS_MAX {
             let Some(Known { record, .. }) = self.copies.replica.get(key, self.link.now_ms()).await? else { break };
             let merged = match resolve::to_merge(&record, &theirs) {
-                Some([base, ours, others]) => (self.merge)(base, ours, others).await.ok(),
+                Some([base, ours, others]) => self.try_merge(key, base, ours, others).await,
                 None => None,
             };
             let local = record.local;
@@ -140,27 +114,24 @@ impl TicketSync {
             let resolution = |record: &Record, now_ms| {
                 (record.local == local).then(|| resolve::merged(record, theirs.clone(), merged.clone(), now_ms))
             };
-            if !matches!(self.apply(key, synced, resolution).await?, Applied::Unchanged) {
+            let applied = self.copies.apply(key, &mut synced.branches, resolution).await?;
+            if let Applied::Changed { .. } = applied {
                 break;
             }
         }
         Ok(())
     }
 
-    /// The key holds something that is not a ticket: ours becomes a conflict copy, with what callers change meanwhile.
-    async fn leave_damage(&self, key: &Key, synced: &mut Synced) -> Result<(), Error> {
-        for _ in 0..STEPS_MAX {
-            let now_ms = self.link.now_ms();
-            let Some(Known { record, stamp }) = self.copies.replica.get(key, now_ms).await? else { break };
-            if let Some(copy) = resolve::damaged(&record, now_ms) {
-                self.copies.keep_conflict_copy(key, copy).await?;
-                synced.branches += 1;
-            }
-            if self.copies.replica.update_at(key, Some(stamp), now_ms, |_| RecordUpdate::Forget).await? {
-                break;
+    /// None if the states cannot be merged, or if the engine failed: ours is then kept as a conflict copy.
+    async fn try_merge(&self, key: &Key, base: State, ours: State, theirs: State) -> Option<Merged> {
+        match (self.merge)(base, ours, theirs).await {
+            Ok(merged) => Some(merged),
+            Err(error) => {
+                tracing::warn!(%key, error = %error.chain(), "two states of a ticket cannot be merged");
+                self.link.reporter.failed(&error.chain());
+                None
             }
         }
-        Ok(())
     }
 }
 
@@ -169,7 +140,7 @@ fn for_log(answer: &Result<Answer, Failure>) -> String {
     match answer {
         Ok(Answer::Written { revision, .. }) => format!("written {revision}"),
         Ok(Answer::Removed) => "removed".into(),
-        Ok(Answer::Refused(Some(there))) => format!("refused, there is {}", there.revision),
+        Ok(Answer::Refused(Some(current))) => format!("refused, there is {}", current.revision),
         Ok(Answer::Refused(None)) => "refused, there is nothing".into(),
         Ok(Answer::Clock(now_ms)) => format!("refused, it is {now_ms}"),
         Err(failure) => failure.error.to_string(),

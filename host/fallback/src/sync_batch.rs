@@ -21,7 +21,7 @@ const AT_ONCE_MAX: usize = 32;
 pub(super) struct SyncBatch {
     running: JoinSet<(Synced, Duration)>,
     /// Most that may run at once.
-    most: usize,
+    limit: usize,
     /// How long the quickest ticket took for which the primary was called.
     quickest: Option<Duration>,
     total: SyncReport,
@@ -32,7 +32,7 @@ pub(super) struct SyncBatch {
 impl SyncBatch {
     pub(super) fn new() -> Self {
         let total = SyncReport::default();
-        Self { running: JoinSet::new(), most: AT_ONCE_MAX, quickest: None, total, is_incomplete: false }
+        Self { running: JoinSet::new(), limit: AT_ONCE_MAX, quickest: None, total, is_incomplete: false }
     }
 
     pub(super) fn begin(&mut self, sync: Arc<TicketSync>, key: Key) {
@@ -44,7 +44,7 @@ impl SyncBatch {
 
     /// Waits until one more may begin.
     pub(super) async fn make_room(&mut self) {
-        while self.running.len() >= at_once(self.quickest).min(self.most) {
+        while self.running.len() >= at_once(self.quickest).min(self.limit) {
             self.take_one().await;
         }
     }
@@ -57,11 +57,14 @@ impl SyncBatch {
                 }
                 self.is_incomplete |= !complete;
                 // It may have been too much at once.
-                self.most = if complete { self.most } else { (self.most / 2).max(1) };
+                self.limit = if complete { self.limit } else { (self.limit / 2).max(1) };
                 self.total.tickets += u64::from(complete);
                 self.total.branches += branches;
             }
-            Some(Err(_)) => self.is_incomplete = true,
+            Some(Err(defect)) => {
+                tracing::error!(%defect, "the sync of a ticket ended by a defect");
+                self.is_incomplete = true;
+            }
             None => {}
         }
     }

@@ -98,8 +98,8 @@ impl Port for HostCtx {
                 Ok(Outcome { applied: true, revision, expires_at_ms, current: None })
             }
             store::Outcome::Removed => unreachable!("a write removes nothing"),
-            store::Outcome::Refused(there) => {
-                Ok(Outcome { applied: false, revision: None, expires_at_ms: 0, current: there.map(entry) })
+            store::Outcome::Refused(current) => {
+                Ok(Outcome { applied: false, revision: None, expires_at_ms: 0, current: current.map(entry) })
             }
         }
     }

@@ -88,12 +88,14 @@ impl Pair {
     /// A deadline: ahead as a host wants it, near what is there, past, or too far.
     fn deadline(&mut self, key: &str) -> u64 {
         let now_ms = self.fake_redis.now_ms();
-        let there_ms = self.fake_redis.entry(key).map_or(0, |(_, deadline_ms)| deadline_ms);
+        let stored_ms = self.fake_redis.entry(key).map_or(0, |(_, deadline_ms)| deadline_ms);
         match self.rng.u8(..20) {
             0 => now_ms - self.rng.u64(0..100_000),
             1 => now_ms + self.rng.u64(0..5),
             2 => now_ms + AHEAD_MS_MAX + TOLERANCE_MS + self.rng.u64(0..100_000),
-            3..=8 if there_ms > now_ms + 60_000 => there_ms - [0, 1, 7, 999, 1_000, 1_001, 2_000][self.rng.usize(..7)],
+            3..=8 if stored_ms > now_ms + 60_000 => {
+                stored_ms - [0, 1, 7, 999, 1_000, 1_001, 2_000][self.rng.usize(..7)]
+            }
             _ => now_ms + self.rng.u64(120_000..4_000_000),
         }
     }

@@ -133,7 +133,7 @@ async fn the_time_until_the_store_serves_again() {
 async fn until_it_serves(tickets: &Tickets) -> Duration {
     let begun = Instant::now();
     while !serves(tickets).await {
-        assert!(begun.elapsed() < scene::HOME_TIME_MAX);
+        assert!(begun.elapsed() < scene::SYNC_TIME_MAX);
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     begun.elapsed()

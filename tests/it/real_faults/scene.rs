@@ -10,7 +10,7 @@ use ticket_host::{Change, Fallback, ServedBy, Ticket, Tickets};
 use ticket_tests::{Proxy, RedisServer};
 
 /// How long it may take until everything is synced: a hundred times what it takes, for a busy machine.
-pub(super) const HOME_TIME_MAX: Duration = Duration::from_secs(20);
+pub(super) const SYNC_TIME_MAX: Duration = Duration::from_secs(20);
 /// How long one call may take: its time is 150 ms, the rest is for a busy machine.
 const CALL_TIME_MAX: Duration = Duration::from_secs(3);
 /// Pause between looks at what must come soon.
@@ -48,13 +48,13 @@ pub(super) async fn plain(server: &RedisServer) -> Tickets {
 
 /// Waits until the store serves and has everything.
 pub(super) async fn synced(tickets: &Tickets) -> Status {
-    let until = Instant::now() + HOME_TIME_MAX;
+    let until = Instant::now() + SYNC_TIME_MAX;
     loop {
         let status = tickets.fallback().unwrap().status().await.unwrap();
         if status.primary_is_up && status.pending == 0 {
             return status;
         }
-        assert!(Instant::now() < until, "not home in {HOME_TIME_MAX:?}: {status:?}");
+        assert!(Instant::now() < until, "not synced in {SYNC_TIME_MAX:?}: {status:?}");
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }
@@ -189,9 +189,9 @@ impl Scene {
         assert!(!status.primary_is_up && status.pending > 0 && status.last_error.is_some(), "{status:?}");
     }
 
-    /// Everything is at home: every Redis client sees the six fields, with the very bytes and revision that the
+    /// Everything is synced: every Redis client sees the six fields, with the very bytes and revision that the
     /// agent was shown in the outage, and nothing of what was closed; there was no conflict copy.
-    pub(super) async fn is_home(&self) {
+    pub(super) async fn is_synced(&self) {
         let tickets = self.tickets();
         let status = synced(&tickets).await;
         assert_eq!(status.branched, 0, "{:?}", tickets.fallback().unwrap().branches().list().await);
@@ -222,14 +222,14 @@ impl Scene {
 
     /// The server lost everything while no client called; it has all that it acknowledged again.
     pub(super) async fn is_back_after_loss(&self) {
-        let until = Instant::now() + HOME_TIME_MAX;
+        let until = Instant::now() + SYNC_TIME_MAX;
         for id in self.shown.keys() {
             while stored(&self.server, id).await.is_none() {
                 assert!(Instant::now() < until, "{id} is not written back");
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         }
-        self.is_home().await;
+        self.is_synced().await;
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use ticket_host::{Change, ServedBy};
 use ticket_tests::RedisServer;
 
-use super::scene::{HOME_TIME_MAX, LOOK_EVERY, Scene, open, plain, stored};
+use super::scene::{LOOK_EVERY, SYNC_TIME_MAX, Scene, open, plain, stored};
 
 /// The password of these tests.
 const PASSWORD: &str = "secret";
@@ -17,7 +17,7 @@ async fn it_is_killed_and_comes_back_with_its_data() {
     scene.go_on().await;
     scene.is_down().await;
     scene.server.restart_keeping();
-    scene.is_home().await;
+    scene.is_synced().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -29,7 +29,7 @@ async fn it_is_killed_and_comes_back_empty() {
     scene.go_on().await;
     scene.is_down().await;
     scene.server.restart();
-    scene.is_home().await;
+    scene.is_synced().await;
     // And where nothing was changed since.
     scene.refresh().await;
     scene.server.restart();
@@ -43,7 +43,7 @@ async fn it_stands_still_and_goes_on() {
     scene.go_on().await;
     scene.is_down().await;
     scene.server.resume();
-    scene.is_home().await;
+    scene.is_synced().await;
 }
 
 /// What the test above rests on: a stopped server makes late what it was asked for, even where no client waits for it.
@@ -57,7 +57,7 @@ async fn a_write_in_flight_lands_late_though_its_host_is_gone() {
     assert_eq!(created.served_by, ServedBy::Fallback);
     drop(tickets);
     server.resume();
-    let until = Instant::now() + HOME_TIME_MAX;
+    let until = Instant::now() + SYNC_TIME_MAX;
     while stored(&server, "late").await.is_none() {
         assert!(Instant::now() < until, "it never lands");
         tokio::time::sleep(LOOK_EVERY).await;
@@ -74,7 +74,7 @@ async fn it_is_down_when_the_agent_begins() {
     scene.go_on().await;
     scene.is_down().await;
     scene.server.restart_keeping();
-    scene.is_home().await;
+    scene.is_synced().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -85,7 +85,7 @@ async fn the_password_is_wrong_when_the_agent_begins() {
     scene.go_on().await;
     scene.is_down().await;
     scene.server.set_password(Some(PASSWORD)).await;
-    scene.is_home().await;
+    scene.is_synced().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -95,7 +95,7 @@ async fn the_password_is_changed_and_changed_back() {
     scene.go_on().await;
     scene.is_down().await;
     scene.server.set_password(None).await;
-    scene.is_home().await;
+    scene.is_synced().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -106,7 +106,7 @@ async fn it_is_a_replica_when_the_agent_begins() {
     scene.go_on().await;
     scene.is_down().await;
     scene.server.promote().await;
-    scene.is_home().await;
+    scene.is_synced().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -116,7 +116,7 @@ async fn it_becomes_a_replica_and_is_promoted() {
     scene.go_on().await;
     scene.is_down().await;
     scene.server.promote().await;
-    scene.is_home().await;
+    scene.is_synced().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -126,7 +126,7 @@ async fn its_memory_is_full() {
     scene.go_on().await;
     scene.is_down().await;
     scene.server.operate(&["CONFIG", "SET", "maxmemory", "0"]).await;
-    scene.is_home().await;
+    scene.is_synced().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -138,12 +138,12 @@ async fn a_permission_is_missing_and_granted() {
     scene.go_on().await;
     scene.is_down().await;
     scene.server.operate(&["ACL", "SETUSER", "app", "+hset"]).await;
-    scene.is_home().await;
+    scene.is_synced().await;
     // And taken while it works.
     scene.refresh().await;
     scene.server.operate(&["ACL", "SETUSER", "app", "-hset"]).await;
     scene.go_on().await;
     scene.is_down().await;
     scene.server.operate(&["ACL", "SETUSER", "app", "+hset"]).await;
-    scene.is_home().await;
+    scene.is_synced().await;
 }

@@ -13,7 +13,7 @@ async fn fails(mode: Mode) {
         scene.go_on().await;
         scene.is_down().await;
         scene.proxy.set(Mode::Pass);
-        scene.is_home().await;
+        scene.is_synced().await;
         scene.refresh().await;
     }
 }

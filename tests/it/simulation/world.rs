@@ -32,7 +32,7 @@ pub(super) const PASSWORD: &str = "s3cret";
 const BASE_MS: u64 = 1_750_000_000_000;
 /// Longer than any stalled call lives.
 const ZOMBIES: Duration = Duration::from_secs(6);
-/// Within so long after the last fault everything must be home.
+/// Within so long after the last fault everything must be synced.
 const PEACE: Duration = Duration::from_secs(20);
 
 /// What happened in schedules.
@@ -197,7 +197,7 @@ impl Host {
         (self.index, self.incarnation)
     }
 
-    async fn is_home(&self) -> bool {
+    async fn is_synced(&self) -> bool {
         let status = self.tickets.fallback().expect("fallback").status().await.expect("status");
         status.primary_is_up && status.pending == 0
     }
@@ -255,7 +255,7 @@ async fn make_peace(server: &FakeRedis, hosts: &[Host]) -> Result<(), String> {
     for _ in 0..2 {
         let until = Instant::now() + PEACE;
         for host in hosts {
-            while !host.is_home().await {
+            while !host.is_synced().await {
                 if Instant::now() > until {
                     let status = host.tickets.fallback().expect("fallback").status().await;
                     return Err(format!("host {} does not come to peace: {status:?}", host.index));

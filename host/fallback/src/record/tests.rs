@@ -18,8 +18,8 @@ fn at(record: &Record) -> Condition {
     Condition::At(record.local.as_ref().expect("an entry").revision.clone())
 }
 
-fn changed(known: Option<Record>, change: &Change<'_>, when: &Condition, sent: bool) -> (Record, Outcome) {
-    let (record, outcome) = Record::change(known, change, when, sent, NOW_MS).expect("known");
+fn changed(known: Option<Record>, change: &Change<'_>, when: &Condition, in_flight: bool) -> (Record, Outcome) {
+    let (record, outcome) = Record::change(known, change, when, in_flight, NOW_MS).expect("known");
     (record, outcome)
 }
 
@@ -108,9 +108,9 @@ fn a_record_of_an_older_file_keeps_its_bytes() {
         assert!(record.pending.is_some());
         assert_eq!(serde_json::to_string(&record).expect("text"), text);
     }
-    let without_tried = closed.replace(r#""tried":null,"#, "");
+    let without_unconfirmed = closed.replace(r#""tried":null,"#, "");
     assert_eq!(
-        serde_json::from_str::<Record>(&without_tried).expect("a record").pending.map(|p| p.unconfirmed),
+        serde_json::from_str::<Record>(&without_unconfirmed).expect("a record").pending.map(|p| p.unconfirmed),
         Some(None)
     );
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use rusqlite::{Connection, OptionalExtension, Params, Result as SqlResult, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Params, Result as SqlResult, Row, Transaction, params};
 
 use super::known::{Known, NoteName, RecordUpdate};
 use crate::record::{LastAck, Record};
@@ -14,8 +14,10 @@ use ticket_store::Key;
 use ticket_store::database::{Database, Schema, json, signed};
 use ticket_store::{Error, Kind};
 
-/// Old records are dropped once in so many changes.
+/// Old records are dropped once in so many changes, and with each while pending ones take all the room.
 const CHANGES_BETWEEN_DROPS: u64 = 64;
+/// Acknowledged changes that are read at once: their records are parsed while callers wait for the file.
+const ACKS_AT_ONCE: i64 = 1_000;
 /// The application id is `tkfb`. A record is JSON text. Columns that are searched for come before it, because a long text
 /// lies on pages of its own. Sums and orders use the indexes alone.
 const SCHEMA: Schema = Schema {
@@ -35,12 +37,12 @@ const SCHEMA: Schema = Schema {
 ",
 };
 
-/// Records in a file. A clone is another handle to the same.
-#[derive(Clone, Debug)]
+/// Records in a file.
+#[derive(Debug)]
 pub(crate) struct FileReplica {
     database: Database,
     bytes_max: usize,
-    changes: Arc<AtomicU64>,
+    changes: AtomicU64,
     full: Arc<AtomicBool>,
 }
 
@@ -50,7 +52,7 @@ impl FileReplica {
         let database = Database::open(path, &SCHEMA).await?;
         let pending_bytes = database.read("list records", |connection| bytes(connection, true)).await?;
         let full = Arc::new(AtomicBool::new(pending_bytes >= bytes_max));
-        Ok(Self { database, bytes_max, changes: Arc::default(), full })
+        Ok(Self { database, bytes_max, changes: AtomicU64::default(), full })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -69,7 +71,8 @@ impl FileReplica {
         step: impl FnOnce(Option<&Known>) -> (RecordUpdate, T) + Send + 'static,
     ) -> Result<T, Error> {
         let key = key.clone();
-        let tidy = self.changes.fetch_add(1, Ordering::Relaxed).is_multiple_of(CHANGES_BETWEEN_DROPS);
+        let is_turn = self.changes.fetch_add(1, Ordering::Relaxed).is_multiple_of(CHANGES_BETWEEN_DROPS);
+        let tidy = is_turn || self.is_full();
         let (bytes_max, full) = (self.bytes_max, Arc::clone(&self.full));
         self.database
             .change("keep a record", move |transaction| {
@@ -107,12 +110,18 @@ impl FileReplica {
             .await
     }
 
-    pub(super) async fn last_acks(&self) -> Result<Vec<(Key, LastAck)>, Error> {
+    pub(super) async fn last_acks(&self, before: Option<&(u64, Key)>) -> Result<Vec<(Key, LastAck)>, Error> {
+        let (before_ms, before_key) = match before {
+            Some((at_ms, key)) => (signed(*at_ms), key.to_string()),
+            None => (i64::MAX, String::new()),
+        };
         self.database
-            .read("list records", |connection| {
-                let sql = "SELECT key, text FROM record WHERE own_at_ms IS NOT NULL ORDER BY own_at_ms DESC";
+            .read("list records", move |connection| {
+                let sql = "SELECT key, text FROM record WHERE own_at_ms <= ?1 AND (own_at_ms, key) < (?1, ?2)
+                           ORDER BY own_at_ms DESC, key DESC LIMIT ?3";
                 let mut statement = connection.prepare_cached(sql)?;
-                let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+                let row = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
+                let rows = statement.query_map(params![before_ms, before_key, ACKS_AT_ONCE], row)?;
                 let mut found = Vec::new();
                 for row in rows {
                     let (key, text) = row?;
@@ -283,9 +292,10 @@ fn drop_old(transaction: &Transaction<'_>, now_ms: u64, bytes_max: usize) -> Sql
 
 /// Bytes of the records with pending changes, or of the others.
 fn bytes(connection: &Connection, pending: bool) -> SqlResult<usize> {
-    let sql = match pending {
-        true => "SELECT coalesce(sum(bytes), 0) FROM record WHERE unsaved_since_ms IS NOT NULL",
-        false => "SELECT coalesce(sum(bytes), 0) FROM record WHERE unsaved_since_ms IS NULL",
+    let sql = if pending {
+        "SELECT coalesce(sum(bytes), 0) FROM record WHERE unsaved_since_ms IS NOT NULL"
+    } else {
+        "SELECT coalesce(sum(bytes), 0) FROM record WHERE unsaved_since_ms IS NULL"
     };
     let bytes: i64 = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
     Ok(usize::try_from(bytes).unwrap_or(usize::MAX))

@@ -1,7 +1,7 @@
 //! Records in this process, bounded by bytes: the least recently used goes first, never one with pending changes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::known::{Known, NoteName, RecordUpdate};
 use crate::record::{LastAck, Record};
@@ -14,11 +14,11 @@ const RECORD_BYTES: usize = 340;
 /// Old records that each change checks: more than one, so that their number goes down.
 const TIDIED_AT_ONCE: usize = 2;
 
-/// Records in memory. A clone is another handle to the same.
-#[derive(Clone, Debug)]
+/// Records in memory.
+#[derive(Debug)]
 pub(crate) struct MemoryReplica {
     // Locked for map operations alone, never across an await.
-    records: Arc<Mutex<Records>>,
+    records: Mutex<Records>,
     bytes_max: usize,
 }
 
@@ -36,7 +36,7 @@ struct Records {
 
 impl MemoryReplica {
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self { records: Arc::default(), bytes_max }
+        Self { records: Mutex::default(), bytes_max }
     }
 
     fn records(&self) -> MutexGuard<'_, Records> {
@@ -81,11 +81,13 @@ impl MemoryReplica {
         self.records().pending.len() as u64
     }
 
-    pub(super) fn last_acks(&self) -> Vec<(Key, LastAck)> {
+    pub(super) fn last_acks(&self, before: Option<&(u64, Key)>) -> Vec<(Key, LastAck)> {
         let records = self.records();
-        let last_ack = |(key, known): (&Key, &Known)| Some((key.clone(), known.record.last_ack.clone()?));
-        let mut acks: Vec<(Key, LastAck)> = records.all().filter_map(last_ack).collect();
-        acks.sort_by_key(|(_, last_ack)| std::cmp::Reverse(last_ack.at_ms));
+        let acks = records.all().filter_map(|(key, known)| Some((key, known.record.last_ack.as_ref()?)));
+        let is_before = |key, at_ms| before.is_none_or(|(before_ms, last)| (at_ms, key) < (*before_ms, last));
+        let acks = acks.filter(|(key, last_ack)| is_before(*key, last_ack.at_ms));
+        let mut acks: Vec<(Key, LastAck)> = acks.map(|(key, last_ack)| (key.clone(), last_ack.clone())).collect();
+        acks.sort_by(|(key, last_ack), (other, last)| (last.at_ms, other).cmp(&(last_ack.at_ms, key)));
         acks
     }
 

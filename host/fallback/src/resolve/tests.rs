@@ -8,12 +8,12 @@ use crate::fixtures::{LATER_MS, NOW_MS, base, ours, pending, ticket};
 fn record(
     local: Option<Entry>,
     base: Option<Entry>,
-    sent: Option<InFlight>,
+    in_flight: Option<InFlight>,
     closed_incarnation: Option<&str>,
 ) -> Record {
     let pending = Pending {
         base,
-        in_flight: sent,
+        in_flight: in_flight,
         unconfirmed: None,
         closed_incarnation: closed_incarnation.map(str::to_owned),
         since_ms: NOW_MS,
@@ -23,7 +23,7 @@ fn record(
 }
 
 /// Ours, in flight.
-fn sent() -> Record {
+fn in_flight() -> Record {
     record(Some(ours()), Some(base()), Some(InFlight::Write(ours())), None)
 }
 
@@ -64,9 +64,9 @@ fn a_record_in_sync_needs_nothing_more() {
 
 #[test]
 fn the_same_content_with_another_deadline_is_continued() {
-    for there in [ticket(r#"["a"]"#, 7, LATER_MS + 1), ticket(r#"["a","o"]"#, 7, LATER_MS + 5)] {
-        let resolved = first_answer(sent(), Answer::Refused(Some(there.clone())));
-        assert_eq!((pending(&resolved).base.as_ref(), &resolved.conflict_copy), (Some(&there), &None));
+    for theirs in [ticket(r#"["a"]"#, 7, LATER_MS + 1), ticket(r#"["a","o"]"#, 7, LATER_MS + 5)] {
+        let resolved = first_answer(in_flight(), Answer::Refused(Some(theirs.clone())));
+        assert_eq!((pending(&resolved).base.as_ref(), &resolved.conflict_copy), (Some(&theirs), &None));
         assert_eq!(resolved.merge_with, None);
     }
 }
@@ -74,13 +74,13 @@ fn the_same_content_with_another_deadline_is_continued() {
 #[test]
 fn a_merge_starts_from_our_write_if_it_is_visible() {
     let landed = ticket(r#"["a","o","t"]"#, 7, LATER_MS + 20);
-    let resolved = resolve(&sent(), Answer::Refused(Some(landed.clone())), true, NOW_MS);
+    let resolved = resolve(&in_flight(), Answer::Refused(Some(landed.clone())), true, NOW_MS);
     assert_eq!((pending(&resolved).base.as_ref(), &resolved.merge_with), (Some(&ours()), &Some(landed)));
     let moved = ticket(r#"["a","t","o"]"#, 7, LATER_MS + 20);
-    let resolved = resolve(&sent(), Answer::Refused(Some(moved.clone())), true, NOW_MS);
+    let resolved = resolve(&in_flight(), Answer::Refused(Some(moved.clone())), true, NOW_MS);
     assert_eq!((pending(&resolved).base.as_ref(), &resolved.merge_with), (Some(&ours()), &Some(moved)));
     let other = ticket(r#"["a","t"]"#, 7, LATER_MS + 20);
-    let resolved = first_answer(sent(), Answer::Refused(Some(other.clone())));
+    let resolved = first_answer(in_flight(), Answer::Refused(Some(other.clone())));
     assert_eq!((pending(&resolved).base.as_ref(), &resolved.merge_with), (Some(&base()), &Some(other)));
 }
 
@@ -102,7 +102,7 @@ fn a_refused_message_found_there_counts_once() {
 #[test]
 fn a_message_rolled_back_and_forward_counts_once() {
     let undone = ticket(r#"["a","t"]"#, 7, LATER_MS + 20);
-    let resolved = resolve(&sent(), Answer::Refused(Some(undone.clone())), true, NOW_MS);
+    let resolved = resolve(&in_flight(), Answer::Refused(Some(undone.clone())), true, NOW_MS);
     let ours = merge_base::state(&ticket(r#"["a","t","o","p"]"#, 7, 0)).expect("state");
     let resolved = merged(&resolved.record, undone.clone(), Some(Merged { state: ours, branch: None }), NOW_MS);
     let Step::Send { change, repeated: false, .. } = plan(&resolved.record, NOW_MS) else { panic!("not sent") };
@@ -123,9 +123,9 @@ fn a_message_rolled_back_and_forward_counts_once() {
 #[test]
 fn an_unconfirmed_write_is_remembered() {
     let touched = ticket(r#"["a"]"#, 7, LATER_MS + 20);
-    let resolved = resolve(&sent(), Answer::Refused(Some(touched)), true, NOW_MS);
+    let resolved = resolve(&in_flight(), Answer::Refused(Some(touched)), true, NOW_MS);
     assert_eq!(pending(&resolved).unconfirmed.as_deref(), Some(&ours()));
-    let first = first_answer(sent(), Answer::Refused(Some(base())));
+    let first = first_answer(in_flight(), Answer::Refused(Some(base())));
     assert_eq!(pending(&first).unconfirmed, None, "it was refused at its first attempt");
 }
 
@@ -156,7 +156,7 @@ fn long_numbers_differ_and_spellings_do_not() {
 
 #[test]
 fn a_ticket_that_is_gone_is_recreated_only_if_expired() {
-    let resolved = first_answer(sent(), Answer::Refused(None));
+    let resolved = first_answer(in_flight(), Answer::Refused(None));
     is_conflict_copy(&resolved, &ours(), Reason::GoneElsewhere, None);
     let long = ticket(r#"["a","o"]"#, 7, LATER_MS + 90_000);
     let touched = record(Some(long.clone()), Some(base()), Some(InFlight::Write(ours())), None);
@@ -172,8 +172,8 @@ fn a_ticket_that_is_gone_is_recreated_only_if_expired() {
 fn an_expired_ticket_is_recreated_from_a_write_in_flight() {
     let long = ticket(r#"["a","o"]"#, 7, LATER_MS + 90_000);
     for repeated in [false, true] {
-        let sent = record(Some(long.clone()), Some(base()), Some(InFlight::Write(long.clone())), None);
-        let resolved = resolve(&sent, Answer::Refused(None), repeated, LATER_MS + 11);
+        let in_flight = record(Some(long.clone()), Some(base()), Some(InFlight::Write(long.clone())), None);
+        let resolved = resolve(&in_flight, Answer::Refused(None), repeated, LATER_MS + 11);
         assert_eq!((&resolved.conflict_copy, &pending(&resolved).base), (&None, &None));
     }
 }
@@ -192,7 +192,7 @@ fn a_ticket_recreated_here_is_created_there() {
 fn two_incarnations_are_never_merged() {
     let other = ticket(r#"["a"]"#, 8, LATER_MS);
     is_conflict_copy(
-        &first_answer(sent(), Answer::Refused(Some(other.clone()))),
+        &first_answer(in_flight(), Answer::Refused(Some(other.clone()))),
         &ours(),
         Reason::OtherIncarnation,
         Some(&other),
@@ -234,8 +234,8 @@ fn a_close_wins_within_its_incarnation_only() {
 #[test]
 fn damage_stays_and_ours_becomes_a_conflict_copy() {
     let expected = ConflictCopy { entry: ours(), reason: Reason::Damage };
-    assert_eq!(damaged(&sent(), NOW_MS), Some(expected));
-    assert_eq!(damaged(&record(None, Some(base()), None, Some("7")), NOW_MS), None);
+    assert_eq!(damaged(&in_flight(), NOW_MS).conflict_copy, Some(expected));
+    assert_eq!(damaged(&record(None, Some(base()), None, Some("7")), NOW_MS), Record::unknown().into());
 }
 
 #[test]
@@ -259,8 +259,8 @@ fn a_merge_is_written_at_its_base_and_keeps_the_loser() {
 fn only_a_first_write_of_another_content_proves_a_data_set() {
     let is_proof = |base: Option<Entry>, repeated| {
         let written = Answer::Written { revision: ours().revision, expires_at_ms: LATER_MS + 10, now_ms: NOW_MS };
-        let sent = record(Some(ours()), base, Some(InFlight::Write(ours())), None);
-        resolve(&sent, written, repeated, NOW_MS).record.last_ack.expect("acknowledged").is_proof
+        let in_flight = record(Some(ours()), base, Some(InFlight::Write(ours())), None);
+        resolve(&in_flight, written, repeated, NOW_MS).record.last_ack.expect("acknowledged").is_proof
     };
     assert!(is_proof(Some(base()), false));
     assert!(is_proof(None, false));

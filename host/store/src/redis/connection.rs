@@ -52,9 +52,9 @@ impl Connection {
             driver.await;
             drop(running);
         }));
-        let (sent, time) = server_time(&multiplexed).await.map_err(|error| refusal(&address, &error))?;
+        let (sent_at, time) = server_time(&multiplexed).await.map_err(|error| refusal(&address, &error))?;
         let server_ms = time.ok_or_else(|| not_redis(&address))?;
-        let clock = Arc::new(ServerClock::sampled(sent, server_ms));
+        let clock = Arc::new(ServerClock::sampled(sent_at, server_ms));
         Ok(Self { id, clock, multiplexed, address, ended, driver })
     }
 
@@ -78,8 +78,8 @@ impl Connection {
 
     /// Asks the server for its time.
     pub(super) async fn measure_clock(&self) -> Result<(), RedisError> {
-        if let (sent, Some(server_ms)) = server_time(&self.multiplexed).await? {
-            self.clock.observe(sent, server_ms);
+        if let (sent_at, Some(server_ms)) = server_time(&self.multiplexed).await? {
+            self.clock.observe(sent_at, server_ms);
         }
         Ok(())
     }
@@ -112,9 +112,9 @@ async fn send(multiplexed: &MultiplexedConnection, command: &redis::Cmd) -> Resu
 
 /// When the server was asked for its time, and the time that it gave, if it gave one.
 async fn server_time(multiplexed: &MultiplexedConnection) -> Result<(Instant, Option<u64>), RedisError> {
-    let sent = Instant::now();
+    let sent_at = Instant::now();
     let time = send(multiplexed, &redis::cmd("TIME")).await?;
-    Ok((sent, reply::time_ms(time)))
+    Ok((sent_at, reply::time_ms(time)))
 }
 
 /// Why a new connection was refused.

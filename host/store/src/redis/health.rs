@@ -157,7 +157,7 @@ async fn latency_us(connection: &Connection) -> Option<u128> {
     for _ in 0..PINGS {
         let sent = Instant::now();
         connection.ask(&ping, "cannot run PING").await.ok()?;
-        times_us.push(sent.elapsed().as_micros());
+        times_us.push(sent_at.elapsed().as_micros());
     }
     times_us.sort_unstable();
     times_us.get(PINGS / 2).copied()

@@ -218,11 +218,11 @@ impl RedisPrimary {
         let call = Call { verb: change.verb(), name: &name, if_unanswered: Kind::Uncertain, until };
         let connection = self.current(&call)?;
         let arguments = change.arguments(&name);
-        let sent = Instant::now();
+        let sent_at = Instant::now();
         let value = self.in_time(&call, change.script().run(connection.multiplexed(), &arguments, repeated)).await?;
         let answer = reply::change(value, &name, change).map_err(|reply| self.no_answer(&call, reply))?;
         if let Answer::Written { now_ms, .. } | Answer::Clock(now_ms) = answer {
-            connection.clock.observe(sent, now_ms);
+            connection.clock.observe(sent_at, now_ms);
         }
         Ok(answer)
     }

@@ -17,31 +17,31 @@ struct Sample {
 }
 
 impl ServerClock {
-    /// A clock whose server showed `server_ms` between `sent` and now.
-    pub(super) fn sampled(sent: Instant, server_ms: u64) -> Self {
-        Self(Mutex::new(Sample::between(sent, Instant::now(), server_ms)))
+    /// A clock whose server showed `server_ms` between `sent_at` and now.
+    pub(super) fn sampled(sent_at: Instant, server_ms: u64) -> Self {
+        Self(Mutex::new(Sample::between(sent_at, Instant::now(), server_ms)))
     }
 
     pub(super) fn now_ms(&self) -> u64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).at_instant(Instant::now())
     }
 
-    /// Takes a new sample if the old one no longer explains what the server showed between `sent` and now:
+    /// Takes a new sample if the old one no longer explains what the server showed between `sent_at` and now:
     /// clocks drift apart by seconds a week, and a server's clock may be set.
-    pub(super) fn observe(&self, sent: Instant, server_ms: u64) {
+    pub(super) fn observe(&self, sent_at: Instant, server_ms: u64) {
         let now = Instant::now();
         let mut sample = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (earliest, latest) = (sample.at_instant(sent), sample.at_instant(now));
+        let (earliest, latest) = (sample.at_instant(sent_at), sample.at_instant(now));
         // One millisecond for each rounding.
         if server_ms.saturating_add(1) < earliest || server_ms > latest.saturating_add(1) {
-            *sample = Sample::between(sent, now, server_ms);
+            *sample = Sample::between(sent_at, now, server_ms);
         }
     }
 }
 
 impl Sample {
-    fn between(sent: Instant, received: Instant, server_ms: u64) -> Self {
-        Self { at: sent + (received - sent) / 2, server_ms }
+    fn between(sent_at: Instant, received: Instant, server_ms: u64) -> Self {
+        Self { at: sent_at + (received - sent_at) / 2, server_ms }
     }
 
     fn at_instant(self, instant: Instant) -> u64 {
@@ -64,11 +64,11 @@ mod tests {
         let clock = ServerClock::sampled(Instant::now(), 5_000);
         tokio::time::advance(Duration::from_millis(70)).await;
         assert_eq!(clock.now_ms(), 5_070);
-        let sent = Instant::now();
+        let sent_at = Instant::now();
         tokio::time::advance(Duration::from_millis(10)).await;
-        clock.observe(sent, 5_071);
+        clock.observe(sent_at, 5_071);
         assert_eq!(clock.now_ms(), 5_080, "an answer that the sample explains changes nothing");
-        clock.observe(sent, 9_000);
+        clock.observe(sent_at, 9_000);
         assert_eq!(clock.now_ms(), 9_005);
     }
 }
