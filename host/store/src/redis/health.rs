@@ -155,7 +155,7 @@ async fn latency_us(connection: &Connection) -> Option<u128> {
     let ping = redis::cmd("PING");
     let mut times_us = Vec::with_capacity(PINGS);
     for _ in 0..PINGS {
-        let sent = Instant::now();
+        let sent_at = Instant::now();
         connection.ask(&ping, "cannot run PING").await.ok()?;
         times_us.push(sent_at.elapsed().as_micros());
     }
