@@ -22,7 +22,7 @@ pub fn engine() -> PathBuf {
     let folder = Path::new(FOLDER);
     fs::create_dir_all(folder).expect("a folder for packages");
     let source = |name: &str| fs::read(Path::new(SOURCES).join(name)).expect(name);
-    let is_current = |name: &&str| fs::read(folder.join(name)).is_ok_and(|there| there == source(name));
+    let is_current = |name: &&str| fs::read(folder.join(name)).is_ok_and(|on_disk| on_disk == source(name));
     let installed = folder.join("node_modules/.package-lock.json");
     if !PACKAGES.iter().all(is_current) || !installed.exists() {
         for name in PACKAGES {

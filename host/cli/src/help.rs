@@ -213,8 +213,8 @@ Examples:
   ticket completions fish > ~/.config/fish/completions/ticket.fish";
 
 pub(crate) const CONFORM: &str = "\
-It takes some seconds. The check does not wait for deadlines: it moves them forward. If it is interrupted, ids
-that begin with conform- may stay in the store.
+It takes some seconds. The check does not wait for deadlines: it moves them forward. If it is interrupted,
+entries in namespaces that begin with conform- may stay in the store.
 
 Examples:
   ticket conform --store redis://127.0.0.1/

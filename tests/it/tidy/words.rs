@@ -38,6 +38,7 @@ const NAMES: &[(&str, &str)] = &[
     ("strange", "unexpected"),
     ("bug", "internal"),
     ("tried", "unconfirmed"),
+    ("there", "current, theirs"),
     ("goes_on_from", "descends_from"),
     ("covers", "supersedes"),
     ("reconcile", "sync"),
