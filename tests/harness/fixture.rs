@@ -182,8 +182,9 @@ async fn redis(url: &str, namespace: Option<Namespace>, kind: StoreKind) -> Resu
         return Ok(Arc::new(RedisStore::open(url, &options).await?));
     }
     let primary = Arc::new(RedisPrimary::new(url, None, &options)?);
-    let usual = fallback::Options::new(merge(Limits::default()).expect("engine"));
-    let options = usual.call_time(CALL_TIME).feeds_changes(!kind.reads_first());
+    let mut options = fallback::Options::new(merge(Limits::default()).expect("engine"));
+    options.call_time = CALL_TIME;
+    options.feeds_changes = !kind.reads_first();
     Ok(Arc::new(FallbackStore::open(primary, options).await?))
 }
 
@@ -217,7 +218,8 @@ impl TestBackend for FallbackBackend {
         }
         let primary = Flaky::new(self.behavior, self.clock.clone(), seed::rng("flaky"));
         let merge = merge(Limits::default()).expect("engine");
-        let options = fallback::Options::new(merge).clock(Arc::new(self.clock.clone()));
+        let mut options = fallback::Options::new(merge);
+        options.clock = Arc::new(self.clock.clone());
         let store = FallbackStore::open(primary, options).await?;
         let store: SharedStore = Arc::new(SoleUserStore::new(store, self.clock.clone()));
         open.insert(name, Arc::clone(&store));

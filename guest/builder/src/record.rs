@@ -106,6 +106,8 @@ pub fn machine_paths(root: &Path, bytes: &[u8]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::sources::Component;
 
@@ -140,11 +142,16 @@ mod tests {
     #[test]
     fn a_record_reads_back_as_written_and_disagreement_is_seen() {
         let root = std::env::temp_dir().join(format!("component-record-{}", std::process::id()));
-        let product = Product::alone(Component { name: "engine".to_owned(), package: "engine".to_owned() });
+        let product = Product::alone(Component {
+            name: "engine".to_owned(),
+            package: "engine".to_owned(),
+            folders: BTreeSet::from(["engine".to_owned()]),
+            packages: BTreeSet::new(),
+            dependencies: BTreeSet::new(),
+        });
         assert_eq!(Record::load(&root, &product).unwrap(), None);
         for (path, text) in [
             ("Cargo.toml", ""),
-            ("Cargo.lock", "[[package]]\nname = \"engine\"\nversion = \"1.0.0\""),
             ("wit/world.wit", ""),
             ("guest/engine/Cargo.toml", "[package]\nname = \"engine\""),
             ("guest/engine/src/lib.rs", ""),

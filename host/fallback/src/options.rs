@@ -24,7 +24,7 @@ pub enum ReplicaStorage {
     File(PathBuf),
 }
 
-/// What a fallback needs to know besides its primary. Start from [`Options::new`].
+/// What a fallback needs to know besides its primary. Start from [`Options::new`] and set fields.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Options {
@@ -60,55 +60,6 @@ impl Options {
             call_time: CALL_TIME,
             feeds_changes: true,
         }
-    }
-
-    /// Where the replica is.
-    #[must_use]
-    pub fn storage(mut self, storage: ReplicaStorage) -> Self {
-        self.storage = storage;
-        self
-    }
-
-    /// A file for branches; none keeps them in memory.
-    #[must_use]
-    pub fn branches(mut self, file: Option<PathBuf>) -> Self {
-        self.branches = file;
-        self
-    }
-
-    /// Most bytes of tickets in the replica.
-    #[must_use]
-    pub fn bytes_max(mut self, bytes: usize) -> Self {
-        self.bytes_max = bytes;
-        self
-    }
-
-    /// A ticket that is synced before all others.
-    #[must_use]
-    pub fn sync_first(mut self, key: Option<Key>) -> Self {
-        self.sync_first = key;
-        self
-    }
-
-    /// The clock until the primary's time is known.
-    #[must_use]
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// How long one operation may wait for the primary.
-    #[must_use]
-    pub fn call_time(mut self, call_time: Duration) -> Self {
-        self.call_time = call_time;
-        self
-    }
-
-    /// Whether the replica feeds a change while the primary is up.
-    #[must_use]
-    pub fn feeds_changes(mut self, feeds_changes: bool) -> Self {
-        self.feeds_changes = feeds_changes;
-        self
     }
 }
 

@@ -280,16 +280,14 @@ async fn open_with_fallback(
 ) -> Result<Tickets, Error> {
     let Fallback { storage, branches, bytes_max, sync_first } = fallback;
     let storage = storage.ok_or_else(|| Error::Invalid("a primary needs a fallback: name memory or a file".into()))?;
-    let mut options = ticket_fallback::Options::new(merge)
-        .storage(storage)
-        .branches(branches)
-        .sync_first(sync_first)
-        .clock(Arc::clone(&settings.clock))
-        .call_time(settings.deadline)
-        .feeds_changes(feeds_changes);
-    if let Some(bytes) = bytes_max {
-        options = options.bytes_max(bytes);
-    }
+    let mut options = ticket_fallback::Options::new(merge);
+    options.storage = storage;
+    options.branches = branches;
+    options.sync_first = sync_first;
+    options.clock = Arc::clone(&settings.clock);
+    options.call_time = settings.deadline;
+    options.feeds_changes = feeds_changes;
+    options.bytes_max = bytes_max.unwrap_or(options.bytes_max);
     let fallback = FallbackStore::open(primary, options).await?;
     Tickets::new(Arc::new(fallback.clone()), Some(fallback), settings)
 }

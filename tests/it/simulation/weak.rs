@@ -23,20 +23,20 @@ pub(super) enum Weakness {
     TheirsWins,
     /// A server that started anew is taken for the old one.
     NoCheckAfterRestart,
-    /// A write that was not answered is taken for one that was not made.
-    NoRecordOfUncertain,
+    /// A write that was not answered is taken for one that was applied.
+    SilenceIsSuccess,
 }
 
 impl Weakness {
     pub(super) const ALL: [Self; 5] =
-        [Self::BlindWrite, Self::OursWins, Self::TheirsWins, Self::NoCheckAfterRestart, Self::NoRecordOfUncertain];
+        [Self::BlindWrite, Self::OursWins, Self::TheirsWins, Self::NoCheckAfterRestart, Self::SilenceIsSuccess];
 
     /// The merge, done wrong.
     pub(super) fn merge(self, merge: Merge) -> Merge {
         match self {
             Self::OursWins => Arc::new(|_, ours, _| Box::pin(async { Ok(Merged { state: ours, branch: None }) })),
             Self::TheirsWins => Arc::new(|_, _, theirs| Box::pin(async { Ok(Merged { state: theirs, branch: None }) })),
-            Self::BlindWrite | Self::NoCheckAfterRestart | Self::NoRecordOfUncertain => merge,
+            Self::BlindWrite | Self::NoCheckAfterRestart | Self::SilenceIsSuccess => merge,
         }
     }
 }
@@ -47,16 +47,10 @@ pub(super) struct Weak<P> {
     pub(super) weakness: Option<Weakness>,
 }
 
-impl<P> Weak<P> {
-    fn failed<T>(&self, answer: Result<T, Failure>) -> Result<T, Failure> {
-        match answer {
-            Err(Failure { error, cause })
-                if self.weakness == Some(Weakness::NoRecordOfUncertain) && error.kind() == Kind::Uncertain =>
-            {
-                Err(Failure { error: Error::new(Kind::Unavailable, "no answer").caused_by(error), cause })
-            }
-            answer => answer,
-        }
+impl<P: Primary> Weak<P> {
+    fn written(&self, request: WriteRequest<'_>) -> Answer {
+        let Entry { revision, expires_at_ms, .. } = Entry::new(request.fields.clone(), request.expiry.expires_at_ms);
+        Answer::Written { revision, expires_at_ms, now_ms: self.inner.now_ms().unwrap_or_default() }
     }
 }
 
@@ -83,11 +77,11 @@ impl<P: Primary> Primary for Weak<P> {
     }
 
     async fn handshake(&self) -> Result<DatasetId, HandshakeError> {
-        let origin = self.inner.handshake().await?;
+        let dataset = self.inner.handshake().await?;
         if self.weakness == Some(Weakness::NoCheckAfterRestart) {
             return Ok(DatasetId(Some("always the same".into())));
         }
-        Ok(origin)
+        Ok(dataset)
     }
 
     fn disconnect(&self) {
@@ -114,7 +108,13 @@ impl<P: Primary> Primary for Weak<P> {
             let blind = WriteRequest { condition: &Condition::Present, repeated: false, ..request };
             return self.inner.write(blind, until).await;
         }
-        self.failed(answer)
+        if self.weakness == Some(Weakness::SilenceIsSuccess)
+            && let Err(failure) = &answer
+            && failure.error.kind() == Kind::Uncertain
+        {
+            return Ok(self.written(request));
+        }
+        answer
     }
 
     async fn touch(
@@ -124,11 +124,11 @@ impl<P: Primary> Primary for Weak<P> {
         from: Option<&Revision>,
         until: Instant,
     ) -> Result<Answer, Failure> {
-        self.failed(self.inner.touch(key, expiry, from, until).await)
+        self.inner.touch(key, expiry, from, until).await
     }
 
     async fn remove(&self, key: &Key, when: &Condition, repeated: bool, until: Instant) -> Result<Answer, Failure> {
-        self.failed(self.inner.remove(key, when, repeated, until).await)
+        self.inner.remove(key, when, repeated, until).await
     }
 
     async fn scan(&self, cursor: Option<&str>, limit: u32, until: Instant) -> Result<Page, Failure> {

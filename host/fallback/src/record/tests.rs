@@ -132,3 +132,17 @@ fn a_write_seen_by_a_read_needs_no_answer() {
     let (_, outcome) = changed(Some(seen), &Change::Write(&new), &at(&saved()), false);
     assert_eq!(outcome, Outcome::Refused(Some(new)), "what was not sent is another client's");
 }
+
+#[test]
+fn the_later_of_two_acknowledged_changes_stays() {
+    let (one, two) = (entry("one", NOW_MS + 900), entry("two", NOW_MS + 901));
+    let ended =
+        |incarnation: &str| Some(LastAck { at_ms: NOW_MS, acked: AckedState::End(incarnation.into()), is_proof: true });
+    let record = Record::saved(Some(two.clone()), None, NOW_MS);
+    assert!(record.is_later_than(Some(&one), None) && !record.is_later_than(Some(&two), None));
+    assert!(!record.is_later_than(None, ended("7").as_ref()), "it was removed");
+    assert!(record.is_later_than(None, ended("6").as_ref()), "an earlier incarnation was removed");
+    let closed = Record::saved(None, ended("7"), NOW_MS);
+    assert!(closed.is_later_than(Some(&one), None), "it was written, then removed");
+    assert!(!Record::saved(None, ended("6"), NOW_MS).is_later_than(Some(&one), None));
+}

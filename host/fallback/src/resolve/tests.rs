@@ -13,7 +13,7 @@ fn record(
 ) -> Record {
     let pending = Pending {
         base,
-        in_flight: in_flight,
+        in_flight,
         unconfirmed: None,
         closed_incarnation: closed_incarnation.map(str::to_owned),
         since_ms: NOW_MS,
@@ -50,6 +50,13 @@ fn an_unanswered_change_is_sent_again_first() {
     assert_eq!((pending(&resolved).base.as_ref(), &pending(&resolved).in_flight), (Some(&ours()), &None));
     let when = Condition::At(ours().revision);
     assert_eq!(plan(&resolved.record, NOW_MS), Step::Send { change: InFlight::Write(later), when, repeated: false });
+}
+
+#[test]
+fn a_change_that_was_certainly_not_applied_is_sent_as_a_new_one() {
+    let planned = plan(&not_applied(in_flight()), NOW_MS);
+    let when = Condition::At(base().revision);
+    assert_eq!(planned, Step::Send { change: InFlight::Write(ours()), when, repeated: false });
 }
 
 #[test]
