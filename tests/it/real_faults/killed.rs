@@ -60,7 +60,7 @@ fn check(history: &str, acknowledged: &[String], kills: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_next_process_brings_home_what_a_killed_one_acknowledged() {
+async fn the_next_process_syncs_what_a_killed_one_acknowledged() {
     let (server, folder) = (RedisServer::start_durable(), TempDir::new().unwrap());
     let file = folder.path().join("fallback.db");
     let mut rng = seed::rng("killed while Redis is down");

@@ -140,7 +140,7 @@ async fn until_it_serves(tickets: &Tickets) -> Duration {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_pending_tickets_go_home() {
+async fn many_pending_tickets_are_synced() {
     // Without the proxy, which would take its share of two cores.
     let server = RedisServer::start(&[]);
     let tickets = scene::open(&server.url()).await;
