@@ -1,6 +1,6 @@
 //! The contract of a store: where each call goes, and what follows from its answer.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
@@ -168,7 +168,7 @@ impl FallbackStore {
             copies.failed(&error);
             Vec::new()
         });
-        let mut pending: HashMap<Key, bool> = pending.into_iter().collect();
+        let mut pending: BTreeMap<Key, bool> = pending.into_iter().collect();
         keys.retain(|key| pending.remove(key) != Some(false));
         if is_first {
             keys.extend(pending.into_iter().filter_map(|(key, alive)| alive.then_some(key)));

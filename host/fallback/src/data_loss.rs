@@ -129,6 +129,9 @@ impl DataLoss {
             let Some((key, oldest)) = acks.last() else { return Ok(survived_ms) };
             before = Some((oldest.at_ms, key.clone()));
             for acks in acks.chunks(READS_AT_ONCE) {
+                if acks.first().is_some_and(|(_, last_ack)| !may_be_lost(last_ack, survived_ms)) {
+                    return Ok(survived_ms);
+                }
                 let entries = self.read_many(acks.iter().map(|(key, _)| key.clone())).await?;
                 for (key, last_ack) in acks {
                     if !may_be_lost(last_ack, survived_ms) {

@@ -14,7 +14,7 @@ use ticket_store::Key;
 use ticket_store::database::{Database, Schema, json, signed};
 use ticket_store::{Error, Kind};
 
-/// Old records are dropped once in so many changes, and with each while pending ones take all the room.
+/// Old records are dropped once in so many changes, and when a ticket is synced while pending ones take all the room.
 const CHANGES_BETWEEN_DROPS: u64 = 64;
 /// Acknowledged changes that are read at once: their records are parsed while callers wait for the file.
 const ACKS_AT_ONCE: i64 = 1_000;
@@ -72,12 +72,14 @@ impl FileReplica {
     ) -> Result<T, Error> {
         let key = key.clone();
         let is_turn = self.changes.fetch_add(1, Ordering::Relaxed).is_multiple_of(CHANGES_BETWEEN_DROPS);
-        let tidy = is_turn || self.is_full();
+        let is_full = self.is_full();
         let (bytes_max, full) = (self.bytes_max, Arc::clone(&self.full));
         self.database
             .change("keep a record", move |transaction| {
                 let known = load(transaction, &key, now_ms)?;
                 let (update, answer) = step(known.as_ref());
+                let was_pending = known.as_ref().is_some_and(|known| known.record.pending.is_some());
+                let is_synced = was_pending && update.ends_pending();
                 match update {
                     RecordUpdate::Keep => {}
                     RecordUpdate::Put(mut record) => {
@@ -86,7 +88,7 @@ impl FileReplica {
                     }
                     RecordUpdate::Forget => forget(transaction, &key)?,
                 }
-                if tidy {
+                if is_turn || (is_full && is_synced) {
                     let pending_bytes = drop_old(transaction, now_ms, bytes_max)?;
                     full.store(pending_bytes >= bytes_max, Ordering::Relaxed);
                 }

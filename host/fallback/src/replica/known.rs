@@ -17,6 +17,17 @@ pub(crate) enum RecordUpdate {
     Forget,
 }
 
+impl RecordUpdate {
+    /// Whether nothing of the ticket is pending after it.
+    pub(super) fn ends_pending(&self) -> bool {
+        match self {
+            Self::Keep => false,
+            Self::Put(record) => record.pending.is_none(),
+            Self::Forget => true,
+        }
+    }
+}
+
 /// The names of the notes beside the records; their texts are in files already written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum NoteName {
