@@ -50,10 +50,8 @@ def ids(engine):
 
 def main():
     component, url, namespace = sys.argv[1:]
-    environment = SystemEnvironment()
-    engine = Engine(component, RedisStore(url, namespace), environment)
+    engine = Engine(component, RedisStore(url, namespace), SystemEnvironment())
     for line in sys.stdin:
-        environment.begin()
         print(json.dumps(answer(engine, json.loads(line))), flush=True)
 
 

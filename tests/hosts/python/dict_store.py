@@ -6,7 +6,7 @@ from store import Entry, Outcome, check_fields, check_key, check_limit, check_tt
 
 
 class DictStore:
-    """Entries in memory. `clock()` is the time in milliseconds since the Unix epoch."""
+    """Entries in memory, for one Engine, whose lock protects them. `clock()` is the time in ms since the Unix epoch."""
 
     def __init__(self, clock):
         self._clock = clock

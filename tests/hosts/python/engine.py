@@ -1,13 +1,19 @@
 """The ticket engine in a Python program: loads the component and gives it a store and an environment.
 
-    engine = Engine("engine.wasm", DictStore(clock), SystemEnvironment())
+    engine = Engine("engine.wasm", RedisStore("redis://127.0.0.1/"), SystemEnvironment())
     ticket = engine.create(changes=[("say", '"hello"')])
     engine.apply(ticket.id, [("learn", '{"name":"Ada"}')], at=ticket.revision)
 
 A refused operation raises a TicketsError. store.py describes stores.
+
+Threads may share an Engine; its lock lets one operation run at a time. Processes may fork with it. An Engine lives as
+long as its process. docs/own-hosts.md says what this host lacks.
 """
 
 import functools
+import os
+import threading
+import time
 from dataclasses import dataclass, fields
 from typing import Optional
 
@@ -20,6 +26,8 @@ TICKETS = "agent:tickets/tickets@0.1.0"
 KEY_VALUE = "agent:tickets/key-value@0.1.0"
 ENVIRONMENT = "agent:tickets/environment@0.1.0"
 MEMORY_BYTES_MAX = 64 * 1024 * 1024
+# After this time a lost race is a `conflict`.
+OPERATION_S_MAX = 10.0
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,12 @@ class Engine:
         self._component = _load(str(component_path))
         self._store = store
         self._environment = environment
+        self._start()
+        os.register_at_fork(after_in_child=self._start)
+
+    def _start(self):
+        # Also in a forked process: a thread that held the lock or used the instance does not exist there.
+        self._lock = threading.Lock()
         self._instance = None
 
     def create(self, id: Optional[str] = None, changes=()):
@@ -102,15 +116,19 @@ class Engine:
         return _lifted(State, merged.state), merged.aside
 
     def _call(self, name, *arguments):
-        if self._instance is None:
-            self._instance = self._new_instance()
-        store, functions = self._instance
-        try:
-            answer = functions[name](store, *arguments)
-        except BaseException:
-            # It may have trapped, and a trapped instance must not be used again.
-            self._instance = None
-            raise
+        # Two threads in one wasmtime.Store trap, or crash the process.
+        with self._lock:
+            self._until = time.monotonic() + OPERATION_S_MAX
+            self._raised = None
+            if self._instance is None:
+                self._instance = self._new_instance()
+            store, functions = self._instance
+            try:
+                answer = functions[name](store, *arguments)
+            except BaseException as error:
+                # It may have trapped, and a trapped instance must not be used again.
+                self._instance = None
+                raise (self._raised or error) from None
         if isinstance(answer, Variant):
             raise _error(answer)
         return answer
@@ -121,12 +139,12 @@ class Engine:
         with linker.root() as root:
             with root.add_instance(KEY_VALUE) as interface:
                 for name in ("read", "write", "touch", "remove", "scan"):
-                    interface.add_func(name, _answering(getattr(self, f"_{name}")))
+                    interface.add_func(name, self._import(getattr(self, f"_{name}")))
             with root.add_instance(ENVIRONMENT) as interface:
-                interface.add_func("now-ms", lambda _: self._environment.now_ms())
-                interface.add_func("fresh-id", lambda _: self._environment.fresh_id())
-                interface.add_func("current-settings", lambda _: _lowered(self._environment.current_settings()))
-                interface.add_func("try-again", lambda _, attempt: self._environment.try_again(attempt))
+                interface.add_func("now-ms", self._import(self._environment.now_ms))
+                interface.add_func("fresh-id", self._import(self._environment.fresh_id))
+                interface.add_func("current-settings", self._import(self._settings))
+                interface.add_func("try-again", self._import(self._try_again))
         store = wasmtime.Store(engine)
         store.set_limits(memory_size=MEMORY_BYTES_MAX)
         instance = linker.instantiate(store, component)
@@ -137,6 +155,27 @@ class Engine:
 
         names = "create get apply touch snapshot rollback restore close list-ids merge".split()
         return store, {name: function(name) for name in names}
+
+    def _import(self, function):
+        """The function as an import of the engine: a StoreError is an answer, any other exception a trap."""
+
+        def answer(_store, *arguments):
+            try:
+                return function(*arguments)
+            except StoreError as error:
+                return Variant(error.case, error.payload)
+            except BaseException as error:
+                # wasmtime-py catches only an Exception here: a KeyboardInterrupt would crash the process.
+                self._raised = error
+                raise RuntimeError("an import of the engine raised an exception") from None
+
+        return answer
+
+    def _settings(self):
+        return _lowered(self._environment.current_settings())
+
+    def _try_again(self, attempt):
+        return time.monotonic() < self._until and self._environment.try_again(attempt)
 
     def _read(self, key, freshness):
         return _record(entry=_entry(self._store.read(key, freshness)))
@@ -157,20 +196,11 @@ class Engine:
 
 @functools.cache
 def _load(path):
-    engine = wasmtime.Engine()
+    config = wasmtime.Config()
+    # The threads of a parallel compilation do not exist in a forked process, which would wait for them forever.
+    config.parallel_compilation = False
+    engine = wasmtime.Engine(config)
     return engine, Component.from_file(engine, path)
-
-
-def _answering(function):
-    """The function as an import of the engine: a StoreError is an answer, any other exception a trap."""
-
-    def answer(_store, *arguments):
-        try:
-            return function(*arguments)
-        except StoreError as error:
-            return Variant(error.case, error.payload)
-
-    return answer
 
 
 def _record(**members):
