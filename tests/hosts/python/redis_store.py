@@ -2,6 +2,8 @@
 
 Hosts in several languages may work on the same tickets at once: each change is one script that compares the revision
 and writes, and every host computes a revision from the entry in the same way.
+
+A call that was not sent is `unavailable`, a change that was sent and not answered is `uncertain`.
 """
 
 import hashlib
@@ -24,7 +26,8 @@ from store import (
     is_key,
 )
 
-CALL_S_MAX = 2.0
+# The longest wait for a connection, and for an answer.
+CALL_S_MAX = 0.25
 STEP_MS_MAX = 63
 TEXT_CHARS_MAX = 160
 
