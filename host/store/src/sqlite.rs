@@ -6,13 +6,17 @@
 //! | file | what it does |
 //! |---|---|
 //! | `store` | [`SqliteStore`]: hands each call to the thread of the file |
-//! | `worker` | what this thread does: one transaction per change, and dropping what has expired |
+//! | `worker` | what this thread does: one transaction per change |
 //! | `rows` | an entry as rows |
+//! | `file_time` | which time deadlines are counted from if a clock is wrong |
+//! | `cleanup` | deleting what has expired |
 //! | `open`, `errors`, `health` | opening a file, what SQLite's errors mean, what an operator must know |
 //! | [`database`] | a file for another purpose than tickets |
 
+mod cleanup;
 pub mod database;
 mod errors;
+mod file_time;
 mod health;
 mod open;
 mod rows;

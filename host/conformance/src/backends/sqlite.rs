@@ -25,7 +25,7 @@ impl SqliteBackend {
         Self { raw_client: RawSqlite::new(path.clone(), Arc::new(SystemClock)), path, clock: None }
     }
 
-    /// A file of the test alone, whose entries end by `clock`. No other store may open it: it would delete entries by
+    /// A file of the test alone, whose entries end by `clock`. No other store may open it: it would hide entries by
     /// the system clock.
     #[must_use]
     pub fn private(path: PathBuf, clock: ManualClock) -> Self {

@@ -1,5 +1,7 @@
 //! What the errors of SQLite mean for a caller.
 
+use std::error::Error as _;
+
 use rusqlite::ErrorCode;
 
 use crate::error::{Error, Kind};
@@ -19,6 +21,12 @@ pub(super) fn of_commit(what: &str, error: rusqlite::Error) -> Error {
         }
         Some(_) | None => of(what, error),
     }
+}
+
+/// Whether the file or its disk was full, so that deleting something may help.
+pub(super) fn is_full(error: &Error) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref::<rusqlite::Error>());
+    source.and_then(rusqlite::Error::sqlite_error_code) == Some(ErrorCode::DiskFull)
 }
 
 fn classify(error: &rusqlite::Error) -> (Kind, &'static str) {

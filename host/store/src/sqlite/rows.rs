@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Result as SqlResult, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Result as SqlResult, Transaction, params};
 
+use super::database::signed;
+use crate::deadline;
 use crate::entry::{Condition, Entry};
 use crate::error::Error;
 use crate::fields::Fields;
+use crate::limits::TTL_MS_MAX;
 use crate::revision::Revision;
 use crate::text::excerpt;
 
@@ -136,7 +139,7 @@ pub(super) fn set_deadline(connection: &Connection, name: &str, expires_at_ms: u
         "INSERT INTO entry (key, expires_at_ms) VALUES (?1, ?2)
          ON CONFLICT (key) DO UPDATE SET expires_at_ms = excluded.expires_at_ms",
     )?;
-    put.execute(params![name, i64::try_from(expires_at_ms).unwrap_or(i64::MAX)])?;
+    put.execute(params![name, signed(expires_at_ms)])?;
     Ok(())
 }
 
@@ -147,26 +150,36 @@ pub(super) fn delete(connection: &Connection, name: &[u8]) -> SqlResult<()> {
     Ok(())
 }
 
-/// Deletes up to `count_max` entries whose deadline was before `now_ms`; takes no lock if there are none.
-pub(super) fn delete_expired(connection: &Connection, now_ms: u64, count_max: u32) -> SqlResult<()> {
-    let names = expired(connection, now_ms, count_max)?;
-    if names.is_empty() {
-        return Ok(());
+/// Deletes up to `count_max` entries whose deadline was before `before_ms`, the earliest first; how many there were.
+pub(super) fn delete_expired(transaction: &Transaction<'_>, before_ms: u64, count_max: u32) -> SqlResult<u32> {
+    let mut select = transaction.prepare_cached(
+        "SELECT key FROM entry WHERE expires_at_ms > 0 AND expires_at_ms < ?1 ORDER BY expires_at_ms LIMIT ?2",
+    )?;
+    let names =
+        select.query_map(params![signed(before_ms), count_max], |row| Ok(row.get_ref(0)?.as_bytes()?.to_vec()))?;
+    let names = names.collect::<SqlResult<Vec<_>>>()?;
+    for name in &names {
+        delete(transaction, name)?;
     }
-    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
-    // Again under the lock: another process may have touched one of them.
-    for name in expired(&transaction, now_ms, count_max)? {
-        delete(&transaction, &name)?;
-    }
-    transaction.commit()
+    Ok(u32::try_from(names.len()).unwrap_or(u32::MAX))
 }
 
-fn expired(connection: &Connection, now_ms: u64, count_max: u32) -> SqlResult<Vec<Vec<u8>>> {
-    let mut statement =
-        connection.prepare_cached("SELECT key FROM entry WHERE expires_at_ms > 0 AND expires_at_ms < ?1 LIMIT ?2")?;
-    let now_ms = i64::try_from(now_ms).unwrap_or(i64::MAX);
-    let names = statement.query_map(params![now_ms, count_max], |row| Ok(row.get_ref(0)?.as_bytes()?.to_vec()))?;
-    names.collect()
+/// How many entries there are, by their deadlines.
+pub(super) struct Counts {
+    pub(super) live: i64,
+    pub(super) expired: i64,
+    /// Those of the live ones that no time to live explains.
+    pub(super) too_late: i64,
+}
+
+pub(super) fn count(connection: &Connection, now_ms: u64) -> SqlResult<Counts> {
+    let latest_ms = now_ms.saturating_add(TTL_MS_MAX + deadline::slack_ms(TTL_MS_MAX));
+    let counted = "SELECT count(*), count(*) FILTER (WHERE expires_at_ms > 0 AND expires_at_ms < ?1),
+                   count(*) FILTER (WHERE expires_at_ms > ?2) FROM entry";
+    connection.query_row(counted, params![signed(now_ms), signed(latest_ms)], |row| {
+        let (all, expired): (i64, i64) = (row.get(0)?, row.get(1)?);
+        Ok(Counts { live: all - expired, expired, too_late: row.get(2)? })
+    })
 }
 
 /// Gives `keep` the names after `from` that begin with `prefix` and have not expired, until it returns false.
@@ -180,7 +193,7 @@ pub(super) fn names(
     let mut statement = connection.prepare_cached(
         "SELECT key FROM entry WHERE key > ?1 AND (expires_at_ms <= 0 OR expires_at_ms >= ?2) ORDER BY key",
     )?;
-    let mut rows = statement.query(params![from, i64::try_from(now_ms).unwrap_or(i64::MAX)])?;
+    let mut rows = statement.query(params![from, signed(now_ms)])?;
     while let Some(row) = rows.next()? {
         if let ValueRef::Text(name) = row.get_ref(0)?
             && let Ok(name) = std::str::from_utf8(name)

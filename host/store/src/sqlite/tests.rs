@@ -1,5 +1,7 @@
 //! What only a file can show: several processes, other programs, full disks, permissions.
 
+mod clock;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,9 +9,8 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::SqliteStore;
 use super::open::{self, TICKETS};
-use super::worker::CHANGES_PER_CLEANUP;
+use super::{SqliteStore, cleanup};
 use crate::clock::ManualClock;
 use crate::contract::Store;
 use crate::entry::{Condition, Freshness, Outcome};
@@ -202,6 +203,8 @@ async fn a_full_file_has_room_again_when_entries_expire() {
     assert_eq!(store.scan(None, 1_000).await.expect("page").keys.len(), kept);
     fixture.clock.advance(TTL_MS + 1);
     store.write(&key("new"), fields(&[("facts", &big)]), TTL_MS, &Condition::Absent).await.expect("room");
+    let again = store.write(&key("new"), fields(&[("facts", "{}")]), TTL_MS, &Condition::Present).await;
+    assert!(matches!(again, Ok(Outcome::Written { .. })), "{again:?}");
 }
 
 #[tokio::test]
@@ -241,27 +244,6 @@ async fn a_write_stores_only_what_differs() {
 }
 
 #[tokio::test]
-async fn expired_entries_are_deleted_from_the_file() {
-    let fixture = Fixture::new();
-    let store = fixture.store().await;
-    let count = |fixture: &Fixture| -> i64 {
-        fixture.other_program().query_row("SELECT count(*) FROM field", [], |row| row.get(0)).expect("count")
-    };
-    for id in 0..10 {
-        store.write(&key(&format!("a{id}")), fields(&[("f", "")]), TTL_MS, &Condition::Absent).await.expect("written");
-    }
-    fixture.clock.advance(TTL_MS + 1);
-    assert_eq!(store.scan(None, 100).await.expect("page").keys, []);
-    for id in 0..CHANGES_PER_CLEANUP {
-        store.write(&key(&format!("b{id}")), fields(&[("f", "")]), TTL_MS, &Condition::Absent).await.expect("written");
-    }
-    assert_eq!(count(&fixture), i64::from(CHANGES_PER_CLEANUP));
-    fixture.clock.advance(TTL_MS + 1);
-    drop(fixture.store().await);
-    assert_eq!(count(&fixture), 0);
-}
-
-#[tokio::test]
 async fn namespaces_in_one_file_are_separate() {
     let fixture = Fixture::new();
     let plain = fixture.store().await;
@@ -288,4 +270,26 @@ async fn health_warns_of_a_file_that_others_may_read() {
     let findings = store.health().await.expect("health").findings;
     assert_eq!(findings.len(), 1);
     assert!(findings[0].severity == Severity::Warning && findings[0].text.contains("644"), "{findings:?}");
+}
+
+#[tokio::test]
+async fn a_full_log_is_written_from_its_beginning_again() {
+    let fixture = Fixture::new();
+    let store = fixture.store().await;
+    let connection = open::open(&fixture.path(), None, &TICKETS).expect("connection");
+    let wal = || std::fs::metadata(format!("{}-wal", fixture.path().display())).expect("wal").len();
+    let put = async |id: &str| {
+        let entry = fields(&[("facts", &"x".repeat(20_000))]);
+        store.write(&key(id), entry, TTL_MS, &Condition::Absent).await.expect("written");
+    };
+    put("a").await;
+    put("b").await;
+    let before = wal();
+    assert!(cleanup::make_room(&connection, NOW_MS, true).expect("room"), "the log could not be copied");
+    put("c").await;
+    assert_eq!(wal(), before, "the space of the log is not used again");
+    assert!(!cleanup::make_room(&connection, NOW_MS, false).expect("room"), "nothing has expired");
+    assert_eq!(store.scan(None, 10).await.expect("page").keys.len(), 3);
+    assert!(cleanup::make_room(&connection, NOW_MS + 2 * TTL_MS, false).expect("room"));
+    assert_eq!(store.scan(None, 10).await.expect("page").keys, []);
 }
