@@ -188,6 +188,33 @@ fn global_options_go_anywhere_and_passwords_are_not_shown() {
     assert!(!format!("{logged:?}").contains("s3cret"), "{logged:?}");
 }
 
+#[test]
+fn a_url_of_another_file_than_meant_is_refused() {
+    let user = User::new();
+    for (url, instead) in [
+        ("sqlite://t.db", "sqlite:t.db"),
+        ("sqlite://t.db", "sqlite:///t.db"),
+        ("sqlite:file:t.db", "sqlite:t.db"),
+        ("sqlite:~/t.db", "$HOME"),
+        ("sqlite:none%20such.db", "percent-encoding"),
+        ("sqlite:t.db?mode=ro", "mode=ro"),
+        ("file:t.db", "sqlite:PATH"),
+        ("t.db", "sqlite:PATH"),
+    ] {
+        let mut command = user.command(&["list", "--store", url]);
+        let run: Run = command.current_dir(user.home()).output().expect("the program runs").into();
+        assert!(run.code == Some(2) && run.stderr.contains(instead), "{url}: {run:?}");
+        if url.starts_with("sqlite:") {
+            let mut command = user.command(&["list", "--store", "redis://127.0.0.1:1", "--fallback", url]);
+            let run: Run = command.current_dir(user.home()).output().expect("the program runs").into();
+            assert_eq!(run.code, Some(2), "--fallback {url}: {run:?}");
+        }
+    }
+    let created: Vec<_> = std::fs::read_dir(user.home()).unwrap().filter_map(Result::ok).collect();
+    assert!(!created.iter().any(|entry| entry.path().is_file() || entry.file_name() == "~"), "{created:?}");
+    assert!(!std::path::Path::new("/t.db").exists());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_names_problems() {
     let server = RedisServer::start(&["--maxmemory-policy", "allkeys-lru", "--maxmemory", "50mb"]);

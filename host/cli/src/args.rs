@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use ticket_host::store::Namespace;
+use ticket_host::store::{self, Namespace};
 
 use super::{help, time};
 
@@ -74,10 +74,12 @@ pub(crate) enum FallbackArg {
 }
 
 fn fallback_arg(text: &str) -> Result<FallbackArg, String> {
-    match text.split_once(':') {
-        Some(("memory", "")) => Ok(FallbackArg::Memory),
-        Some(("sqlite", path)) if !path.is_empty() && path != ":memory:" => Ok(FallbackArg::File(path.into())),
-        None if text == "none" => Ok(FallbackArg::None),
+    match text {
+        "memory:" => Ok(FallbackArg::Memory),
+        "none" => Ok(FallbackArg::None),
+        _ if text.starts_with("sqlite:") => {
+            store::sqlite_path(text).map(FallbackArg::File).map_err(|error| error.to_string())
+        }
         _ => Err("use memory:, sqlite:PATH or none".into()),
     }
 }

@@ -23,7 +23,7 @@ Examples:
 Stores:
   redis://[USER:PASSWORD@]HOST[:PORT][/DB]     Redis 7.0 or newer
   rediss://…                                   the same over TLS
-  sqlite:PATH                                  one file, which several processes may use
+  sqlite:PATH, sqlite:///ABSOLUTE/PATH         one file, which several processes may use
   memory:                                      memory of the process, to try things out
   Without one: tickets.db in $XDG_STATE_HOME/ticket or ~/.local/state/ticket.
   Other users of this machine can see a password in --store: put such a URL into TICKET_STORE.

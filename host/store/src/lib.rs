@@ -10,7 +10,7 @@
 //! | `key`, `fields`, `entry`, `revision` | what a store contains and returns: [`Key`], [`Fields`], [`Entry`], [`Revision`] |
 //! | `error`, `health` | [`Error`] and its [`Kind`], [`Health`] |
 //! | [`deadline`], [`clock`] | how a write chooses its deadline, and where the time comes from |
-//! | `open`, `options` | [`open`] and [`Options`] |
+//! | `open`, `file_url`, `options` | [`open`], [`sqlite_path`] and [`Options`] |
 //! | `memory` | [`MemoryStore`]: entries in this process |
 //! | `sqlite`, [`database`] | [`SqliteStore`]: entries in one file, and SQLite files for other purposes |
 //! | `primary` | [`Primary`]: calls that are sent once, for a fallback or for retries |
@@ -24,6 +24,7 @@ pub mod deadline;
 mod entry;
 mod error;
 mod fields;
+mod file_url;
 mod health;
 mod key;
 pub mod keyed_lock;
@@ -46,6 +47,7 @@ pub use contract::{SharedStore, Store};
 pub use entry::{Condition, Entry, Freshness, Outcome, Page};
 pub use error::{Error, Kind};
 pub use fields::{Fields, check_fields};
+pub use file_url::sqlite_path;
 pub use health::{Finding, Health, Severity};
 pub use key::{Key, KeyNames, Namespace};
 pub use limits::{ENTRY_BYTES_MAX, PAGE_KEYS_MAX, TTL_MS_MAX, TTL_MS_MIN, check_limit, check_ttl};

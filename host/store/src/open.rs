@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::contract::SharedStore;
 use crate::error::Error;
+use crate::file_url;
 use crate::memory::MemoryStore;
 use crate::options::Options;
 use crate::redis::RedisStore;
@@ -13,7 +14,8 @@ use crate::text::excerpt;
 
 /// Opens the store that a URL names: `memory:`, `sqlite:PATH`, `redis://…` or `rediss://…`.
 ///
-/// PATH is taken literally up to a `?`, after which `max_page_count=N` may limit the file to so many pages of 4 KiB.
+/// PATH is taken literally up to a `?`, after which `max_page_count=N` may limit the file to so many pages of 4 KiB;
+/// `sqlite:///PATH` is an absolute path too. [`sqlite_path`](crate::sqlite_path) says which paths are refused.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -30,15 +32,16 @@ use crate::text::excerpt;
 /// [`RedisStore::open`]: crate::RetryingStore::open
 pub async fn open(url: &str, options: &Options) -> Result<SharedStore, Error> {
     // The part before the first colon of a URL is not secret; the rest may be.
-    let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
-    match scheme {
+    match url.split_once(':').map_or("", |(scheme, _)| scheme) {
         "memory" if url == "memory:" => Ok(Arc::new(memory(options))),
         "sqlite" => {
-            let (path, max_page_count) = parse_file(rest)?;
+            let (path, max_page_count) = parse_file(url)?;
             Ok(Arc::new(SqliteStore::open(path, max_page_count, options).await?))
         }
         "redis" | "rediss" => Ok(Arc::new(RedisStore::open(url, options).await?)),
-        _ => Err(Error::invalid("invalid store URL: use memory:, sqlite:PATH, redis://HOST or rediss://HOST")),
+        _ => {
+            Err(Error::invalid("invalid store URL: use memory:, sqlite:PATH for a file, redis://HOST or rediss://HOST"))
+        }
     }
 }
 
@@ -56,14 +59,10 @@ fn memory(options: &Options) -> MemoryStore {
     }
 }
 
-fn parse_file(text: &str) -> Result<(PathBuf, Option<u32>), Error> {
-    let (path, query) = text.split_once('?').unwrap_or((text, ""));
-    // SQLite's names for temporary databases.
-    if path.is_empty() || path == ":memory:" {
-        return Err(Error::invalid(format!("invalid path {} in the store URL: use sqlite:PATH", excerpt(path))));
-    }
+fn parse_file(url: &str) -> Result<(PathBuf, Option<u32>), Error> {
+    let (path, options) = file_url::split(url)?;
     let mut max_page_count = None;
-    for option in query.split('&').filter(|option| !option.is_empty()) {
+    for option in options.split('&').filter(|option| !option.is_empty()) {
         match option.split_once('=').map(|(name, value)| (name, value.parse::<u32>())) {
             Some(("max_page_count", Ok(pages))) if pages > 0 => max_page_count = Some(pages),
             Some(_) | None => {
@@ -72,7 +71,7 @@ fn parse_file(text: &str) -> Result<(PathBuf, Option<u32>), Error> {
             }
         }
     }
-    Ok((PathBuf::from(path), max_page_count))
+    Ok((path, max_page_count))
 }
 
 #[cfg(test)]
@@ -91,6 +90,9 @@ mod tests {
             "u:s3cret@h",
             "sqlite:",
             "sqlite::memory:",
+            "sqlite://t.db",
+            "file:t.db",
+            "t.db",
             "sqlite:a?b=1",
             "sqlite:a?max_page_count=0",
             "redis:s3cret",

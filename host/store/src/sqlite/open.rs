@@ -53,7 +53,9 @@ pub(super) fn open(path: &Path, max_page_count: Option<u32>, schema: &Schema) ->
         Error::new(kind, what.clone()).caused_by(error)
     })?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags).map_err(|e| errors::of(&what, e))?;
+    // A relative path that begins with `file:` or `:memory:` would mean another file to SQLite than to this program.
+    let mut connection =
+        Connection::open_with_flags(Path::new(".").join(path), flags).map_err(|e| errors::of(&what, e))?;
     prepare(&mut connection, max_page_count, schema, &what)?;
     Ok(connection)
 }
