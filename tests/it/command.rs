@@ -215,6 +215,16 @@ fn a_url_of_another_file_than_meant_is_refused() {
     assert!(!std::path::Path::new("/t.db").exists());
 }
 
+#[test]
+fn a_damaged_file_gets_advice_that_helps() {
+    let user = User::new();
+    let path = user.home().join("t.db");
+    std::fs::write(&path, "not a database, but long enough to be looked at as one. ".repeat(40)).unwrap();
+    let run = user.run(&["show", "t", "--store", &format!("sqlite:{}", path.display())]);
+    assert!(run.code == Some(65) && run.stderr.contains("backup"), "{run:?}");
+    assert!(!run.stderr.contains("ticket rollback"), "{run:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_names_problems() {
     let server = RedisServer::start(&["--maxmemory-policy", "allkeys-lru", "--maxmemory", "50mb"]);

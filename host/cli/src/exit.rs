@@ -7,6 +7,7 @@ use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 
 use ticket_host::Error;
+use ticket_host::store::Error as StoreError;
 
 use super::escape::printable;
 
@@ -70,8 +71,8 @@ pub(crate) enum Failure {
     Output(#[source] io::Error),
 }
 
-impl From<ticket_host::store::Error> for Failure {
-    fn from(error: ticket_host::store::Error) -> Self {
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
         Self::Ticket(error.into())
     }
 }
@@ -123,6 +124,10 @@ fn hint(failure: &Failure) -> Option<&'static str> {
         Error::NotFound(_) => Some("`ticket list` shows the tickets of this store"),
         Error::Exists(_) => Some("use another id, or close that ticket first"),
         Error::Conflict(_) => Some("read the ticket again and use its current revision"),
+        Error::Corrupt(_) if is_of_store(error) => Some(
+            "restore the file from a backup, or save what can be read with `sqlite3 FILE .recover`; name another file to \
+             continue without it",
+        ),
         Error::Corrupt(_) => Some("`ticket rollback` to a snapshot replaces it, `ticket close` removes it"),
         Error::UnsupportedVersion(_) => Some("a newer version of `ticket` wrote it: use that version"),
         Error::Denied(_) => Some("ask the operator of the store"),
@@ -131,6 +136,11 @@ fn hint(failure: &Failure) -> Option<&'static str> {
         Error::Internal(_) => Some("run it with TICKET_LOG=debug for details, and report it"),
         _ => None,
     }
+}
+
+/// Whether the store as a whole has the error, so that no change of a ticket helps.
+fn is_of_store(error: &Error) -> bool {
+    error.source().and_then(|source| source.downcast_ref::<StoreError>()).is_some_and(StoreError::is_of_store)
 }
 
 /// Writes the error to stderr, and returns the exit code.
@@ -201,5 +211,14 @@ mod tests {
         assert_eq!(code(&Failure::Unchecked(Error::Denied(text().into()))), 77);
         assert_eq!(code(&Failure::Unhealthy(text())), 75);
         assert_eq!(code(&Failure::Lost { ids: vec![] }), 75);
+    }
+
+    #[test]
+    fn a_damaged_file_gets_another_hint_than_a_damaged_ticket() {
+        let hint_of = |error: StoreError| hint(&Failure::from(error)).expect("a hint");
+        let damaged = || StoreError::corrupt("the file is damaged");
+        assert!(hint_of(damaged()).contains("ticket rollback"));
+        let hint = hint_of(damaged().of_store());
+        assert!(hint.contains("backup") && !hint.contains("ticket rollback"), "{hint}");
     }
 }

@@ -29,19 +29,27 @@ pub enum Kind {
 pub struct Error {
     kind: Kind,
     message: String,
+    is_of_store: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
     /// An error of a kind. The message says what failed, with which value, and why; lower case, without a full stop.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self { kind, message: message.into(), is_of_store: false, source: None }
     }
 
     /// The same error with its source.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into());
+        self
+    }
+
+    /// The same error, as one that the store has and not the entry: a change of that entry does not help.
+    #[must_use]
+    pub fn of_store(mut self) -> Self {
+        self.is_of_store = true;
         self
     }
 
@@ -72,6 +80,12 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// Whether the store has it and not the entry, for example a damaged file.
+    #[must_use]
+    pub fn is_of_store(&self) -> bool {
+        self.is_of_store
     }
 
     /// The message and those of all sources, for an interface that carries one text.

@@ -2,14 +2,16 @@
 
 use std::error::Error as _;
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 use crate::error::{Error, Kind};
 
 /// The error of a call: `what` names the call, the key and the file, for example "cannot read ticket:a in x.db".
 pub(super) fn of(what: &str, error: rusqlite::Error) -> Error {
     let (kind, why) = classify(&error);
-    Error::new(kind, format!("{what}: {why}")).caused_by(error)
+    let is_of_file = matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase));
+    let error = Error::new(kind, format!("{what}: {why}")).caused_by(error);
+    if is_of_file { error.of_store() } else { error }
 }
 
 /// The error of a commit, after which the change may have been applied although the disk failed.
@@ -21,6 +23,13 @@ pub(super) fn of_commit(what: &str, error: rusqlite::Error) -> Error {
         }
         Some(_) | None => of(what, error),
     }
+}
+
+const FULL: &str =
+    "the file or its disk is full: free some space on the disk, or raise max_page_count if the URL has it";
+
+fn extended_code(error: &rusqlite::Error) -> Option<i32> {
+    error.sqlite_error().map(|error| error.extended_code)
 }
 
 /// Whether the file or its disk was full, so that deleting something may help.
@@ -37,7 +46,11 @@ fn classify(error: &rusqlite::Error) -> (Kind, &'static str) {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             (Kind::Unavailable, "another process keeps the file locked")
         }
-        Some(ErrorCode::DiskFull) => (Kind::Unavailable, "the file or the disk is full"),
+        Some(ErrorCode::DiskFull) => (Kind::Unavailable, FULL),
+        // Every process needs 32 KiB beside the file, also to read.
+        Some(ErrorCode::SystemIoFailure) if extended_code(error) == Some(ffi::SQLITE_IOERR_SHMSIZE) => {
+            (Kind::Unavailable, FULL)
+        }
         Some(ErrorCode::ReadOnly) => (Kind::Denied, "the file is read-only"),
         Some(ErrorCode::PermissionDenied | ErrorCode::CannotOpen | ErrorCode::AuthorizationForStatementDenied) => {
             (Kind::Denied, "the file cannot be opened")
