@@ -18,5 +18,6 @@ mod real_faults;
 mod sandbox;
 mod simulation;
 mod tidy;
+mod transcripts;
 mod wasi_keyvalue;
 mod wit;

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use regex::Regex;
 use ticket_host::store::{self, Namespace};
+use ticket_transcripts::Form;
 
 use super::{help, time};
 
@@ -113,6 +115,32 @@ pub(crate) enum Field {
     Version,
 }
 
+/// The form of transcripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "lower")]
+pub(crate) enum FormArg {
+    Auto,
+    OpenAi,
+    Responses,
+    Anthropic,
+    LangChain,
+    Gemini,
+}
+
+impl FormArg {
+    /// The form; none if each conversation tells its own.
+    pub(crate) fn form(self) -> Option<Form> {
+        match self {
+            Self::Auto => None,
+            Self::OpenAi => Some(Form::OpenAi),
+            Self::Responses => Some(Form::Responses),
+            Self::Anthropic => Some(Form::Anthropic),
+            Self::LangChain => Some(Form::LangChain),
+            Self::Gemini => Some(Form::Gemini),
+        }
+    }
+}
+
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Creates a ticket
@@ -148,6 +176,9 @@ pub(crate) enum Command {
         /// Print in JSON too what the table shows
         #[arg(long)]
         long: bool,
+        /// List at most this many tickets
+        #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+        limit: Option<u32>,
     },
 
     /// Adds what the user said to the history
@@ -240,11 +271,53 @@ pub(crate) enum Command {
         file: PathBuf,
     },
 
+    /// Shows what differs between a snapshot and another, or the ticket as it is now
+    #[command(after_help = help::DIFF)]
+    Diff {
+        /// The ticket
+        id: String,
+        /// A snapshot: FILE, or FILE:N for snapshot N of a file with several; `-` for stdin
+        before: PathBuf,
+        /// A later snapshot [default: the ticket as it is now]
+        after: Option<PathBuf>,
+    },
+
+    /// Shows how a ticket changed from snapshot to snapshot of a file
+    #[command(after_help = help::HISTORY)]
+    History {
+        /// The ticket
+        id: String,
+        /// Its snapshots, one a line; `-` for stdin
+        file: PathBuf,
+    },
+
+    /// Shows changes of tickets as they come, until it is interrupted
+    #[command(after_help = help::WATCH)]
+    Watch {
+        /// The ticket [default: all]
+        id: Option<String>,
+        /// How often to read, for example 1s or 1m
+        #[arg(long, value_name = "TIME", value_parser = time::interval, default_value = "1s")]
+        interval: Duration,
+    },
+
     /// Replays chat transcripts, one ticket per conversation
     #[command(after_help = help::REPLAY, after_long_help = help::REPLAY_LONG)]
     Replay {
-        /// Transcripts as JSON lines, `-` for stdin
+        /// Transcripts as JSON lines or as JSON documents, `-` for stdin
         file: PathBuf,
+        /// The form of the transcripts; auto tells it from each conversation
+        #[arg(long, value_name = "FORM", default_value = "auto")]
+        from: FormArg,
+        /// Results of tools that match are failures too, beside those that say `error`
+        #[arg(long, value_name = "REGEX", value_parser = Regex::new)]
+        error_pattern: Option<Regex>,
+        /// Keep images and files in messages, in place of their media types, sizes and SHA-256
+        #[arg(long)]
+        keep_media: bool,
+        /// Stop at what would be skipped
+        #[arg(long)]
+        strict: bool,
         /// Close tickets of the same ids first
         #[arg(long)]
         replace: bool,
@@ -305,7 +378,10 @@ impl Command {
             | Self::Touch { id }
             | Self::Close { id, .. }
             | Self::Snapshot { id }
-            | Self::Rollback { id, .. } => Some(id),
+            | Self::Rollback { id, .. }
+            | Self::Diff { id, .. }
+            | Self::History { id, .. } => Some(id),
+            Self::Watch { id, .. } => id.as_deref(),
             Self::List { .. }
             | Self::Restore { .. }
             | Self::Replay { .. }

@@ -3,13 +3,14 @@
 use clap::CommandFactory;
 use serde::Serialize;
 use ticket_host::{Change, Ticket, Tickets};
+use ticket_transcripts::Reading;
 
 use super::args::{Args, Command, Common, Field, Format};
 use super::exit::Failure;
 use super::list::{self, Columns};
 use super::output::Output;
 use super::session::Session;
-use super::{branches, conform, doctor, input, replay};
+use super::{branches, conform, diff, doctor, input, replay, watch};
 
 /// The result of `ticket close`.
 #[derive(Serialize)]
@@ -83,18 +84,28 @@ async fn on_tickets(command: Command, tickets: &Tickets, output: &Output) -> Res
         Command::Rollback { id, file, at } => tickets.rollback(&id, &input::file(&file)?, at.at.as_deref()).await?,
         Command::Restore { file } => tickets.restore(&input::file(&file)?).await?,
         Command::Snapshot { id } => return output.json_text(&tickets.snapshot(&id).await?),
-        Command::List { quiet, long } => {
+        Command::List { quiet, long, limit } => {
             let columns = match (quiet, long) {
                 (true, _) => Columns::Id,
                 (false, true) => Columns::All,
                 (false, false) => Columns::Usual,
             };
-            return list::run(tickets, columns, output).await;
+            return list::run(tickets, columns, limit, output).await;
         }
         Command::Close { id, at } => return close(tickets, output, &id, at.at.as_deref()).await,
-        Command::Replay { file, replace, .. } => {
-            return replay::run(tickets, input::open(&file)?, replace, output).await;
+        Command::Replay { file, from, error_pattern, keep_media, strict, replace, wait: _ } => {
+            let mut reading = Reading::default();
+            reading.form = from.form();
+            reading.error_pattern = error_pattern;
+            reading.keep_media = keep_media;
+            let options = replay::Options { reading, replace, strict };
+            return replay::run(tickets, input::open(&file)?, options, output).await;
         }
+        Command::Diff { id, before, after } => {
+            return diff::run(tickets, &id, &before, after.as_deref(), output).await;
+        }
+        Command::History { id, file } => return diff::history(tickets, &id, &file, output).await,
+        Command::Watch { id, interval } => return watch::run(tickets, id.as_deref(), interval, output).await,
         Command::Doctor => return doctor::run(tickets, output).await,
         // These need no tickets.
         Command::Branches { .. } | Command::Conform { .. } | Command::Completions { .. } => return Ok(()),

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use ticket_host::Error;
 use ticket_host::store::Error as StoreError;
+use ticket_transcripts::Place;
 
 use super::escape::printable;
 
@@ -33,18 +34,18 @@ pub(crate) enum Failure {
     #[error("{0}")]
     Input(String),
     /// A conversation would be replayed onto an existing ticket.
-    #[error("cannot replay line {line}: ticket `{id}` exists")]
+    #[error("cannot replay {place}: ticket `{id}` exists")]
     AlreadyThere {
-        /// Line of the transcript, from 1.
-        line: usize,
+        /// Where its conversation begins.
+        place: Place,
         /// The ticket.
         id: String,
     },
-    /// A conversation was replayed in part.
-    #[error("the replay stopped at line {line}")]
+    /// A conversation could not be replayed.
+    #[error("the replay stopped at {place}")]
     Replay {
-        /// Line of the transcript, from 1.
-        line: usize,
+        /// Where the conversation begins.
+        place: Place,
         /// What stopped it.
         source: Error,
     },
@@ -206,8 +207,9 @@ mod tests {
             assert_eq!(code(&Failure::Ticket(error)), expected);
         }
         assert_eq!(code(&Failure::Input(text())), 2);
-        assert_eq!(code(&Failure::AlreadyThere { line: 1, id: text() }), 4);
-        assert_eq!(code(&Failure::Replay { line: 1, source: Error::Denied(text().into()) }), 77);
+        let place = Place { line: 1, item: None };
+        assert_eq!(code(&Failure::AlreadyThere { place, id: text() }), 4);
+        assert_eq!(code(&Failure::Replay { place, source: Error::Denied(text().into()) }), 77);
         assert_eq!(code(&Failure::Unchecked(Error::Denied(text().into()))), 77);
         assert_eq!(code(&Failure::Unhealthy(text())), 75);
         assert_eq!(code(&Failure::Lost { ids: vec![] }), 75);

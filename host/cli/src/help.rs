@@ -89,7 +89,8 @@ pub(crate) const LIST: &str = "\
 A table has a row per ticket: id, messages, last update, deadline. The reason is shown for a ticket that cannot
 be read. JSON is one array of ids, with --long of objects, which have `error` if the ticket cannot be read:
   {\"id\":…,\"messages\":…,\"updated_at\":…,\"expires_at_ms\":…}
-Both are sorted by id. A table and --long read every ticket; --quiet and the array of ids do not.
+Both are sorted by id. A table and --long read every ticket; --quiet and the array of ids do not. --limit lists
+tickets that the store names first, which are not the first by id.
 
 Examples:
   ticket list
@@ -149,40 +150,93 @@ pub(crate) const RESTORE: &str = "\
 Example:
   ticket restore before.json";
 
+pub(crate) const DIFF: &str = "\
+JSON is a JSON Patch (RFC 6902) on {\"facts\":…,\"history\":…,\"last_decision\":…}, with facts by their keys and values
+as stored. A table shows with - what was there and with + what is. NO_COLOR=1 leaves colours out.
+
+Examples:
+  ticket snapshot order-17 >> order-17.jsonl
+  ticket diff order-17 order-17.jsonl
+  ticket diff order-17 order-17.jsonl:1 order-17.jsonl:3 --format json";
+
+pub(crate) const HISTORY: &str = "\
+A store keeps a ticket as it is now. What it was before, only snapshots tell: `ticket snapshot ID >> FILE` adds one.
+JSON is a line for each snapshot and one for the ticket as it is now, with the JSON Patch that leads to it:
+  {\"snapshot\":N|null,\"updated_at\":…,\"patch\":[…]}
+
+Examples:
+  ticket history order-17 order-17.jsonl";
+
+pub(crate) const WATCH: &str = "\
+It reads each ticket again at every interval, so changes in between are seen as one. A watch of all tickets reads
+them all. JSON is one line for each event, with the ticket unless it is gone:
+  {\"at_ms\":…,\"event\":\"created\"|\"changed\"|\"touched\"|\"gone\",\"id\":…,\"ticket\":{…}}
+A ticket that was rolled back is changed; one that expired or was closed is gone.
+
+Examples:
+  ticket watch order-17
+  ticket watch --interval 5s --format json | jq -r .id";
+
 pub(crate) const REPLAY: &str = "\
 Examples:
   ticket replay tests/data/shop-conversations.jsonl
+  ticket replay messages.json --from anthropic
   ticket replay - --store memory: --format json < conversations.jsonl
 
 `ticket replay --help` describes the transcripts and the effect of each message.";
 
 pub(crate) const REPLAY_LONG: &str = "\
-Transcripts have the form that LLM APIs take, one conversation a line:
-  {\"id\":\"order-17\",\"messages\":[
-    {\"role\":\"user\",\"content\":\"Where is my parcel?\"},
-    {\"role\":\"assistant\",\"tool_calls\":[
-      {\"id\":\"c1\",\"function\":{\"name\":\"track\",\"arguments\":\"{\\\"order\\\":17}\"}}]},
-    {\"role\":\"tool\",\"tool_call_id\":\"c1\",\"name\":\"track\",\"content\":\"{\\\"state\\\":\\\"lost\\\"}\"}]}
+A transcript is a JSON object with an `id` and the messages as an API takes them. A file holds one object a
+line, or JSON documents over several lines, each an object or an array of objects. UTF-8, or UTF-16 with a byte
+order mark. Without an `id` the ticket gets one from the text and its line. The same conversation in each form:
 
-Effect of a message:
-  user       is said; content in parts is said as {\"role\":\"user\",\"content\":[…]}
-  assistant  its tool calls are decided, as {\"tool\":NAME,\"arguments\":JSON}, after a snapshot; several calls
-             of one message are one step; its text is skipped
-  tool       the result is learnt under the tool's name in place of the last one: JSON if it is JSON that a
-             ticket takes, else a string. It is learnt by a merge patch, which removes members that are null. A result that begins with `Error` rolls back to the snapshot that was
-             taken before its call; without a call it is learnt like any other.
-  system, developer  are skipped
+  openai     {\"id\":\"a\",\"messages\":[{\"role\":\"user\",\"content\":\"Where is it?\"},
+               {\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"c1\",\"function\":{\"name\":\"track\",\"arguments\":\"{}\"}}]},
+               {\"role\":\"tool\",\"tool_call_id\":\"c1\",\"content\":\"lost\"}]}
+             the older `function_call` and the role `function` too
+  responses  {\"id\":\"a\",\"input\":[{\"role\":\"user\",\"content\":\"Where is it?\"},
+               {\"type\":\"function_call\",\"call_id\":\"c1\",\"name\":\"track\",\"arguments\":\"{}\"},
+               {\"type\":\"function_call_output\",\"call_id\":\"c1\",\"output\":\"lost\"}]}
+  anthropic  {\"id\":\"a\",\"messages\":[{\"role\":\"user\",\"content\":\"Where is it?\"},
+               {\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"c1\",\"name\":\"track\",\"input\":{}}]},
+               {\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"c1\",\"content\":\"lost\"}]}]}
+  langchain  {\"id\":\"a\",\"messages\":[{\"type\":\"human\",\"content\":\"Where is it?\"},
+               {\"type\":\"ai\",\"content\":\"\",\"tool_calls\":[{\"id\":\"c1\",\"name\":\"track\",\"args\":{}}]},
+               {\"type\":\"tool\",\"tool_call_id\":\"c1\",\"content\":\"lost\"}]}
+             also with `data`, and as constructors with `kwargs`
+  gemini     {\"id\":\"a\",\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"Where is it?\"}]},
+               {\"role\":\"model\",\"parts\":[{\"functionCall\":{\"name\":\"track\",\"args\":{}}}]},
+               {\"role\":\"user\",\"parts\":[{\"functionResponse\":{\"name\":\"track\",\"response\":{\"output\":\"lost\"}}}]}]}
 
-A line is checked as a whole before anything is written. A ticket of the same id stops the replay
-(exit code 4) unless --replace.
+Effect on the ticket:
+  the user says something  it is said: a text as a string, other content as {\"role\":\"user\",\"content\":[…]}
+  the agent calls tools    they are decided, as {\"tool\":NAME,\"arguments\":JSON}, after a snapshot; several calls of one
+                           turn are one step; the agent's text is skipped
+  a tool answers           the result is learnt under the tool's name in place of the last one: JSON if it is JSON
+                           that a ticket takes, else a string. It is learnt by a merge patch, which removes
+                           members that are null
+  a tool fails             back to the snapshot before its turn, then everything since then again but what this
+                           call did. A tool fails if the API says so (`is_error`, `status` error, `error` in a
+                           response), if the first word of the result is `error` in any case, followed by a colon,
+                           a blank or the end, or if the result matches --error-pattern. A result without a
+                           call in the transcript does not fail: it is learnt
+  system prompts           are skipped
+  images and files         a payload in base64 is kept as {\"type\",\"media_type\",\"bytes\",\"sha256\"}, whole with
+                           --keep-media
 
-Printed for every ticket: messages said, decisions made (those rolled back too), facts at the end, rollbacks,
-and a SHA-256 over id, facts, history and last decision as stored, each after its length in bytes (64 bits,
-big endian). The last line, {\"total\":…}, has the sums and a SHA-256 over all of these digests. Nothing of it
-depends on the store or on the time: two stores that do the same print the same.
+A conversation is checked before anything of it is written. One that fails later (a message is too long) leaves
+the ticket as it was before. What has no effect and is not listed here is skipped, counted, and named at the end
+(a result of an unknown call, a tool that the server of the API runs); --strict stops at it. A ticket of the same
+id stops the replay (exit code 4) unless --replace.
+
+Printed for every ticket: messages said, decisions made (those undone too), facts at the end, rollbacks, and a
+SHA-256 over id, facts, history and last decision as stored, each after its length in bytes (64 bits, big
+endian). The last line, {\"total\":…}, has the sums and a SHA-256 over all of these digests. Nothing of it depends
+on the store, the time or the form: two stores that do the same print the same.
 
 Examples:
   ticket replay tests/data/shop-conversations.jsonl
+  ticket replay messages.json --from anthropic --error-pattern '^not found'
   ticket replay - --store memory: --format json < conversations.jsonl";
 
 pub(crate) const DOCTOR: &str = "\

@@ -61,6 +61,10 @@ pub(crate) fn said(text: String) -> Result<String, Failure> {
         return Ok(text);
     }
     let mut text = file(Path::new(STDIN))?;
+    // A command before the pipe that failed says nothing; a user who says nothing on purpose types "".
+    if text.is_empty() {
+        return Err(Failure::Input("stdin is empty, so there is no message: type \"\" for an empty one".into()));
+    }
     if text.ends_with('\n') {
         text.pop();
         if text.ends_with('\r') {

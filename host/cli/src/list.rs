@@ -1,7 +1,9 @@
 //! `ticket list`: the ids of all tickets, or a few numbers about each of them.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
-use ticket_host::{Error, ServedBy, Tickets};
+use ticket_host::{Error, ServedBy, Ticket, Tickets};
 
 use super::args::Format;
 use super::escape::printable;
@@ -11,7 +13,7 @@ use super::render;
 use super::time::utc;
 
 /// Tickets that are read at the same time: a far server is not asked one by one, and few are in memory.
-const READS_MAX: usize = 32;
+pub(crate) const READS_MAX: usize = 32;
 
 /// What is listed of each ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,9 +48,14 @@ enum Read {
     },
 }
 
-/// Lists all tickets, sorted by id.
-pub(crate) async fn run(tickets: &Tickets, columns: Columns, output: &Output) -> Result<(), Failure> {
-    let ids = ids(tickets).await?;
+/// Lists all tickets, or `limit` of them, sorted by id.
+pub(crate) async fn run(
+    tickets: &Tickets,
+    columns: Columns,
+    limit: Option<u32>,
+    output: &Output,
+) -> Result<(), Failure> {
+    let ids = ids(tickets, limit.map_or(usize::MAX, |limit| limit as usize)).await?;
     match (columns, output.format()) {
         (Columns::Id, _) if ids.is_empty() => Ok(()),
         (Columns::Id, _) => output.ids(&ids),
@@ -65,13 +72,22 @@ pub(crate) async fn run(tickets: &Tickets, columns: Columns, output: &Output) ->
     }
 }
 
-async fn ids(tickets: &Tickets) -> Result<Vec<String>, Failure> {
-    let mut ids = Vec::new();
+/// The ids of `limit` tickets; those that the store names first.
+pub(crate) async fn ids(tickets: &Tickets, limit: usize) -> Result<Vec<String>, Failure> {
+    let mut ids = BTreeSet::new();
     let (mut cursor, mut partial) = (None, false);
-    loop {
+    'pages: loop {
         let page = tickets.list(cursor.as_deref()).await?;
         partial |= page.served_by == ServedBy::Fallback;
-        ids.extend(page.ids);
+        // A page may repeat ids.
+        for id in page.ids {
+            if ids.len() < limit || ids.contains(&id) {
+                ids.insert(id);
+            } else {
+                exit::tell(&format!("note: there are more tickets than these {limit}"));
+                break 'pages;
+            }
+        }
         cursor = page.cursor;
         if cursor.is_none() {
             break;
@@ -80,22 +96,15 @@ async fn ids(tickets: &Tickets) -> Result<Vec<String>, Failure> {
     if partial {
         exit::tell("warning: the list may be incomplete: the store may have tickets that this host does not know");
     }
-    ids.sort_unstable();
-    ids.dedup();
-    Ok(ids)
+    Ok(ids.into_iter().collect())
 }
 
 /// Reads tickets; one that is gone since it was listed is left out.
 async fn rows(tickets: &Tickets, ids: &[String]) -> Result<Vec<Row>, Failure> {
     let mut rows = Vec::with_capacity(ids.len());
     for ids in ids.chunks(READS_MAX) {
-        let read = |id: &String| {
-            let (tickets, id) = (tickets.clone(), id.clone());
-            tokio::spawn(async move { tickets.get(&id).await })
-        };
-        let reads: Vec<_> = ids.iter().map(read).collect();
-        for (id, read) in ids.iter().zip(reads) {
-            let ticket = match read.await.map_err(|error| Error::Internal(error.into()))? {
+        for (id, read) in ids.iter().zip(read(tickets, ids).await?) {
+            let ticket = match read {
                 Ok(ticket) => Read::Ticket {
                     messages: ticket.message_count(),
                     updated_at: ticket.updated_at,
@@ -111,6 +120,20 @@ async fn rows(tickets: &Tickets, ids: &[String]) -> Result<Vec<Row>, Failure> {
         }
     }
     Ok(rows)
+}
+
+/// Reads these tickets at the same time.
+pub(crate) async fn read(tickets: &Tickets, ids: &[String]) -> Result<Vec<Result<Ticket, Error>>, Failure> {
+    let begin = |id: &String| {
+        let (tickets, id) = (tickets.clone(), id.clone());
+        tokio::spawn(async move { tickets.get(&id).await })
+    };
+    let begun: Vec<_> = ids.iter().map(begin).collect();
+    let mut done = Vec::with_capacity(begun.len());
+    for read in begun {
+        done.push(read.await.map_err(|error| Error::Internal(error.into()))?);
+    }
+    Ok(done)
 }
 
 fn table(rows: &[Row]) -> comfy_table::Table {

@@ -60,6 +60,11 @@ impl Output {
         write_line(&ids.join("\n"))
     }
 
+    /// A line for people.
+    pub(crate) fn line(&self, text: &str) -> Result<(), Failure> {
+        write_line(&printable(text))
+    }
+
     /// A text of our own, as it is.
     pub(crate) fn script(&self, text: &[u8]) -> Result<(), Failure> {
         write(text)

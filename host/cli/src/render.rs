@@ -15,13 +15,18 @@ const TEXT_CHARS_MAX: usize = 400;
 /// Messages and facts that are shown of one ticket.
 const ENTRIES_MAX: usize = 50;
 
+/// Narrower than this, in columns, cells cut to the terminal hold a letter or two a line: the terminal wraps rows instead.
+const NARROW: u16 = 60;
+
 /// A line under the header, and no other.
 const HEADED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// A table without lines, cut to the width of the terminal.
 pub(crate) fn plain() -> Table {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    let is_narrow = table.width().is_some_and(|columns| columns < NARROW);
+    let arrangement = if is_narrow { ContentArrangement::Disabled } else { ContentArrangement::Dynamic };
+    table.load_style(presets::NOTHING).set_content_arrangement(arrangement);
     table
 }
 

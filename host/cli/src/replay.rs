@@ -1,27 +1,40 @@
 //! `ticket replay`: replays conversations through the engine, with a digest of what is stored at the end.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
-use ticket_host::{Change, Error, Ticket, Tickets};
+use ticket_host::{Error, Ticket, Tickets};
+use ticket_transcripts::{Conversation, Documents, Form, Place, Reading, Skipped};
 
 use super::args::Format;
-use super::exit::Failure;
+use super::escape::printable;
+use super::exit::{self, Failure};
 use super::input::Lines;
 use super::output::Output;
 use super::render;
-use super::transcript::{self, Conversation, Step};
 
-/// Longest line, in bytes: far more than any ticket takes.
-const LINE_BYTES_MAX: usize = 64 * 1024 * 1024;
+mod agent;
+
+use agent::Agent;
+
 /// Digits of a digest that a table shows.
 const DIGITS_SHOWN: usize = 16;
+
+/// How conversations are replayed.
+pub(crate) struct Options {
+    /// How transcripts are read.
+    pub(crate) reading: Reading,
+    /// Whether tickets of the same ids are closed first.
+    pub(crate) replace: bool,
+    /// Whether what would be skipped stops the replay.
+    pub(crate) strict: bool,
+}
 
 /// The result of one conversation.
 #[derive(Serialize)]
@@ -51,125 +64,173 @@ struct LastLine<'a> {
     total: &'a Total,
 }
 
-/// Replays every line and shows a row for each, then the total.
-pub(crate) async fn run(tickets: &Tickets, lines: Lines, replace: bool, output: &Output) -> Result<(), Failure> {
+/// What people are told at the end.
+#[derive(Default)]
+struct Notes {
+    forms: BTreeMap<Form, u64>,
+    references: usize,
+    skipped: usize,
+    /// The first that was skipped, and where it is.
+    first_skipped: Option<(Place, Skipped)>,
+}
+
+/// Replays every conversation and shows a row for each, then the total.
+pub(crate) async fn run(tickets: &Tickets, lines: Lines, options: Options, output: &Output) -> Result<(), Failure> {
     let started = Instant::now();
     let bar = bar(lines.bytes);
-    let mut replay = Replay { tickets, replace, output, bar: &bar, rows: vec![], total: Total::default() };
-    let done = replay.lines(lines).await;
+    let (rows, total, notes) = (vec![], Total::default(), Notes::default());
+    let mut replay = Replay { tickets, options, output, bar: &bar, rows, total, notes };
+    let done = replay.documents(Documents::new(lines.reader)).await;
     bar.finish_and_clear();
-    let Replay { rows, total, .. } = replay;
+    let Replay { rows, total, notes, .. } = replay;
     match output.format() {
         // A replay that stopped shows its rows without a total.
         Format::Table => output.table(&table(&rows, done.is_ok().then_some(&total)))?,
         Format::Json if done.is_ok() => output.json(&LastLine { total: &total })?,
         Format::Json => {}
     }
+    notes.tell();
     done?;
     let seconds = started.elapsed().as_secs_f64();
-    output.remark(&format!("{} tickets replayed in {seconds:.2} s into {}", total.tickets, tickets.store()));
+    let (count, store, forms) = (total.tickets, tickets.store().to_string(), notes.forms());
+    let tickets = if count == 1 { "ticket" } else { "tickets" };
+    output.remark(&format!("{count} {tickets} replayed in {seconds:.2} s into {store}{forms}"));
     Ok(())
+}
+
+impl Notes {
+    fn tell(&self) {
+        if self.references > 0 {
+            let what = format!("{} payloads of images and files", self.references);
+            exit::tell(&format!(
+                "note: {what} are kept as media type, size and SHA-256: `--keep-media` keeps them whole"
+            ));
+        }
+        if let Some((place, Skipped { place: message, what })) = &self.first_skipped {
+            let count = self.skipped;
+            let text = format!("warning: skipped {count} of the transcript, the first at {place}, {message}: {what}");
+            exit::tell(&printable(&text));
+        }
+    }
+
+    /// How conversations were read, for the remark.
+    fn forms(&self) -> String {
+        match self.forms.len() {
+            0 => String::new(),
+            1 => self.forms.keys().map(|form| format!(", read as {form}")).collect(),
+            _ => {
+                let forms: Vec<String> = self.forms.iter().map(|(form, count)| format!("{form} ({count})")).collect();
+                format!(", read as {}", forms.join(", "))
+            }
+        }
+    }
 }
 
 struct Replay<'a> {
     tickets: &'a Tickets,
-    replace: bool,
+    options: Options,
     output: &'a Output,
     bar: &'a ProgressBar,
     rows: Vec<Row>,
     total: Total,
+    notes: Notes,
 }
 
 impl Replay<'_> {
-    async fn lines(&mut self, mut lines: Lines) -> Result<(), Failure> {
+    async fn documents(&mut self, mut documents: Documents<impl BufRead>) -> Result<(), Failure> {
+        let refused = |wrong: ticket_transcripts::Invalid| Failure::Input(wrong.to_string());
         let mut digests = Sha256::new();
-        let mut line_of: HashMap<String, usize> = HashMap::new();
-        let mut line = Vec::new();
-        for number in 1.. {
-            line.clear();
-            let bytes = read_line(&mut lines.reader, &mut line)
-                .map_err(|wrong| Failure::Input(format!("line {number}: {wrong}")))?;
-            if bytes == 0 {
-                break;
+        let mut place_of: HashMap<String, Place> = HashMap::new();
+        while let Some(text) = documents.next().map_err(refused)? {
+            for document in text.conversations().map_err(refused)? {
+                let place = document.place;
+                let conversation = ticket_transcripts::read(&document, &self.options.reading)
+                    .map_err(|wrong| Failure::Input(format!("{place} is not a conversation: {wrong}")))?;
+                if let Some(first) = place_of.insert(conversation.id.clone(), place) {
+                    let id = conversation.id;
+                    return Err(Failure::Input(format!("{place} has the same id as {first}: {id}")));
+                }
+                self.note(&conversation, place)?;
+                let row = self.conversation(conversation, place, &mut digests).await?;
+                self.show(row)?;
             }
-            let wrong = |wrong: String| Failure::Input(format!("line {number} is not a conversation: {wrong}"));
-            let text = std::str::from_utf8(&line).map_err(|error| wrong(error.to_string()))?;
-            if text.trim().is_empty() {
-                continue;
-            }
-            let conversation = transcript::parse(text).map_err(wrong)?;
-            if let Some(first) = line_of.insert(conversation.id.clone(), number) {
-                return Err(Failure::Input(format!(
-                    "line {number} has the same id as line {first}: {}",
-                    conversation.id
-                )));
-            }
-            let row = self.conversation(conversation, number, &mut digests).await?;
-            self.show(row)?;
-            self.bar.inc(bytes as u64);
+            self.bar.set_position(documents.bytes_read());
         }
         self.total.sha256 = hex(digests);
         Ok(())
     }
 
-    /// Replays one conversation on a new ticket.
+    /// Remembers what people are told about a conversation.
+    fn note(&mut self, conversation: &Conversation, place: Place) -> Result<(), Failure> {
+        if let Some(Skipped { place: message, what }) = conversation.skipped.first() {
+            if self.options.strict {
+                return Err(Failure::Input(format!("{place}, {message} has no effect on a ticket: {what}")));
+            }
+            self.notes.first_skipped.get_or_insert_with(|| (place, conversation.skipped[0].clone()));
+        }
+        self.notes.skipped += conversation.skipped.len();
+        self.notes.references += conversation.references;
+        *self.notes.forms.entry(conversation.form).or_default() += 1;
+        Ok(())
+    }
+
+    /// Replays one conversation on a new ticket. If it fails, what was there before is there again.
     async fn conversation(
         &self,
         conversation: Conversation,
-        line: usize,
+        place: Place,
         digests: &mut Sha256,
     ) -> Result<Row, Failure> {
-        let Conversation { id, steps } = conversation;
-        let stopped = |source| Failure::Replay { line, source };
-        if self.replace {
-            match self.tickets.close(&id, None).await {
-                Ok(()) | Err(Error::NotFound(_)) => {}
-                Err(error) => return Err(stopped(error)),
-            }
-        }
+        let Conversation { id, steps, .. } = conversation;
+        let stopped = |source| Failure::Replay { place, source };
+        let replaced = if self.options.replace { self.close(&id).await.map_err(stopped)? } else { None };
         match self.tickets.create(Some(&id), &[]).await {
             Ok(_) => {}
-            Err(Error::Exists(_)) => return Err(Failure::AlreadyThere { line, id }),
+            Err(Error::Exists(_)) => return Err(Failure::AlreadyThere { place, id }),
             Err(error) => return Err(stopped(error)),
         }
-        let mut row = Row { id, messages: 0, decisions: 0, facts: 0, rollbacks: 0, sha256: String::new() };
-        self.apply(&mut row, steps).await.map_err(stopped)?;
-        let ticket = self.tickets.get(&row.id).await.map_err(stopped)?;
-        row.facts = fact_count(&ticket);
+        let counts = match Agent::run(self.tickets, &id, &steps).await {
+            Ok(counts) => counts,
+            Err(error) => {
+                if let Err(why) = self.take_back(&id, replaced).await {
+                    let text = format!("warning: ticket `{id}` may hold a part of {place}: {why}");
+                    exit::tell(&printable(&text));
+                }
+                return Err(stopped(error));
+            }
+        };
+        let ticket = self.tickets.get(&id).await.map_err(stopped)?;
         let digest = digest(&ticket);
         digests.update(digest.clone().finalize());
-        row.sha256 = hex(digest);
-        Ok(row)
+        Ok(Row {
+            id,
+            messages: counts.messages,
+            decisions: counts.decisions,
+            facts: fact_count(&ticket),
+            rollbacks: counts.rollbacks,
+            sha256: hex(digest),
+        })
     }
 
-    async fn apply(&self, row: &mut Row, steps: Vec<Step>) -> Result<(), Error> {
-        let wanted: HashSet<usize> =
-            steps.iter().filter_map(|step| if let Step::RollBack(to) = step { Some(*to) } else { None }).collect();
-        let mut snapshots: HashMap<usize, String> = HashMap::new();
-        for (place, step) in steps.into_iter().enumerate() {
-            let changes = match step {
-                Step::Say(message) => {
-                    row.messages += 1;
-                    vec![Change::Say(message)]
-                }
-                Step::Decide(decisions) => {
-                    // An agent cannot know which snapshot it will need, so it takes each.
-                    let snapshot = self.tickets.snapshot(&row.id).await?;
-                    if wanted.contains(&place) {
-                        snapshots.insert(place, snapshot);
-                    }
-                    row.decisions += decisions.len() as u64;
-                    decisions.into_iter().map(Change::Decide).collect()
-                }
-                Step::Learn(patches) => patches.into_iter().map(Change::Learn).collect(),
-                Step::RollBack(to) => {
-                    row.rollbacks += 1;
-                    let snapshot = snapshots.get(&to).map(String::as_str).unwrap_or_default();
-                    self.tickets.rollback(&row.id, snapshot, None).await?;
-                    continue;
-                }
-            };
-            self.tickets.apply(&row.id, &changes, None).await?;
+    /// Closes a ticket, and returns its snapshot; none if there was no ticket, or a damaged one.
+    async fn close(&self, id: &str) -> Result<Option<String>, Error> {
+        let snapshot = match self.tickets.snapshot(id).await {
+            Ok(snapshot) => Some(snapshot),
+            Err(Error::NotFound(_)) => return Ok(None),
+            Err(Error::Corrupt(_) | Error::TooLarge(_)) => None,
+            Err(error) => return Err(error),
+        };
+        match self.tickets.close(id, None).await {
+            Ok(()) | Err(Error::NotFound(_)) => Ok(snapshot),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Removes what a conversation left that failed, and brings back the ticket that it replaced.
+    async fn take_back(&self, id: &str, replaced: Option<String>) -> Result<(), Error> {
+        self.close(id).await?;
+        if let Some(snapshot) = replaced {
+            self.tickets.restore(&snapshot).await?;
         }
         Ok(())
     }
@@ -188,13 +249,6 @@ impl Replay<'_> {
             }
         }
     }
-}
-
-/// Reads a line with its end; 0 bytes at the end of the file.
-fn read_line(reader: &mut dyn BufRead, line: &mut Vec<u8>) -> Result<usize, String> {
-    let mut limited = reader.take(LINE_BYTES_MAX as u64 + 1);
-    let bytes = limited.read_until(b'\n', line).map_err(|error| format!("cannot be read: {error}"))?;
-    if bytes > LINE_BYTES_MAX { Err(format!("has more than {LINE_BYTES_MAX} bytes")) } else { Ok(bytes) }
 }
 
 /// SHA-256 over what is stored and does not depend on the time, each text after its length.
@@ -250,3 +304,6 @@ fn table(rows: &[Row], total: Option<&Total>) -> comfy_table::Table {
     render::align_right(&mut table, &[1, 2, 3, 4]);
     table
 }
+
+#[cfg(test)]
+mod tests;

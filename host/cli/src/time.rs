@@ -55,6 +55,14 @@ pub(crate) fn wait(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Parses how often to do something: from a second to a day.
+pub(crate) fn interval(text: &str) -> Result<Duration, String> {
+    match seconds(text)? {
+        seconds @ 1..=DAY_S => Ok(Duration::from_secs(seconds)),
+        _ => Err("from 1s to 1d".into()),
+    }
+}
+
 fn seconds(text: &str) -> Result<u64, String> {
     let form = || "write it as 1800 (seconds), 90s, 30m, 1h30m or 7d".to_owned();
     if text.bytes().all(|byte| byte.is_ascii_digit()) {

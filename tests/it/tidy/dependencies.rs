@@ -9,6 +9,7 @@ use super::ROOT;
 const WITHOUT: &[(&str, &[&str])] = &[
     ("ticket-host", &["clap", "indicatif", "comfy-table", "tracing-subscriber"]),
     ("ticket-fallback", &["wasmtime", "clap", "indicatif", "comfy-table", "tracing-subscriber"]),
+    ("ticket-transcripts", &["ticket-store", "tokio", "wasmtime", "clap"]),
     ("ticket-store", &["wasmtime", "clap", "indicatif", "comfy-table", "tracing-subscriber"]),
 ];
 
