@@ -3,6 +3,7 @@
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use ticket_model::json;
 
 use crate::port::{Change, Error};
 
@@ -101,7 +102,7 @@ pub(crate) fn creation(body: &str) -> Result<(Option<String>, Vec<Change>), Erro
     if body.trim_ascii().is_empty() {
         return Ok((None, Vec::new()));
     }
-    let creation: Creation = serde_json::from_str(body).map_err(invalid_body)?;
+    let creation: Creation = json::from_object(body).map_err(invalid_body)?;
     Ok((creation.id, all(creation.changes)))
 }
 
@@ -113,7 +114,7 @@ pub(crate) fn interaction(body: &str) -> Result<Vec<Change>, Error> {
         #[serde(borrow)]
         changes: Vec<Sent<'a>>,
     }
-    let interaction: Interaction = serde_json::from_str(body).map_err(invalid_body)?;
+    let interaction: Interaction = json::from_object(body).map_err(invalid_body)?;
     Ok(all(interaction.changes))
 }
 
@@ -184,6 +185,7 @@ mod tests {
         assert_eq!(changes, [Change::Say(kept.into()), Change::Decide(r#""é""#.into())]);
         let (id, changes) = creation(r#"{"id":"a","changes":[{"learn":{}}]}"#).unwrap();
         assert_eq!((id.as_deref(), changes), (Some("a"), vec![Change::Learn("{}".into())]));
+        assert!(creation(r#"["a",[]]"#).is_err());
         for nothing in ["", " \n", "{}", r#"{"id":null,"changes":[]}"#] {
             assert_eq!(creation(nothing).unwrap(), (None, Vec::new()), "{nothing:?}");
         }
@@ -195,6 +197,7 @@ mod tests {
         for body in [
             "",
             "[]",
+            "[[]]",
             "{}",
             r#"{"changes":{}}"#,
             r#"{"changes":[{}]}"#,

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::error::Error;
 use crate::record;
 use crate::ticket_id::TicketId;
+use ticket_model::json;
 use ticket_model::port::Settings;
 use ticket_model::ticket::State;
 
@@ -52,11 +53,11 @@ pub(crate) fn read(snapshot: &str, settings: &Settings) -> Result<(TicketId, Sta
         return Err(Error::TooLarge(format!("snapshot has {} bytes, the limit is {bytes_max}", snapshot.len())));
     }
     let damaged = |error| Error::Invalid(format!("snapshot is cut or was edited: {error}"));
-    let Head { ticket_snapshot: format } = serde_json::from_str(snapshot).map_err(damaged)?;
+    let Head { ticket_snapshot: format } = json::from_object(snapshot).map_err(damaged)?;
     if format != FORMAT {
         return Err(Error::Invalid(format!("snapshot has format {format}, this engine reads {FORMAT}")));
     }
-    let form: Form<String> = serde_json::from_str(snapshot).map_err(damaged)?;
+    let form: Form<String> = json::from_object(snapshot).map_err(damaged)?;
     if digest(&form.id, form.fields.each_ref().map(String::as_str)) != form.sha256 {
         return Err(Error::Invalid("snapshot was edited: its digest does not match its text".into()));
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ticket_model::id::{ID_CHARS_MAX, KEY_PREFIX, excerpt, id_of_key, is_id};
+use ticket_model::id::{KEY_PREFIX, advice, excerpt, id_of_key, is_id};
 
 use crate::error::Error;
 
@@ -15,10 +15,7 @@ impl TicketId {
         if is_id(&text) {
             return Ok(Self(text));
         }
-        Err(Error::Invalid(format!(
-            "ticket id {} is not 1 to {ID_CHARS_MAX} of A-Z a-z 0-9 . _ - that begin with a letter or digit",
-            excerpt(&text)
-        )))
+        Err(Error::Invalid(format!("invalid ticket id {}: {}", excerpt(&text), advice(&text))))
     }
 
     /// The id that a key names; none for keys of anything else.
@@ -58,6 +55,12 @@ mod tests {
         for bad in ["", "-a", "{a}", "a b", "a*", "a:b", "a\r\n", "a\0", "ä", &"x".repeat(129)] {
             assert!(matches!(TicketId::parse(bad.into()), Err(Error::Invalid(_))), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn an_error_shows_what_to_use_instead() {
+        let text = TicketId::parse("user:17".into()).unwrap_err().to_string();
+        assert!(text.contains("`userZ3A17`"), "{text}");
     }
 
     #[test]

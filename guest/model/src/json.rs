@@ -9,9 +9,22 @@ mod parts;
 mod scan;
 mod strings;
 
+use serde::de::{Deserialize, Error as _};
+
 pub use canonical::{Canonical, same};
 pub use parts::{Member, by_key, items, items_with, member, members, text_of};
 pub use scan::{Fault, Kind, Shape, check, check_strict};
+
+/// Reads a JSON object. serde alone takes an array of the values too, for every type that is a struct.
+///
+/// # Errors
+/// If it is not JSON, not an object, or not of this type.
+pub fn from_object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, serde_json::Error> {
+    match text.trim_start().as_bytes() {
+        [b'[', ..] => Err(serde_json::Error::custom("an array in place of an object")),
+        _ => serde_json::from_str(text),
+    }
+}
 
 /// Valid JSON without the white space between its tokens.
 #[must_use]
@@ -38,6 +51,17 @@ pub fn compact(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_array_is_not_an_object() {
+        #[derive(serde::Deserialize)]
+        struct Pair {
+            a: u8,
+            b: u8,
+        }
+        assert!(from_object::<Pair>(" {\"a\":1,\"b\":2}").is_ok_and(|pair| pair.a + pair.b == 3));
+        assert!(from_object::<Pair>(" [1,2]").is_err());
+    }
 
     #[test]
     fn compacting_drops_white_space_between_tokens_only() {

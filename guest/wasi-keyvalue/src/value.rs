@@ -13,6 +13,7 @@ use std::fmt;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use ticket_model::id::excerpt;
+use ticket_model::json;
 use ticket_model::port::{Entry, Fields};
 
 /// The bytes of a value.
@@ -46,7 +47,8 @@ pub fn decode(value: &[u8]) -> Result<Entry, serde_json::Error> {
         #[serde(deserialize_with = "pairs")]
         fields: Fields,
     }
-    let Value { expires_at_ms, revision, fields } = serde_json::from_slice(value)?;
+    let text = std::str::from_utf8(value).map_err(serde_json::Error::custom)?;
+    let Value { expires_at_ms, revision, fields } = json::from_object(text)?;
     Ok(Entry { fields, revision, expires_at_ms })
 }
 

@@ -8,6 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use ticket_host::store::{Key, Kind, TTL_MS_MAX, TTL_MS_MIN};
 use ticket_host::{Change, Error, State};
+use ticket_model::json;
 
 /// The engine's clock at the start of a scenario, in milliseconds since the Unix epoch.
 pub const START_MS: u64 = 1_750_000_000_000;
@@ -256,7 +257,7 @@ fn check(step: &Step, passed_ms: u64) -> Result<(), String> {
 }
 
 fn line<T: for<'de> Deserialize<'de>>(number: usize, text: &str) -> Result<T, Error> {
-    serde_json::from_str(text)
+    json::from_object(text)
         .map_err(|error| Error::Invalid(format!("invalid scenario, line {}: {error}", number + 1).into()))
 }
 

@@ -64,3 +64,4 @@ pub use retrying::RetryingStore;
 pub use revision::Revision;
 pub use sqlite::{SqliteStore, database};
 pub use text::{excerpt, printable};
+pub use ticket_model::id::{decode_id, encode_id};

@@ -90,7 +90,7 @@ mod tickets;
 
 pub use ticket_fallback as fallback;
 pub use ticket_store as store;
-pub use ticket_store::clock;
+pub use ticket_store::{clock, decode_id, encode_id};
 
 pub use builder::{Fallback, OverPrimary, StoreUrl, TicketsBuilder};
 pub use error::{BoxError, Error, Reason};

@@ -127,11 +127,7 @@ fn ticket_id(given: &RawValue) -> Result<String, Invalid> {
     if id::is_id(&text) && (is_number || json.starts_with('"')) {
         return Ok(text);
     }
-    Err(Invalid::new(format!(
-        "`id` {} is not a ticket id: use 1 to {} characters of A-Z a-z 0-9 . _ -, the first a letter or digit",
-        id::excerpt(&text),
-        id::ID_CHARS_MAX
-    )))
+    Err(Invalid::new(format!("`id` {} is not a ticket id: {}", id::excerpt(&text), id::advice(&text))))
 }
 
 /// The id of a conversation that names none: the same for the same text at the same place.
