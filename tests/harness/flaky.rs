@@ -10,7 +10,7 @@ use fastrand::Rng;
 use ticket_host::clock::{Clock, ManualClock};
 use ticket_host::store::{
     Answer, Cause, Condition, DatasetId, Entry, Error, Expiry, Failure, Fields, HandshakeError, Health, Key, Kind,
-    Page, Primary, Revision, WriteRequest,
+    Misconfiguration, Page, Primary, Revision, WriteRequest,
 };
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -26,6 +26,8 @@ pub enum Behavior {
     Flapping,
     /// It makes every change and never answers.
     Silent,
+    /// It refuses the login.
+    Locked,
 }
 
 /// Entries in memory, behind a connection that can be lost.
@@ -122,13 +124,13 @@ impl Flaky {
 
 impl Inner {
     fn fate(&mut self) -> Fate {
-        if !self.linked || self.behavior == Behavior::Down {
+        if !self.linked || matches!(self.behavior, Behavior::Down | Behavior::Locked) {
             return Fate::Refused(Cause::Link);
         }
         match self.behavior {
             Behavior::Up => return Fate::Answered,
             Behavior::Silent => return Fate::Unanswered(Cause::Time),
-            Behavior::Flapping | Behavior::Down => {}
+            Behavior::Flapping | Behavior::Down | Behavior::Locked => {}
         }
         match self.rng.u32(0..100) {
             0..6 => Fate::Refused(Cause::Refused),
@@ -231,6 +233,11 @@ impl Primary for Flaky {
             Behavior::Flapping | Behavior::Down => {
                 let error = Error::new(Kind::Unavailable, "the primary is flaky");
                 return Err(HandshakeError { error, is_incompatible: false });
+            }
+            Behavior::Locked => {
+                let error = Error::new(Kind::Denied, "the primary is locked");
+                let login = Misconfiguration::Login { user: "app".into() };
+                return Err(HandshakeError { error: error.with_misconfiguration(login), is_incompatible: false });
             }
         }
         inner.linked = true;

@@ -12,6 +12,7 @@ mod fallback_file;
 mod foreign_race;
 mod incompatible_stores;
 mod interop;
+mod misconfigured;
 mod python_host;
 mod races;
 mod real_faults;

@@ -7,7 +7,7 @@ use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 
 use ticket_host::Error;
-use ticket_host::store::Error as StoreError;
+use ticket_host::store::{Error as StoreError, Misconfiguration};
 use ticket_transcripts::Place;
 
 use super::escape::printable;
@@ -106,7 +106,22 @@ fn code(failure: &Failure) -> u8 {
 }
 
 /// What the user can do about it, if the error does not say it.
-fn hint(failure: &Failure) -> Option<&'static str> {
+fn hint(failure: &Failure) -> Option<String> {
+    if let Failure::Ticket(error) | Failure::Replay { source: error, .. } | Failure::Unchecked(error) = failure
+        && let Some(setting) = misconfiguration(error)
+    {
+        return Some(setting.remedy("the store URL (`--store` or TICKET_STORE)"));
+    }
+    usual_hint(failure).map(str::to_owned)
+}
+
+/// The setting of a store that must be corrected, if the error says which.
+fn misconfiguration(error: &Error) -> Option<&Misconfiguration> {
+    let error = error.source()?.downcast_ref::<ticket_host::store::Error>()?;
+    error.misconfiguration().filter(|setting| **setting != Misconfiguration::Other)
+}
+
+fn usual_hint(failure: &Failure) -> Option<&'static str> {
     let error = match failure {
         Failure::Replay { source: Error::Unavailable(_), .. } => {
             return Some("earlier lines are written: check that the store runs, and replay again with `--replace`");
@@ -222,5 +237,16 @@ mod tests {
         assert!(hint_of(damaged()).contains("ticket rollback"));
         let hint = hint_of(damaged().of_store());
         assert!(hint.contains("backup") && !hint.contains("ticket rollback"), "{hint}");
+    }
+
+    #[test]
+    fn the_hint_of_a_misconfigured_store_names_the_setting() {
+        use ticket_host::store::{self, Kind};
+        let denied = |setting: Option<Misconfiguration>| {
+            let error = store::Error::new(Kind::Denied, "no").with_misconfiguration(setting);
+            hint(&Failure::Ticket(error.into())).expect("a hint")
+        };
+        assert!(denied(Some(Misconfiguration::NoLogin)).contains("TICKET_STORE"));
+        assert_eq!(denied(None), "ask the operator of the store");
     }
 }

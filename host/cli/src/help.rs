@@ -31,6 +31,7 @@ Stores:
 When Redis is down:
   Changes are pending in a file of this user until a command reaches Redis; a warning on stderr says so.
   A ticket that only Redis has is unavailable (exit code 75). With `--fallback none` every command fails.
+  The same holds for a wrong password, permission or database number; the warning says what to correct.
 
 Output:
   JSON is one line on stdout; `ticket show --help` describes the object of a ticket. Tables are for people
@@ -241,7 +242,7 @@ Examples:
 
 pub(crate) const DOCTOR: &str = "\
 Exit codes: 0 if the store keeps tickets as promised, also with warnings; 75 if it has a problem or is down;
-77 if it denies access or is incompatible; 65 if it is not a store of tickets.
+77 if it is incompatible or, without a fallback, denies access; 65 if it is not a store of tickets.
 JSON is one object:
   {\"store\":…,\"facts\":{NAME:TEXT,…},\"findings\":[{\"severity\":\"problem\"|\"warning\",\"text\":…}]}
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ticket_host::fallback::{Branches, ReplicaStorage, ShutdownReport};
+use ticket_host::fallback::{Branches, Outage, ReplicaStorage, ShutdownReport};
 use ticket_host::store::{self, Key};
 use ticket_host::{Error, Fallback, Tickets};
 
@@ -22,6 +22,8 @@ const SYNC_TIME: Duration = Duration::from_secs(1);
 pub(crate) struct Session {
     pub(crate) tickets: Tickets,
     storage: Option<ReplicaStorage>,
+    /// What this user calls the store URL.
+    url_name: &'static str,
 }
 
 impl Session {
@@ -63,7 +65,8 @@ impl Session {
             tickets => tickets?,
         };
         tickets.sync(SYNC_TIME).await?;
-        Ok(Self { tickets, storage: replica.map(|replica| replica.storage) })
+        let url_name = if common.store_is_from_variable { "TICKET_STORE" } else { "--store" };
+        Ok(Self { tickets, storage: replica.map(|replica| replica.storage), url_name })
     }
 
     /// Syncs what is pending within `wait`, and warns of what is kept or reports what is lost. A failure of the command,
@@ -88,31 +91,41 @@ impl Session {
         let is_up = fallback.status().await?.primary_is_up;
         let within = wait.unwrap_or(if is_up { SYNC_TIME } else { Duration::ZERO });
         let ShutdownReport { pending, lost } = fallback.shutdown(within).await?;
+        let status = fallback.status().await?;
+        let store = self.tickets.store().to_string();
+        let outage = status.outage.filter(|_| !said);
         if !lost.is_empty() {
+            if let Some(outage) = outage {
+                exit::tell(&printable(&format!("warning: {}", outage.describe(&store, self.url_name))));
+            }
             return Err(Failure::Lost { ids: lost });
         }
-        if said {
-            return Ok(());
-        }
-        let status = fallback.status().await?;
-        let store = self.tickets.store();
-        let pending_text = match (pending.len(), &self.storage) {
-            (0, _) => "the fallback served".to_owned(),
-            (1, Some(ReplicaStorage::File(path))) => {
-                format!("1 ticket is pending in {} until it is up again", path.display())
-            }
-            (count, Some(ReplicaStorage::File(path))) => {
-                format!("{count} tickets are pending in {} until it is up again", path.display())
-            }
-            (count, _) => format!("{count} tickets are pending until it is up again"),
-        };
-        if !status.primary_is_up {
-            let why = status.last_error.unwrap_or_default();
-            exit::tell(&printable(&format!("warning: {store} is down ({why}): {pending_text}")));
-        } else if !pending.is_empty() {
-            exit::tell(&printable(&format!("warning: {store} is not synced completely yet: {pending_text}")));
+        if let Some(outage) = outage {
+            let (end, until) = match outage {
+                Outage::Misconfigured { .. } => (';', "until then"),
+                _ => (':', "until it is up again"),
+            };
+            let text =
+                format!("{}{end} {}", outage.describe(&store, self.url_name), self.pending_text(pending.len(), until));
+            exit::tell(&printable(&format!("warning: {text}")));
+        } else if !said && !pending.is_empty() {
+            let pending = self.pending_text(pending.len(), "until then");
+            exit::tell(&printable(&format!("warning: {store} is not synced completely yet: {pending}")));
         }
         Ok(())
+    }
+
+    /// How many tickets are pending, and where, until something happens.
+    fn pending_text(&self, count: usize, until: &str) -> String {
+        let tickets = match count {
+            0 => return format!("the fallback serves {until}"),
+            1 => "1 ticket is pending".to_owned(),
+            count => format!("{count} tickets are pending"),
+        };
+        match &self.storage {
+            Some(ReplicaStorage::File(path)) => format!("{tickets} in {} {until}", path.display()),
+            _ => format!("{tickets} {until}"),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
+use super::outage::Outage;
 use super::replica::Known;
 use super::send::ChangeRequest;
 use super::store::FallbackStore;
@@ -91,16 +92,15 @@ impl Store for FallbackStore {
         let mut facts = vec![
             ("fallback", copies.replica.to_string()),
             ("breaker", if status.primary_is_up { "closed" } else { "open" }.to_owned()),
+            ("primary", word(status.outage.as_ref()).to_owned()),
             ("unsaved_tickets", status.pending.to_string()),
             ("branches", branches.to_string()),
         ];
         facts.extend(status.last_error.clone().map(|error| ("last_error", error)));
         facts.extend(status.last_sync.map(|last| ("last_reconciliation", last.describe(link.now_ms()))));
         let mut findings = Vec::new();
-        if !status.primary_is_up {
-            let why = status.last_error.unwrap_or_default();
-            let text = format!("the store is down and its fallback serves: {why}; it is used again once it answers");
-            findings.push(Finding { severity: Severity::Problem, text });
+        if let Some(outage) = &status.outage {
+            findings.push(Finding { severity: Severity::Problem, text: of_outage(outage) });
         }
         if status.primary_is_up || link.may_probe() {
             match link.primary.health().await {
@@ -119,6 +119,28 @@ impl Store for FallbackStore {
             findings.push(Finding { severity: Severity::Warning, text });
         }
         Ok(Health { facts, findings })
+    }
+}
+
+/// The state of the primary in one word.
+fn word(outage: Option<&Outage>) -> &'static str {
+    match outage {
+        None => "up",
+        Some(Outage::Down { .. }) => "down",
+        Some(Outage::Misconfigured { .. }) => "misconfigured",
+    }
+}
+
+/// An outage for an operator: what to do comes before the error.
+fn of_outage(outage: &Outage) -> String {
+    match outage {
+        Outage::Down { error } => {
+            format!("the store is down and its fallback serves: {error}; it is used again once it answers")
+        }
+        Outage::Misconfigured { misconfiguration, error } => {
+            let remedy = misconfiguration.remedy("the store URL");
+            format!("the store {misconfiguration}: {remedy}; its fallback serves until then ({error})")
+        }
     }
 }
 

@@ -91,8 +91,11 @@ impl Changes {
 
     /// The error of a new ticket for which there is no room.
     fn full(&self) -> Error {
-        let text = format!("{} is down and its fallback is full of pending changes", self.link.primary);
-        Error::new(Kind::Unavailable, text)
+        let why = "its fallback is full of pending changes";
+        match self.link.reporter.outage() {
+            Some(outage) => self.link.unserved(&outage, why),
+            None => Error::new(Kind::Unavailable, format!("{} did not serve and {why}", self.link.primary)),
+        }
     }
 }
 

@@ -22,6 +22,7 @@
 //! | `merge`, `merge_base` | the function that merges; from which state did two states begin to differ? | pure |
 //! | `data_loss`, `after_loss` | what did the primary lose, and what does that mean for a record? | `after_loss` is pure |
 //! | `branches`, `apply_branch` | the conflict copies, and merging one into its ticket | |
+//! | `outage` | is the primary down, or misconfigured? | pure |
 //! | `status` | what an operator sees: status, events, log lines | |
 //!
 //! The tables of states are in `breaker`, `record`, `resolve` and `after_loss`. `docs/fallback.md` describes the way of
@@ -41,6 +42,7 @@ mod link;
 mod merge;
 mod merge_base;
 mod options;
+mod outage;
 mod pacer;
 mod record;
 mod replica;
@@ -56,6 +58,7 @@ mod sync_batch;
 pub use branches::{Branch, Branches};
 pub use merge::Merge;
 pub use options::{Options, ReplicaStorage};
+pub use outage::Outage;
 pub use status::{Event, Status, SyncReport};
 pub use store::{FallbackStore, ShutdownReport};
 pub use ticket_model::ticket::{Merged, Side, State};

@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::breaker::Breaker;
+use super::outage::Outage;
 use super::status::Reporter;
 use ticket_store::clock::Clock;
 use ticket_store::operation;
@@ -29,7 +30,7 @@ pub(super) struct PrimaryLink {
     breaker: Mutex<Breaker>,
     /// Where the breaker's time starts.
     began: Instant,
-    /// The last health check of a primary that was down.
+    /// The last health check of a primary that was down, or an attempt that says as much.
     probed_at: Mutex<Option<Instant>>,
 }
 
@@ -108,7 +109,7 @@ impl PrimaryLink {
         let Some(failure) = failure else { return };
         if opened {
             self.primary.disconnect();
-            self.reporter.down(&failure.error.chain());
+            self.reporter.down(&failure.error);
             self.wake.notify_one();
         } else {
             self.reporter.failed(&failure.error.chain());
@@ -135,9 +136,18 @@ impl PrimaryLink {
         self.report(number, answer.as_ref().err());
     }
 
+    /// An attempt to connect used up its time: a health check would only wait as long again.
+    pub(super) fn waited_in_vain(&self) {
+        *self.probed_at() = Some(Instant::now());
+    }
+
+    fn probed_at(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.probed_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether a health check may connect to a primary that is down: the supervisor does so too.
     pub(super) fn may_probe(&self) -> bool {
-        let mut probed_at = self.probed_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut probed_at = self.probed_at();
         let may = probed_at.is_none_or(|probed_at| probed_at.elapsed() >= PROBE_PAUSE);
         if may {
             *probed_at = Some(Instant::now());
@@ -147,13 +157,23 @@ impl PrimaryLink {
 
     /// The error of a call about a ticket that neither the primary nor the replica can answer for.
     pub(super) fn unavailable(&self) -> Error {
-        if self.is_up() {
-            return Error::new(Kind::Unavailable, format!("no time was left to ask {}", self.primary));
+        match self.reporter.outage() {
+            None => Error::new(Kind::Unavailable, format!("no time was left to ask {}", self.primary)),
+            Some(outage) => self.unserved(&outage, "its fallback does not know this ticket"),
         }
-        let text = format!("{} is down and its fallback does not know this ticket", self.primary);
-        match self.reporter.last_error() {
-            Some(error) => Error::new(Kind::Unavailable, text).caused_by(error),
-            None => Error::new(Kind::Unavailable, text),
+    }
+
+    /// The error of a call that neither the primary nor the fallback can serve, and why the fallback cannot.
+    pub(super) fn unserved(&self, outage: &Outage, why: &str) -> Error {
+        match outage {
+            Outage::Down { error } => {
+                let text = format!("{} is down and {why}", self.primary);
+                Error::new(Kind::Unavailable, text).caused_by(error.as_str())
+            }
+            Outage::Misconfigured { misconfiguration, .. } => {
+                let text = format!("{}; {why}", outage.describe(&self.primary.to_string(), "the store URL"));
+                Error::new(Kind::Unavailable, text).with_misconfiguration(misconfiguration.clone())
+            }
         }
     }
 }

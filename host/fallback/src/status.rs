@@ -6,14 +6,25 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
+use super::outage::Outage;
+use ticket_store::{Error, Misconfiguration};
+
 /// Events that a slow receiver may lag behind.
 const EVENTS_KEPT: usize = 256;
 
 /// What happened between a store and its fallback.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Event {
-    /// The primary is down, for this reason: from now on the fallback serves.
+    /// The primary is down, for this reason: the fallback serves. Waiting may help.
     Down(String),
+    /// The primary refuses the way in which it is used: the fallback serves until someone corrects that.
+    Misconfigured {
+        /// What must be corrected.
+        misconfiguration: Misconfiguration,
+        /// The error of the primary.
+        error: String,
+    },
     /// The primary is up again.
     Up {
         /// How long it was down, in milliseconds.
@@ -35,9 +46,12 @@ pub enum Event {
 
 /// The status of a fallback.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Status {
     /// Whether the primary is up; if not, the fallback serves.
     pub primary_is_up: bool,
+    /// Why the primary does not serve; none if it is up.
+    pub outage: Option<Outage>,
     /// Tickets with changes that the primary has not confirmed.
     pub pending: u64,
     /// Conflict copies kept since this process began.
@@ -89,7 +103,8 @@ pub(super) struct Reporter {
 
 #[derive(Debug)]
 struct State {
-    down_since: Option<Instant>,
+    /// Since when the primary does not serve, and why.
+    outage: Option<(Instant, Outage)>,
     last_error: Option<String>,
     branched: u64,
     last_sync: Option<SyncReport>,
@@ -99,7 +114,9 @@ impl Reporter {
     /// For the store of a name without secrets; `last_sync` was before this process.
     pub(super) fn new(name: String, last_sync: Option<SyncReport>) -> Self {
         let (events, _) = broadcast::channel(EVENTS_KEPT);
-        let state = State { down_since: Some(Instant::now()), last_error: None, branched: 0, last_sync };
+        let outage = Outage::Down { error: "it is not connected yet".into() };
+        let outage = Some((Instant::now(), outage));
+        let state = State { outage, last_error: None, branched: 0, last_sync };
         Self { state: Mutex::new(state), events, name }
     }
 
@@ -111,14 +128,17 @@ impl Reporter {
         self.events.subscribe()
     }
 
-    pub(super) fn last_error(&self) -> Option<String> {
-        self.state().last_error.clone()
+    /// Why the primary does not serve; none if it is up.
+    pub(super) fn outage(&self) -> Option<Outage> {
+        self.state().outage.as_ref().map(|(_, outage)| outage.clone())
     }
 
-    pub(super) fn status(&self, primary_is_up: bool, pending: u64) -> Status {
+    pub(super) fn status(&self, pending: u64) -> Status {
         let state = self.state();
+        let outage = state.outage.as_ref().map(|(_, outage)| outage.clone());
         Status {
-            primary_is_up,
+            primary_is_up: outage.is_none(),
+            outage,
             pending,
             branched: state.branched,
             last_error: state.last_error.clone(),
@@ -131,18 +151,55 @@ impl Reporter {
         self.state().last_error = Some(error.to_owned());
     }
 
-    pub(super) fn down(&self, error: &str) {
+    /// The primary does not serve from now on.
+    pub(super) fn down(&self, error: &Error) {
+        let outage = Outage::of(error);
         {
             let mut state = self.state();
-            state.last_error = Some(error.to_owned());
-            state.down_since = Some(Instant::now());
+            state.last_error = Some(outage.error().to_owned());
+            state.outage = Some((Instant::now(), outage.clone()));
         }
-        tracing::warn!(store = %self.name, error, "the store is down: the fallback serves");
-        self.send(Event::Down(error.to_owned()));
+        self.report_outage(outage);
+    }
+
+    /// The primary, which does not serve, refused another connection. Reported if there is another thing to do now.
+    pub(super) fn still_down(&self, error: &Error) {
+        let outage = Outage::of(error);
+        let is_new = {
+            let mut state = self.state();
+            state.last_error = Some(outage.error().to_owned());
+            let (since, before) = match state.outage.take() {
+                Some((since, before)) => (since, Some(before)),
+                None => (Instant::now(), None),
+            };
+            state.outage = Some((since, outage.clone()));
+            before.as_ref().and_then(Outage::misconfiguration) != outage.misconfiguration()
+        };
+        if is_new {
+            self.report_outage(outage);
+        }
+    }
+
+    fn report_outage(&self, outage: Outage) {
+        match outage {
+            Outage::Down { error } => {
+                tracing::warn!(store = %self.name, error, "the store is down: the fallback serves");
+                self.send(Event::Down(error));
+            }
+            Outage::Misconfigured { misconfiguration, error } => {
+                let remedy = misconfiguration.remedy("the store URL");
+                tracing::warn!(
+                    store = %self.name,
+                    error,
+                    "the store {misconfiguration}: {remedy}; the fallback serves until then"
+                );
+                self.send(Event::Misconfigured { misconfiguration, error });
+            }
+        }
     }
 
     pub(super) fn up(&self) {
-        let down = self.state().down_since.take().map(|since| since.elapsed()).unwrap_or_default();
+        let down = self.state().outage.take().map(|(since, _)| since.elapsed()).unwrap_or_default();
         let down_ms = u64::try_from(down.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(store = %self.name, down_ms, "the store is up");
         self.send(Event::Up { down_ms });

@@ -98,7 +98,7 @@ impl FallbackStore {
         };
         match supervisor.connect().await {
             Err(refused) if refused.is_incompatible => return Err(refused.error),
-            Err(refused) => link.reporter.down(&refused.error.chain()),
+            Err(refused) => link.reporter.down(&refused.error),
             Ok(()) => {}
         }
         let changes = Changes::new(Arc::clone(&link), Arc::clone(&copies));
@@ -106,13 +106,13 @@ impl FallbackStore {
         Ok(Self { inner: Arc::new(Inner { link, copies, changes, merge, feeds_changes, rounds, supervisor }) })
     }
 
-    /// Whether the primary is up, what is pending, and what happened last.
+    /// Whether the primary is up and why not, what is pending, and what happened last.
     ///
     /// # Errors
     /// If the fallback's file cannot be read.
     pub async fn status(&self) -> Result<Status, Error> {
         let pending = self.inner.copies.replica.pending_count().await?;
-        Ok(self.inner.link.reporter.status(self.inner.link.is_up(), pending))
+        Ok(self.inner.link.reporter.status(pending))
     }
 
     /// The events from now on. A receiver that lags behind loses the oldest.

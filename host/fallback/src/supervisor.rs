@@ -41,7 +41,7 @@ impl Supervisor {
             while !self.link.is_up() {
                 sleep_until(self.pacer.next(Instant::now())).await;
                 if let Err(refused) = self.connect().await {
-                    self.link.reporter.failed(&refused.error.chain());
+                    self.link.reporter.still_down(&refused.error);
                 }
             }
             let is_incomplete = self.sync_all().await;
@@ -58,8 +58,13 @@ impl Supervisor {
 
     /// Makes a new connection, finds out what the server has lost, and closes the breaker.
     pub(super) async fn connect(&mut self) -> Result<(), HandshakeError> {
-        self.pacer.began(Instant::now());
-        let dataset = self.link.primary.handshake().await?;
+        let began_at = Instant::now();
+        self.pacer.began(began_at);
+        let dataset = self.link.primary.handshake().await.inspect_err(|_| {
+            if began_at.elapsed() >= self.link.call_time {
+                self.link.waited_in_vain();
+            }
+        })?;
         if let Err(error) = self.data_loss.compare(&dataset).await {
             self.link.primary.disconnect();
             return Err(HandshakeError { error, is_incompatible: false });

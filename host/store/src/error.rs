@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::misconfiguration::Misconfiguration;
 use crate::text::excerpt;
 
 /// What the caller must do about an [`Error`].
@@ -31,12 +32,13 @@ pub struct Error {
     message: String,
     is_of_store: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    misconfiguration: Option<Box<Misconfiguration>>,
 }
 
 impl Error {
     /// An error of a kind. The message says what failed, with which value, and why; lower case, without a full stop.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), is_of_store: false, source: None }
+        Self { kind, message: message.into(), is_of_store: false, source: None, misconfiguration: None }
     }
 
     /// The same error with its source.
@@ -57,6 +59,13 @@ impl Error {
     #[must_use]
     pub fn during(mut self, what: &str) -> Self {
         self.message = format!("{what}: {}", self.message);
+        self
+    }
+
+    /// The same error with the setting that must be corrected.
+    #[must_use]
+    pub fn with_misconfiguration(mut self, misconfiguration: impl Into<Option<Misconfiguration>>) -> Self {
+        self.misconfiguration = misconfiguration.into().map(Box::new);
         self
     }
 
@@ -86,6 +95,14 @@ impl Error {
     #[must_use]
     pub fn is_of_store(&self) -> bool {
         self.is_of_store
+    }
+
+    /// The setting that must be corrected; none if the error has another cause, so that waiting may help. An error of
+    /// kind [`Kind::Denied`] always has one.
+    #[must_use]
+    pub fn misconfiguration(&self) -> Option<&Misconfiguration> {
+        const OTHER: &Misconfiguration = &Misconfiguration::Other;
+        self.misconfiguration.as_deref().or((self.kind == Kind::Denied).then_some(OTHER))
     }
 
     /// The message and those of all sources, for an interface that carries one text.

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `contract`, `promises`, [`limits`] | [`Store`], what every store guarantees ([`PROMISES`]), the limits |
 //! | `key`, `fields`, `entry`, `revision` | what a store contains and returns: [`Key`], [`Fields`], [`Entry`], [`Revision`] |
-//! | `error`, `health` | [`Error`] and its [`Kind`], [`Health`] |
+//! | `error`, `misconfiguration`, `health` | [`Error`] and its [`Kind`], [`Misconfiguration`], [`Health`] |
 //! | [`deadline`], [`clock`] | how a write chooses its deadline, and where the time comes from |
 //! | `open`, `file_url`, `options` | [`open`], [`sqlite_path`] and [`Options`] |
 //! | `memory` | [`MemoryStore`]: entries in this process |
@@ -31,6 +31,7 @@ pub mod keyed_lock;
 mod last_known;
 pub mod limits;
 mod memory;
+mod misconfiguration;
 mod open;
 pub mod operation;
 mod options;
@@ -52,6 +53,7 @@ pub use health::{Finding, Health, Severity};
 pub use key::{Key, KeyNames, Namespace};
 pub use limits::{ENTRY_BYTES_MAX, PAGE_KEYS_MAX, TTL_MS_MAX, TTL_MS_MIN, check_limit, check_ttl};
 pub use memory::MemoryStore;
+pub use misconfiguration::Misconfiguration;
 pub use open::{is_remote, open};
 pub use options::Options;
 pub use primary::{

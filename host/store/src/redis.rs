@@ -7,20 +7,24 @@
 //! |---|---|
 //! | `open` | [`RedisStore`]: the primary with retries and last known entries |
 //! | `primary` | [`RedisPrimary`]: each call is sent once |
-//! | `change`, `scripts`, `*.lua` | what is sent: arguments and scripts |
+//! | `change`, `scripts`, `*.lua`, `command` | what is sent: arguments, scripts and plain commands |
 //! | `reply`, `errors` | what the server answers, and what its errors mean |
 //! | `link`, `connection`, `server_clock`, `target` | the connection, the server's clock, and where the server is |
+//! | `login`, `progress` | the login and which setting of it is refused; how far an attempt to connect came |
 //! | `handshake`, `info`, `health` | whether the server is compatible, and what an operator must know |
 
 mod change;
+mod command;
 mod connection;
 mod errors;
 mod handshake;
 mod health;
 mod info;
 mod link;
+mod login;
 mod open;
 mod primary;
+mod progress;
 mod reply;
 mod scripts;
 mod server_clock;

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, ErrorKind, RedisError, Value};
+use redis::{AsyncConnectionConfig, ErrorKind, RedisConnectionInfo, RedisError, Value};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::command::send;
 use super::errors::{self, ErrorClass};
+use super::login::{Login, log_in};
+use super::progress::{self, Step};
 use super::reply;
 use super::server_clock::ServerClock;
 use super::target::{Connector, Target};
@@ -19,6 +22,7 @@ use crate::primary::{HandshakeError, LinkId};
 pub(super) struct Connection {
     pub(super) id: LinkId,
     pub(super) clock: Arc<ServerClock>,
+    pub(super) login: Login,
     multiplexed: MultiplexedConnection,
     address: String,
     /// Closed when the driver has ended.
@@ -42,20 +46,26 @@ impl Connection {
             let text = format!("redis at {address} cannot be reached");
             HandshakeError { error: Error::new(Kind::Unavailable, text).caused_by(error), is_incompatible: false }
         })?;
+        progress::reached(Step::Connected);
         // Calls have deadlines of their own, which include the time to connect.
         let config = AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None);
-        let (multiplexed, driver) = MultiplexedConnection::new_with_config(&target.login, stream, config)
-            .await
-            .map_err(|error| refusal(&address, &error))?;
+        let without_login = RedisConnectionInfo::default().set_skip_set_lib_name();
+        let login = Login::of(&target.login);
+        let refused = |error: RedisError| refusal(&address, &login, &error);
+        let (multiplexed, driver) =
+            MultiplexedConnection::new_with_config(&without_login, stream, config).await.map_err(refused)?;
         let (running, ended) = watch::channel(());
         let driver = Driver(tokio::spawn(async move {
             driver.await;
             drop(running);
         }));
-        let (sent_at, time) = server_time(&multiplexed).await.map_err(|error| refusal(&address, &error))?;
+        log_in(&multiplexed, &target.login).await.map_err(refused)?;
+        progress::reached(Step::LoggedIn);
+        let (sent_at, time) = server_time(&multiplexed).await.map_err(refused)?;
         let server_ms = time.ok_or_else(|| not_redis(&address))?;
+        progress::reached(Step::Answered);
         let clock = Arc::new(ServerClock::sampled(sent_at, server_ms));
-        Ok(Self { id, clock, multiplexed, address, ended, driver })
+        Ok(Self { id, clock, login, multiplexed, address, ended, driver })
     }
 
     /// What carries the scripts.
@@ -96,7 +106,8 @@ impl Connection {
                 ErrorClass::Refused(kind) => kind,
                 ErrorClass::Unknown | ErrorClass::NoReply => Kind::Unavailable,
             };
-            errors::of_reply(kind, what, &self.address, &error)
+            let misconfiguration = self.login.misconfiguration(&error);
+            errors::of_reply(kind, what, &self.address, &error).with_misconfiguration(misconfiguration)
         })
     }
 
@@ -104,10 +115,6 @@ impl Connection {
     pub(super) fn error(&self, kind: Kind, what: &str, why: &str) -> Error {
         errors::of_server(kind, what, &self.address, why)
     }
-}
-
-async fn send(multiplexed: &MultiplexedConnection, command: &redis::Cmd) -> Result<Value, RedisError> {
-    multiplexed.clone().send_packed_command(command).await.and_then(Value::extract_error)
 }
 
 /// When the server was asked for its time, and the time that it gave, if it gave one.
@@ -118,19 +125,21 @@ async fn server_time(multiplexed: &MultiplexedConnection) -> Result<(Instant, Op
 }
 
 /// Why a new connection was refused.
-fn refusal(address: &str, error: &RedisError) -> HandshakeError {
+fn refusal(address: &str, login: &Login, error: &RedisError) -> HandshakeError {
     if error.kind() == ErrorKind::Parse {
         return not_redis(address);
     }
-    let (kind, why, is_incompatible) = match errors::classify(error) {
-        ErrorClass::Refused(Kind::Denied) => (Kind::Denied, "refuses the login or the command", false),
-        ErrorClass::Refused(kind) => (kind, "does not serve now", false),
-        // A database number out of range stays so; SELECT may be refused for other reasons too.
-        ErrorClass::Unknown => (Kind::Denied, "refuses the connection", error.to_string().contains("out of range")),
-        ErrorClass::NoReply => (Kind::Unavailable, "ended the connection", false),
+    let misconfiguration = login.misconfiguration(error);
+    let (kind, why) = match (&misconfiguration, errors::classify(error)) {
+        (Some(misconfiguration), _) => (Kind::Denied, misconfiguration.to_string()),
+        (None, ErrorClass::Refused(Kind::Denied)) => (Kind::Denied, "refuses the login or the command".into()),
+        (None, ErrorClass::Refused(kind)) => (kind, "does not serve now".into()),
+        (None, ErrorClass::Unknown) => (Kind::Denied, "refuses the connection".into()),
+        (None, ErrorClass::NoReply) => (Kind::Unavailable, "ended the connection".into()),
     };
     let error = Error::new(kind, format!("redis at {address} {why}")).caused_by(errors::text(error));
-    HandshakeError { error, is_incompatible }
+    // Also a database that does not exist is not incompatible: the server may get it by a restart.
+    HandshakeError { error: error.with_misconfiguration(misconfiguration), is_incompatible: false }
 }
 
 fn not_redis(address: &str) -> HandshakeError {

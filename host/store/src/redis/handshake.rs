@@ -36,7 +36,9 @@ pub(super) async fn check(connection: &Connection, names: &KeyNames) -> Result<D
             ErrorClass::Unknown | ErrorClass::NoReply => Kind::Unavailable,
         };
         let what = format!("cannot write {}*", names.stored_prefix());
-        return Err(retryable(connection.error(kind, &what, &format!("refuses {command}")).caused_by(reason)));
+        let error = connection.error(kind, &what, &format!("refuses {command}"));
+        let misconfiguration = connection.login.misconfiguration_of(&reason, Some(&command));
+        return Err(retryable(error.caused_by(reason).with_misconfiguration(misconfiguration)));
     }
     let part = |info: &Info, name| info.get(name).unwrap_or_default().to_owned();
     let id = info.map(|info| format!("{} {}", part(&info, "run_id"), part(&info, "master_replid")));

@@ -7,12 +7,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use redis::{RedisError, Value};
 use sha2::{Digest, Sha256};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::change::Change;
 use super::connection::Connection;
 use super::errors::{self, ErrorClass};
 use super::link::Link;
+use super::login::Login;
+use super::progress::{self, Step, Timeout};
 use super::reply::{self, NoAnswer};
 use super::scripts::{self, Arguments};
 use super::target::{Address, Connector, Target};
@@ -100,12 +102,13 @@ impl Primary for RedisPrimary {
 
     async fn handshake(&self) -> Result<DatasetId, HandshakeError> {
         self.link.disconnect();
-        let checked = timeout(self.call_time, async {
+        let checked = progress::within(self.call_time, async {
             let connection = self.link.connect().await?;
             handshake::check(&connection, &self.names).await
         });
-        let dataset = checked.await.unwrap_or_else(|_| {
-            let error = self.error(Kind::Unavailable, "cannot open the store", "did not answer in time");
+        let dataset = checked.await.unwrap_or_else(|timeout| {
+            let why = self.describe(&timeout);
+            let error = self.error(Kind::Unavailable, "cannot open the store", &why);
             Err(HandshakeError { error, is_incompatible: false })
         });
         if dataset.is_err() {
@@ -173,14 +176,16 @@ impl Primary for RedisPrimary {
     }
 
     async fn health(&self) -> Result<Health, Error> {
-        let report = timeout(self.call_time, async {
+        let report = progress::within(self.call_time, async {
             // A connection without a handshake is not for other calls.
             let connection = self.link.current_or_private().await?;
+            progress::reached(Step::Answered);
             health::report(&connection, &self.link.target, &self.names).await
         });
-        report
-            .await
-            .unwrap_or_else(|_| Err(self.error(Kind::Unavailable, "cannot check the server", "did not answer in time")))
+        report.await.unwrap_or_else(|timeout| {
+            let why = self.describe(&timeout);
+            Err(self.error(Kind::Unavailable, "cannot check the server", &why))
+        })
     }
 }
 
@@ -257,8 +262,9 @@ impl RedisPrimary {
             ErrorClass::Unknown => (call.if_unanswered, Cause::Refused),
             ErrorClass::NoReply => (call.if_unanswered, Cause::Link),
         };
+        let misconfiguration = Login::of(&self.link.target.login).misconfiguration(error);
         let error = errors::of_reply(kind, &call.what(), &self.link.target.address(), error);
-        Failure { error, cause }
+        Failure { error: error.with_misconfiguration(misconfiguration), cause }
     }
 
     fn no_answer(&self, call: &Call<'_>, reply: NoAnswer) -> Failure {
@@ -273,6 +279,11 @@ impl RedisPrimary {
 
     fn error(&self, kind: Kind, what: &str, why: &str) -> Error {
         errors::of_server(kind, what, &self.link.target.address(), why)
+    }
+
+    fn describe(&self, timeout: &Timeout) -> String {
+        let target = &self.link.target;
+        timeout.describe(target.is_encrypted(), target.login.password().is_some())
     }
 
     fn page(&self, value: Value) -> Option<Page> {

@@ -12,6 +12,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use super::progress::{self, Step};
 use crate::error::{Error, Kind};
 
 /// A server and its login. `Display` shows no secrets.
@@ -116,6 +117,7 @@ impl fmt::Debug for Network {
 impl Connector for Network {
     async fn connect(&self) -> io::Result<Box<dyn Stream>> {
         let tcp = TcpStream::connect((self.host.as_str(), self.port)).await?;
+        progress::reached(Step::Tcp);
         // A small write must not wait for the acknowledgement of the previous one.
         tcp.set_nodelay(true)?;
         match &self.tls {
