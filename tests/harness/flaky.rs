@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use fastrand::Rng;
 use ticket_host::clock::{Clock, ManualClock};
 use ticket_host::store::{
-    Answer, Cause, Condition, DatasetId, Entry, Error, Expiry, Failure, Fields, HandshakeError, Health, Key, Kind,
-    Misconfiguration, Page, Primary, Revision, WriteRequest,
+    Answer, Cause, Condition, DatasetId, Entry, Error, Evictions, Expiry, Failure, Fields, HandshakeError, Health, Key,
+    Kind, Misconfiguration, Page, Primary, Revision, WriteRequest,
 };
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -42,6 +42,7 @@ struct Inner {
     behavior: Behavior,
     linked: bool,
     losses: u32,
+    evicted: u64,
     rng: Rng,
 }
 
@@ -56,7 +57,7 @@ impl Flaky {
     /// An empty primary with random numbers of its own.
     #[must_use]
     pub fn new(behavior: Behavior, clock: ManualClock, rng: Rng) -> Arc<Self> {
-        let inner = Inner { entries: BTreeMap::new(), behavior, linked: false, losses: 0, rng };
+        let inner = Inner { entries: BTreeMap::new(), behavior, linked: false, losses: 0, evicted: 0, rng };
         Arc::new(Self { inner: Mutex::new(inner), clock, ended: Notify::new() })
     }
 
@@ -71,6 +72,11 @@ impl Flaky {
         inner.entries.clear();
         inner.losses += 1;
         self.lose(&mut inner, Cause::Link);
+    }
+
+    /// Evicts entries of other clients.
+    pub fn evict(&self, entries: u64) {
+        self.inner().evicted += entries;
     }
 
     /// The entry under a key.
@@ -241,6 +247,7 @@ impl Primary for Flaky {
             }
         }
         inner.linked = true;
+        inner.evicted = 0;
         Ok(DatasetId(Some(format!("after {} losses", inner.losses))))
     }
 
@@ -299,5 +306,10 @@ impl Primary for Flaky {
 
     async fn health(&self) -> Result<Health, Error> {
         Ok(Health { facts: Vec::new(), findings: Vec::new() })
+    }
+
+    async fn evictions(&self, _until: Instant) -> Result<Option<Evictions>, Error> {
+        let evicted = self.call(false, |inner, _| inner.evicted).map_err(|failure| failure.error)?;
+        Ok(Some(Evictions { entries: evicted, policy: "allkeys-lru".into() }))
     }
 }

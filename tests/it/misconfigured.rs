@@ -196,6 +196,64 @@ async fn a_health_check_does_not_wait_twice() {
     assert!(text.contains("did not answer within 1000 ms (no TCP connection): check host and port"), "{text}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_running_host_reports_each_eviction_once() {
+    let primary = flaky(Behavior::Up);
+    let store = over(primary.clone()).await;
+    let mut events = store.events();
+    primary.evict(201);
+    let evicted = |entries| Event::Evicted { entries, policy: "allkeys-lru".into() };
+    let began = Instant::now();
+    assert_eq!(events.recv().await, Ok(evicted(201)));
+    assert!(began.elapsed() <= Duration::from_secs(10), "{:?}", began.elapsed());
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(events.try_recv().is_err(), "once");
+    primary.evict(9);
+    assert_eq!(events.recv().await, Ok(evicted(9)));
+    assert_eq!(store.status().await.unwrap().evicted, 210);
+
+    primary.evict(1_000);
+    primary.disconnect();
+    assert!(matches!(events.recv().await, Ok(Event::Down(_))));
+    assert!(matches!(events.recv().await, Ok(Event::Up { .. })));
+    primary.evict(3);
+    assert_eq!(events.recv().await, Ok(evicted(3)), "of this connection");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn evictions_of_a_server_count_from_the_connection_on() {
+    let server = RedisServer::start(&["--maxmemory-policy", "allkeys-lru"]);
+    let mut client = server.client().await;
+    let fill = async |client: &mut redis::aio::MultiplexedConnection| {
+        for number in 0..400 {
+            let mut set = redis::cmd("SET");
+            let _: () = set.arg(format!("other:{number}")).arg("x".repeat(10_000)).query_async(client).await.unwrap();
+        }
+    };
+    let number = async |client: &mut redis::aio::MultiplexedConnection, name: &str| {
+        let info: String = redis::cmd("INFO").query_async(client).await.unwrap();
+        let text = info.lines().find_map(|line| line.strip_prefix(name)).expect(name);
+        text.trim().parse::<u64>().unwrap()
+    };
+    let limit = number(&mut client, "used_memory:").await + 1_000_000;
+    let mut set = redis::cmd("CONFIG");
+    let _: () = set.arg("SET").arg("maxmemory").arg(limit).query_async(&mut client).await.unwrap();
+    fill(&mut client).await;
+
+    let before = number(&mut client, "evicted_keys:").await;
+    let primary = RedisPrimary::new(&server.url(), None, &Options::default()).unwrap();
+    primary.handshake().await.unwrap();
+    fill(&mut client).await;
+    let evictions = primary.evictions(Instant::now() + Duration::from_secs(5)).await.unwrap().expect("evictions");
+    let during = number(&mut client, "evicted_keys:").await - before;
+    // The buffers of a new connection may cost a few more.
+    assert!(before > 100 && during > 100 && evictions.entries.abs_diff(during) < 20, "{before} {during} {evictions:?}");
+    assert_eq!(evictions.policy, "allkeys-lru");
+    let health = primary.health().await.unwrap();
+    let warning = health.findings.iter().find(|finding| finding.text.contains("allkeys-lru")).expect("a warning");
+    assert!(warning.text.contains(" keys so far)"), "{}", warning.text);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_fallback_a_wrong_login_is_denied_with_its_setting() {
     let server = server();

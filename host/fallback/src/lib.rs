@@ -23,6 +23,7 @@
 //! | `data_loss`, `after_loss` | what did the primary lose, and what does that mean for a record? | `after_loss` is pure |
 //! | `branches`, `apply_branch` | the conflict copies, and merging one into its ticket | |
 //! | `outage` | is the primary down, or misconfigured? | pure |
+//! | `evictions` | has the primary evicted entries? | |
 //! | `status` | what an operator sees: status, events, log lines | |
 //!
 //! The tables of states are in `breaker`, `record`, `resolve` and `after_loss`. `docs/fallback.md` describes the way of
@@ -36,6 +37,7 @@ mod calls;
 mod changes;
 mod copies;
 mod data_loss;
+mod evictions;
 #[cfg(test)]
 mod fixtures;
 mod link;

@@ -35,6 +35,13 @@ pub enum Event {
         /// Tickets to write back.
         tickets: u64,
     },
+    /// The primary has deleted entries before their deadline, because its memory is full.
+    Evicted {
+        /// Entries of all its clients since the event before, or since this host connected.
+        entries: u64,
+        /// The policy by which they were chosen, in the words of the primary.
+        policy: String,
+    },
     /// Pending changes were synced.
     Synced {
         /// Tickets that were synced.
@@ -56,6 +63,9 @@ pub struct Status {
     pub pending: u64,
     /// Conflict copies kept since this process began.
     pub branched: u64,
+    /// Entries, not only tickets, that the primary has deleted before their deadline because its memory was full, while
+    /// this process was connected to it.
+    pub evicted: u64,
     /// The last error of the primary or of the replica, if there was one.
     pub last_error: Option<String>,
     /// The last sync that did something, if there was one.
@@ -107,6 +117,7 @@ struct State {
     outage: Option<(Instant, Outage)>,
     last_error: Option<String>,
     branched: u64,
+    evicted: u64,
     last_sync: Option<SyncReport>,
 }
 
@@ -116,7 +127,7 @@ impl Reporter {
         let (events, _) = broadcast::channel(EVENTS_KEPT);
         let outage = Outage::Down { error: "it is not connected yet".into() };
         let outage = Some((Instant::now(), outage));
-        let state = State { outage, last_error: None, branched: 0, last_sync };
+        let state = State { outage, last_error: None, branched: 0, evicted: 0, last_sync };
         Self { state: Mutex::new(state), events, name }
     }
 
@@ -141,6 +152,7 @@ impl Reporter {
             outage,
             pending,
             branched: state.branched,
+            evicted: state.evicted,
             last_error: state.last_error.clone(),
             last_sync: state.last_sync,
         }
@@ -203,6 +215,23 @@ impl Reporter {
         let down_ms = u64::try_from(down.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(store = %self.name, down_ms, "the store is up");
         self.send(Event::Up { down_ms });
+    }
+
+    pub(super) fn evicted(&self, entries: u64, policy: &str) {
+        let in_all = {
+            let mut state = self.state();
+            state.evicted += entries;
+            state.evicted
+        };
+        tracing::warn!(
+            store = %self.name,
+            entries,
+            in_all,
+            policy,
+            "the server's memory is full and it evicts entries: tickets end before their time; set maxmemory-policy \
+             noeviction"
+        );
+        self.send(Event::Evicted { entries, policy: policy.to_owned() });
     }
 
     pub(super) fn data_lost(&self, tickets: u64) {

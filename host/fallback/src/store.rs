@@ -12,6 +12,7 @@ use super::branches::Branches;
 use super::changes::Changes;
 use super::copies::Copies;
 use super::data_loss::DataLoss;
+use super::evictions::EvictionWatch;
 use super::link::PrimaryLink;
 use super::options::{Options, ReplicaStorage};
 use super::pacer::Pacer;
@@ -95,6 +96,7 @@ impl FallbackStore {
             sync_first,
             rounds: round_ended,
             pacer: Pacer::default(),
+            evictions: EvictionWatch::new(),
         };
         match supervisor.connect().await {
             Err(refused) if refused.is_incompatible => return Err(refused.error),

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::copies::Copies;
 use super::data_loss::DataLoss;
+use super::evictions::EvictionWatch;
 use super::link::PrimaryLink;
 use super::pacer::Pacer;
 use super::replica::NoteName;
@@ -32,6 +33,7 @@ pub(super) struct Supervisor {
     /// Counts the rounds.
     pub(super) rounds: watch::Sender<u64>,
     pub(super) pacer: Pacer,
+    pub(super) evictions: EvictionWatch,
 }
 
 impl Supervisor {
@@ -50,6 +52,11 @@ impl Supervisor {
                 biased;
                 () = self.link.primary.disconnected() => self.link.ended(),
                 () = self.link.wake.notified() => {}
+                // Before the pauses, which begin anew with each round. The ping is due too: this one takes its turn.
+                () = sleep_until(self.evictions.due()) => {
+                    self.link.ping().await;
+                    self.evictions.ask(&self.link).await;
+                }
                 () = sleep(ROUND_PAUSE), if is_incomplete => {}
                 () = sleep(PING_EVERY) => self.link.ping().await,
             }

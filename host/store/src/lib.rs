@@ -57,7 +57,8 @@ pub use misconfiguration::Misconfiguration;
 pub use open::{is_remote, open};
 pub use options::Options;
 pub use primary::{
-    Answer, Cause, Connected, DatasetId, Expiry, Failure, HandshakeError, LinkId, Primary, Reconnect, WriteRequest,
+    Answer, Cause, Connected, DatasetId, Evictions, Expiry, Failure, HandshakeError, LinkId, Primary, Reconnect,
+    WriteRequest,
 };
 pub use promises::PROMISES;
 pub use recently_used::RecentlyUsed;

@@ -70,6 +70,15 @@ pub enum Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatasetId(pub Option<String>);
 
+/// What a primary has deleted before its deadline, because its memory was full.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evictions {
+    /// Entries of all clients since the current link was opened.
+    pub entries: u64,
+    /// By which policy, in the words of the primary.
+    pub policy: String,
+}
+
 /// Why a handshake failed.
 #[derive(Debug)]
 pub struct HandshakeError {
@@ -175,6 +184,9 @@ pub trait Primary: fmt::Debug + fmt::Display + Send + Sync + 'static {
 
     /// Checks the primary, as [`Store::health`](crate::Store::health), over the current link or one that is closed after.
     async fn health(&self) -> Result<Health, Error>;
+
+    /// Asks the primary what it has evicted; none if it does not tell. No caller waits for the answer.
+    async fn evictions(&self, until: Instant) -> Result<Option<Evictions>, Error>;
 }
 
 /// One link of a primary; a later one has another number.

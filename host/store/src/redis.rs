@@ -11,12 +11,13 @@
 //! | `reply`, `errors` | what the server answers, and what its errors mean |
 //! | `link`, `connection`, `server_clock`, `target` | the connection, the server's clock, and where the server is |
 //! | `login`, `progress` | the login and which setting of it is refused; how far an attempt to connect came |
-//! | `handshake`, `info`, `health` | whether the server is compatible, and what an operator must know |
+//! | `handshake`, `info`, `health`, `evictions` | whether the server is compatible, and what an operator must know |
 
 mod change;
 mod command;
 mod connection;
 mod errors;
+mod evictions;
 mod handshake;
 mod health;
 mod info;

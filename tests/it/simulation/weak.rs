@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use ticket_host::Merged;
 use ticket_host::fallback::Merge;
 use ticket_host::store::{
-    Answer, Condition, DatasetId, Entry, Error, Expiry, Failure, HandshakeError, Health, Key, Kind, Page, Primary,
-    Revision, WriteRequest,
+    Answer, Condition, DatasetId, Entry, Error, Evictions, Expiry, Failure, HandshakeError, Health, Key, Kind, Page,
+    Primary, Revision, WriteRequest,
 };
 use tokio::time::Instant;
 
@@ -137,5 +137,9 @@ impl<P: Primary> Primary for Weak<P> {
 
     async fn health(&self) -> Result<Health, Error> {
         self.inner.health().await
+    }
+
+    async fn evictions(&self, until: Instant) -> Result<Option<Evictions>, Error> {
+        self.inner.evictions(until).await
     }
 }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::command::send;
 use super::errors::{self, ErrorClass};
+use super::evictions::EvictionCounter;
 use super::login::{Login, log_in};
 use super::progress::{self, Step};
 use super::reply;
@@ -23,6 +24,7 @@ pub(super) struct Connection {
     pub(super) id: LinkId,
     pub(super) clock: Arc<ServerClock>,
     pub(super) login: Login,
+    pub(super) evictions: EvictionCounter,
     multiplexed: MultiplexedConnection,
     address: String,
     /// Closed when the driver has ended.
@@ -65,7 +67,7 @@ impl Connection {
         let server_ms = time.ok_or_else(|| not_redis(&address))?;
         progress::reached(Step::Answered);
         let clock = Arc::new(ServerClock::sampled(sent_at, server_ms));
-        Ok(Self { id, clock, login, multiplexed, address, ended, driver })
+        Ok(Self { id, clock, login, evictions: EvictionCounter::default(), multiplexed, address, ended, driver })
     }
 
     /// What carries the scripts.

@@ -26,6 +26,10 @@ pub(super) async fn check(connection: &Connection, names: &KeyNames) -> Result<D
     let retryable = |error| HandshakeError { error, is_incompatible: false };
     let info = Info::of(connection).await.map_err(retryable)?;
     if let Some(info) = &info {
+        // What was evicted before does not count.
+        if let Some(counter) = info.evicted_keys() {
+            connection.evictions.observe(counter);
+        }
         check_version(connection, info).map_err(|error| HandshakeError { error, is_incompatible: true })?;
     }
     if let Some(RefusedCommand { command, reason }) =

@@ -60,6 +60,7 @@ fn facts_of(info: &Info) -> Vec<(&'static str, String)> {
         ("used_memory_bytes", "used_memory"),
         ("maxmemory_bytes", "maxmemory"),
         ("maxmemory_policy", "maxmemory_policy"),
+        ("evicted_keys", "evicted_keys"),
         ("aof_enabled", "aof_enabled"),
         ("rdb_last_save_s", "rdb_last_save_time"),
         ("rdb_last_save_status", "rdb_last_bgsave_status"),
@@ -77,8 +78,13 @@ fn findings_of(info: &Info) -> Vec<Finding> {
         findings.push(problem("the server is loading its data and refuses calls; wait until it has finished"));
     }
     if let Some(policy) = info.get("maxmemory_policy").filter(|policy| *policy != "noeviction") {
+        let evicted = match info.get("evicted_keys") {
+            None | Some("0") => String::new(),
+            Some(keys) => format!(" ({keys} keys so far)"),
+        };
         findings.push(warning(format!(
-            "maxmemory-policy is {policy}: with memory full, tickets are deleted before they expire; set `noeviction`"
+            "maxmemory-policy is {policy}: with memory full, tickets are deleted before they expire{evicted}; set \
+             `noeviction`"
         )));
     }
     if info.get("rdb_last_bgsave_status").is_some_and(|status| status != "ok")

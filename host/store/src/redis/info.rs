@@ -12,8 +12,15 @@ pub(super) struct Info(Vec<(String, String)>);
 impl Info {
     /// Asks the server; none if this user may not run `INFO`.
     pub(super) async fn of(connection: &Connection) -> Result<Option<Self>, Error> {
+        Self::of_sections(connection, &[]).await
+    }
+
+    /// The same for some sections; all usual ones if none is named.
+    pub(super) async fn of_sections(connection: &Connection, sections: &[&str]) -> Result<Option<Self>, Error> {
         let what = "cannot run INFO";
-        match connection.ask(&redis::cmd("INFO"), what).await {
+        let mut command = redis::cmd("INFO");
+        command.arg(sections);
+        match connection.ask(&command, what).await {
             Ok(value) => match reply::text(Some(value)) {
                 Ok(text) => Ok(Some(Self::parse(&text))),
                 Err(Unexpected) => Err(connection.error(Kind::Denied, what, "gave an unexpected reply")),
@@ -28,6 +35,11 @@ impl Info {
         let lines = text.lines().filter_map(|line| line.split_once(':'));
         let pairs = lines.map(|(name, value)| (name.to_owned(), printable(value.trim(), TEXT_CHARS_MAX)));
         Self(pairs.collect())
+    }
+
+    /// The server's counter of evictions, if it tells.
+    pub(super) fn evicted_keys(&self) -> Option<u64> {
+        self.get("evicted_keys")?.parse().ok()
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {

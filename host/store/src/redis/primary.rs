@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::change::Change;
 use super::connection::Connection;
 use super::errors::{self, ErrorClass};
+use super::info::Info;
 use super::link::Link;
 use super::login::Login;
 use super::progress::{self, Step, Timeout};
@@ -26,7 +27,8 @@ use crate::key::{Key, KeyNames, Namespace};
 use crate::limits::check_limit;
 use crate::options::Options;
 use crate::primary::{
-    Answer, Cause, Connected, DatasetId, Expiry, Failure, HandshakeError, LinkId, Primary, Reconnect, WriteRequest,
+    Answer, Cause, Connected, DatasetId, Evictions, Expiry, Failure, HandshakeError, LinkId, Primary, Reconnect,
+    WriteRequest,
 };
 use crate::revision::Revision;
 
@@ -186,6 +188,20 @@ impl Primary for RedisPrimary {
             let why = self.describe(&timeout);
             Err(self.error(Kind::Unavailable, "cannot check the server", &why))
         })
+    }
+
+    async fn evictions(&self, until: Instant) -> Result<Option<Evictions>, Error> {
+        let what = "cannot ask for evictions";
+        let Some(connection) = self.link.current() else {
+            return Err(self.error(Kind::Unavailable, what, "is not connected"));
+        };
+        let info = timeout_at(until, Info::of_sections(&connection, &["stats", "memory"])).await;
+        let info = info.unwrap_or_else(|_| Err(self.error(Kind::Unavailable, what, "did not answer in time")))?;
+        Ok(info.and_then(|info| {
+            let policy = info.get("maxmemory_policy").unwrap_or_default().to_owned();
+            let entries = connection.evictions.observe(info.evicted_keys()?);
+            Some(Evictions { entries, policy })
+        }))
     }
 }
 
