@@ -57,7 +57,7 @@ pub fn decode_id(id: &str) -> Option<String> {
     (encode_id(&text).as_deref() == Some(id)).then_some(text)
 }
 
-/// What a ticket id is, and what to use in place of a text that is none, for an error.
+/// What a ticket id is, and what to use in place of a text that is not one, for an error.
 #[must_use]
 pub fn advice(text: &str) -> String {
     let rule = format!("use 1 to {ID_CHARS_MAX} of A-Z a-z 0-9 . _ -, the first a letter or digit");

@@ -3,13 +3,17 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 use regex::Regex;
-use ticket_host::store::{self, Namespace};
-use ticket_transcripts::Form;
+use ticket_host::store::Namespace;
 
 use super::{help, time};
+
+mod values;
+
+use values::fallback_arg;
+pub(crate) use values::{FallbackArg, Field, FormArg, Format};
 
 /// Keeps the tickets of agents: what an agent has learnt, what the user said, what the agent decided last.
 ///
@@ -67,78 +71,12 @@ pub(crate) struct Common {
     pub(crate) format: Option<Format>,
 }
 
-/// What serves while Redis is down.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum FallbackArg {
-    Memory,
-    File(PathBuf),
-    None,
-}
-
-fn fallback_arg(text: &str) -> Result<FallbackArg, String> {
-    match text {
-        "memory:" => Ok(FallbackArg::Memory),
-        "none" => Ok(FallbackArg::None),
-        _ if text.starts_with("sqlite:") => {
-            store::sqlite_path(text).map(FallbackArg::File).map_err(|error| error.to_string())
-        }
-        _ => Err("use memory:, sqlite:PATH or none".into()),
-    }
-}
-
-/// How results are shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// One line of JSON, for programs.
-    Json,
-    /// Tables, for people.
-    Table,
-}
-
 /// The revision that a change expects.
 #[derive(clap::Args)]
 pub(crate) struct At {
     /// Do it only if this is still the revision of the ticket, else exit with 4
     #[arg(long, value_name = "REVISION")]
     pub(crate) at: Option<String>,
-}
-
-/// A stored field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub(crate) enum Field {
-    Facts,
-    History,
-    LastDecision,
-    CreatedAt,
-    UpdatedAt,
-    Version,
-}
-
-/// The form of transcripts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "lower")]
-pub(crate) enum FormArg {
-    Auto,
-    OpenAi,
-    Responses,
-    Anthropic,
-    LangChain,
-    Gemini,
-}
-
-impl FormArg {
-    /// The form; none if each conversation tells its own.
-    pub(crate) fn form(self) -> Option<Form> {
-        match self {
-            Self::Auto => None,
-            Self::OpenAi => Some(Form::OpenAi),
-            Self::Responses => Some(Form::Responses),
-            Self::Anthropic => Some(Form::Anthropic),
-            Self::LangChain => Some(Form::LangChain),
-            Self::Gemini => Some(Form::Gemini),
-        }
-    }
 }
 
 #[derive(Subcommand)]

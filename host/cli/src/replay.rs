@@ -101,9 +101,10 @@ pub(crate) async fn run(tickets: &Tickets, lines: Lines, options: Options, outpu
 impl Notes {
     fn tell(&self) {
         if self.references > 0 {
-            let what = format!("{} payloads of images and files", self.references);
+            let count = self.references;
             exit::tell(&format!(
-                "note: {what} are kept as media type, size and SHA-256: `--keep-media` keeps them whole"
+                "note: images and files are kept as media type, size and SHA-256 ({count} of them): `--keep-media` keeps \
+                 them whole"
             ));
         }
         if let Some((place, Skipped { place: message, what })) = &self.first_skipped {

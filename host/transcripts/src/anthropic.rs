@@ -2,8 +2,8 @@
 
 use serde_json::value::RawValue;
 
-use crate::Invalid;
 use crate::content::Content;
+use crate::invalid::Invalid;
 use crate::object::{self, Object};
 use crate::steps::{Answer, NewCall, Outcome, Steps};
 

@@ -6,8 +6,9 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::digest::hex;
+use crate::invalid::Invalid;
 use crate::object::{self, Object};
-use crate::{Invalid, hex};
 
 /// Names that hold a payload, in a part or one level below.
 const PAYLOADS: &[&str] = &["data", "base64", "file_data", "url", "image_url"];

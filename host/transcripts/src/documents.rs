@@ -6,7 +6,7 @@ use std::io::{BufRead, Read};
 
 use serde_json::value::RawValue;
 
-use crate::Invalid;
+use crate::invalid::Invalid;
 use crate::object::{self, Object};
 
 /// Longest line, in bytes: far more than any ticket takes.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::value::RawValue;
 
-use crate::Invalid;
+use crate::invalid::Invalid;
 use crate::object::{self, Object};
 
 /// The form of a transcript: which API wrote it.

@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use ticket_model::id::excerpt;
 
-use crate::Invalid;
+use crate::invalid::Invalid;
 
 /// The members of an object.
 #[derive(Default)]

@@ -2,16 +2,24 @@
 
 use serde_json::value::RawValue;
 
-use crate::Invalid;
-use crate::object::Object;
+use crate::invalid::Invalid;
+use crate::object::{self, Object};
 use crate::steps::{Answer, NewCall, Outcome, Steps};
 
 pub(crate) fn read(messages: &[&RawValue], steps: &mut Steps<'_>) -> Result<(), Invalid> {
     steps.each(messages, message)
 }
 
+/// Types of blocks that another form has. Read as parts of a message, they would be something that the user said.
+const BLOCKS: [&str; 2] = ["tool_use", "tool_result"];
+
 fn message(steps: &mut Steps<'_>, json: &RawValue) -> Result<(), Invalid> {
     let message = Object::parse(json)?;
+    for block in message.get("content").and_then(|content| object::items(content).ok()).into_iter().flatten() {
+        if Object::parse(block).is_ok_and(|block| BLOCKS.iter().any(|kind| block.is("type", kind))) {
+            return Err(Invalid::new("blocks of type `tool_use` and `tool_result` are of the form anthropic"));
+        }
+    }
     match message.needed("role")?.as_str() {
         "user" => {
             let content = message.get("content").ok_or_else(|| Invalid::new("a user message has no content"))?;

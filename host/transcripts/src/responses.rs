@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use crate::Invalid;
+use crate::invalid::Invalid;
 use crate::object::Object;
 use crate::steps::{Answer, NewCall, Outcome, Steps};
 

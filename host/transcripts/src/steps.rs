@@ -7,7 +7,9 @@ use ticket_model::json;
 use ticket_model::limits::JSON_DEPTH_MAX;
 
 use crate::content::{self, Content, Contents, Part};
-use crate::{Invalid, Reading, object};
+use crate::invalid::Invalid;
+use crate::object;
+use crate::reading::Reading;
 
 /// The first word of the result of a failed tool, in any case.
 const FAILED: &str = "error";

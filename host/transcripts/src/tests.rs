@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use ticket_model::id;
+
 use super::*;
 
 /// All conversations of a text.

@@ -78,6 +78,9 @@ const ALLOWED: &[(&str, &str)] = &[
     ("tests/it/fallback_command.rs", "home unsaved"),
     ("tests/harness/program.rs", "home"),
     ("host/fallback/src", "unsaved"),
+    // The turn of an agent in a conversation.
+    ("host/transcripts/src", "turn"),
+    ("host/cli/src/replay", "turn"),
 ];
 
 const TEST_NAME_CHARS_MAX: usize = 60;
