@@ -1,6 +1,5 @@
 //! What differs between two states of a ticket: a JSON Patch for programs, a table for people.
 
-use std::borrow::Cow;
 use std::path::Path;
 
 use comfy_table::{Cell, Color, Table};
@@ -141,7 +140,7 @@ fn facts<'a>(before: &'a str, after: &'a str) -> Result<Vec<Operation<'a>>, Fail
 }
 
 /// The pointer (RFC 6901) to a fact.
-fn pointer(key: &Cow<'_, [u8]>) -> String {
+fn pointer(key: &[u8]) -> String {
     format!("/facts/{}", String::from_utf8_lossy(key).replace('~', "~0").replace('/', "~1"))
 }
 

@@ -142,7 +142,7 @@ impl Replay<'_> {
         let refused = |wrong: ticket_transcripts::Invalid| Failure::Input(wrong.to_string());
         let mut digests = Sha256::new();
         let mut place_of: HashMap<String, Place> = HashMap::new();
-        while let Some(text) = documents.next().map_err(refused)? {
+        while let Some(text) = documents.read_next().map_err(refused)? {
             for document in text.conversations().map_err(refused)? {
                 let place = document.place;
                 let conversation = ticket_transcripts::read(&document, &self.options.reading)

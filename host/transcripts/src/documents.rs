@@ -109,7 +109,7 @@ impl<R: BufRead> Documents<R> {
     ///
     /// # Errors
     /// [`Invalid`] names the line: it cannot be read, is too long, or is not JSON.
-    pub fn next(&mut self) -> Result<Option<Text>, Invalid> {
+    pub fn read_next(&mut self) -> Result<Option<Text>, Invalid> {
         loop {
             if let Some(text) = self.queue.pop_front() {
                 return Ok(Some(text));

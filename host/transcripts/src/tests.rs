@@ -14,7 +14,7 @@ pub(crate) fn all(text: &str, reading: &Reading) -> Result<Vec<Conversation>, St
 fn all_of(bytes: &[u8], reading: &Reading) -> Result<Vec<Conversation>, String> {
     let mut documents = Documents::new(bytes);
     let mut conversations = Vec::new();
-    while let Some(text) = documents.next().map_err(|wrong| wrong.to_string())? {
+    while let Some(text) = documents.read_next().map_err(|wrong| wrong.to_string())? {
         for document in text.conversations().map_err(|wrong| wrong.to_string())? {
             let read = read(&document, reading).map_err(|wrong| format!("{}: {wrong}", document.place))?;
             conversations.push(read);

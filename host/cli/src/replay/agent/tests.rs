@@ -21,7 +21,7 @@ async fn after(tickets: &Tickets, steps: &[Step]) -> [String; 3] {
 /// The same of a conversation with these messages.
 async fn after_messages(tickets: &Tickets, messages: &str) -> [String; 3] {
     let text = format!("{{\"id\":\"a\",\"messages\":[{messages}]}}");
-    let text = Documents::new(text.as_bytes()).next().expect("JSON").expect("a document");
+    let text = Documents::new(text.as_bytes()).read_next().expect("JSON").expect("a document");
     let conversation = read(&text.conversations().expect("one")[0], &Reading::default()).expect("a conversation");
     after(tickets, &conversation.steps).await
 }
