@@ -8,12 +8,9 @@ use super::args::{BranchCommand, Common, FallbackArg, Format};
 use super::escape::{beginning, printable};
 use super::exit::Failure;
 use super::output::Output;
-use super::render;
+use super::render::{self, TEXT_CHARS_MAX};
 use super::session::{self, Session};
 use super::time::utc;
-
-/// Characters of a text that a table shows.
-const TEXT_CHARS_MAX: usize = 400;
 
 /// A branch in a listing.
 #[derive(Serialize)]

@@ -12,12 +12,10 @@ use super::args::Format;
 use super::escape::beginning;
 use super::exit::Failure;
 use super::output::Output;
-use super::render;
+use super::render::{self, TEXT_CHARS_MAX};
 use super::snapshots::Snapshots;
 use super::time::utc;
 
-/// Characters that are shown of one message, fact or decision.
-const TEXT_CHARS_MAX: usize = 400;
 /// Colours are left out if this variable is set to anything.
 const NO_COLOR: &str = "NO_COLOR";
 

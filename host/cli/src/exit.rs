@@ -117,8 +117,7 @@ fn hint(failure: &Failure) -> Option<String> {
 
 /// The setting of a store that must be corrected, if the error says which.
 fn misconfiguration(error: &Error) -> Option<&Misconfiguration> {
-    let error = error.source()?.downcast_ref::<ticket_host::store::Error>()?;
-    error.misconfiguration().filter(|setting| **setting != Misconfiguration::Other)
+    store_error(error)?.misconfiguration().filter(|setting| **setting != Misconfiguration::Other)
 }
 
 fn usual_hint(failure: &Failure) -> Option<&'static str> {
@@ -156,7 +155,12 @@ fn usual_hint(failure: &Failure) -> Option<&'static str> {
 
 /// Whether the store as a whole has the error, so that no change of a ticket helps.
 fn is_of_store(error: &Error) -> bool {
-    error.source().and_then(|source| source.downcast_ref::<StoreError>()).is_some_and(StoreError::is_of_store)
+    store_error(error).is_some_and(StoreError::is_of_store)
+}
+
+/// The error of the store that an error on tickets comes from.
+fn store_error(error: &Error) -> Option<&StoreError> {
+    error.source()?.downcast_ref()
 }
 
 /// Writes the error to stderr, and returns the exit code.

@@ -11,7 +11,7 @@ use super::escape::{beginning, printable};
 use super::time::{length, utc};
 
 /// Characters that are shown of one message, fact or decision; more is for `--field`.
-const TEXT_CHARS_MAX: usize = 400;
+pub(crate) const TEXT_CHARS_MAX: usize = 400;
 /// Messages and facts that are shown of one ticket.
 const ENTRIES_MAX: usize = 50;
 

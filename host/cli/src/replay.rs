@@ -163,11 +163,12 @@ impl Replay<'_> {
 
     /// Remembers what people are told about a conversation.
     fn note(&mut self, conversation: &Conversation, place: Place) -> Result<(), Failure> {
-        if let Some(Skipped { place: message, what }) = conversation.skipped.first() {
+        if let Some(first) = conversation.skipped.first() {
             if self.options.strict {
+                let Skipped { place: message, what } = first;
                 return Err(Failure::Input(format!("{place}, {message} has no effect on a ticket: {what}")));
             }
-            self.notes.first_skipped.get_or_insert_with(|| (place, conversation.skipped[0].clone()));
+            self.notes.first_skipped.get_or_insert_with(|| (place, first.clone()));
         }
         self.notes.skipped += conversation.skipped.len();
         self.notes.references += conversation.references;

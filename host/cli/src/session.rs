@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ticket_host::fallback::{Branches, Outage, ReplicaStorage, ShutdownReport};
 use ticket_host::store::{self, Key};
-use ticket_host::{Error, Fallback, Tickets};
+use ticket_host::{Error, Fallback, StoreUrl, Tickets, TicketsBuilder};
 
 use super::args::{Common, FallbackArg};
 use super::escape::printable;
@@ -37,12 +37,9 @@ impl Session {
         let url = store_url(&common)?;
         let first = first.and_then(|id| Key::of_ticket(id).ok());
         let mut replica = replica(&common, &url)?;
-        let mut builder = Tickets::builder(&url).deadline(DEADLINE);
+        let mut builder = builder(&url).deadline(DEADLINE);
         if let Some(namespace) = common.namespace {
             builder = builder.namespace(namespace);
-        }
-        if let Some(folder) = state_folder::image_folder() {
-            builder = builder.image_folder(folder);
         }
         if let Some(ttl_ms) = common.ttl {
             builder = builder.ttl(Duration::from_millis(ttl_ms));
@@ -126,6 +123,15 @@ impl Session {
             Some(ReplicaStorage::File(path)) => format!("{tickets} in {} {until}", path.display()),
             _ => format!("{tickets} {until}"),
         }
+    }
+}
+
+/// Begins to open the tickets of a store, with the compiled engine from the cache of this user.
+pub(crate) fn builder(url: &str) -> TicketsBuilder<StoreUrl> {
+    let builder = Tickets::builder(url);
+    match state_folder::image_folder() {
+        Some(folder) => builder.image_folder(folder),
+        None => builder,
     }
 }
 

@@ -6,7 +6,7 @@ use ticket_host::{Ticket, Tickets};
 
 use super::exit::Failure;
 use super::input;
-use super::state_folder;
+use super::session;
 
 /// Reads snapshots as tickets. The engine checks them, and migrates those of older versions.
 pub(crate) struct Snapshots {
@@ -15,19 +15,15 @@ pub(crate) struct Snapshots {
 
 impl Snapshots {
     pub(crate) async fn open() -> Result<Self, Failure> {
-        let mut builder = Tickets::builder("memory:");
-        if let Some(folder) = state_folder::image_folder() {
-            builder = builder.image_folder(folder);
-        }
-        Ok(Self { tickets: builder.open().await? })
+        Ok(Self { tickets: session::builder("memory:").open().await? })
     }
 
     /// All snapshots of a file, which are of the ticket `id`.
     pub(crate) async fn all(&self, id: &str, file: &Path) -> Result<Vec<Ticket>, Failure> {
         let text = input::file(file)?;
         let mut states = Vec::new();
-        for (place, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            states.push(self.read(id, line, &format!("{}, line {}", file.display(), place + 1)).await?);
+        for (number, line) in snapshots(&text) {
+            states.push(self.read(id, line, &format!("{}, line {number}", file.display())).await?);
         }
         Ok(states)
     }
@@ -39,17 +35,15 @@ impl Snapshots {
             _ => (file.to_owned(), None),
         };
         let text = input::file(&path)?;
-        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-        let count = lines.len();
-        let line = match number {
-            None if count == 1 => lines[0],
-            Some(number) if (1..=count).contains(&number) => lines[number - 1],
-            _ => {
-                let wanted =
-                    if count > 1 { format!("name one as {}:1 to :{count}", path.display()) } else { String::new() };
-                let text = format!("{} holds {count} snapshots: {wanted}", path.display());
-                return Err(Failure::Input(text.trim_end_matches([' ', ':']).to_owned()));
-            }
+        let lines: Vec<&str> = snapshots(&text).map(|(_, line)| line).collect();
+        let wanted = match number {
+            Some(number) => number.checked_sub(1).and_then(|place| lines.get(place)),
+            None => lines.first().filter(|_| lines.len() == 1),
+        };
+        let Some(line) = wanted else {
+            let (path, count) = (path.display(), lines.len());
+            let advice = if count > 1 { format!(": name one as {path}:1 to :{count}") } else { String::new() };
+            return Err(Failure::Input(format!("{path} holds {count} snapshots{advice}")));
         };
         self.read(id, line, &file.display().to_string()).await
     }
@@ -63,6 +57,11 @@ impl Snapshots {
         }
         Err(wrong(&format!("the snapshot is of ticket `{}`, not of `{id}`", ticket.id)))
     }
+}
+
+/// The lines of a file that hold snapshots, with their numbers.
+fn snapshots(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty())
 }
 
 /// The parts of `FILE:N`.

@@ -53,6 +53,12 @@ impl Contents {
         }
     }
 
+    /// The content in a member of an object, which `whose` names in an error.
+    pub(crate) fn member(&mut self, object: &Object<'_>, name: &str, whose: &str) -> Result<Content, Invalid> {
+        let content = object.get(name).ok_or_else(|| Invalid::new(format!("{whose} has no {name}")))?;
+        self.read(content).map_err(|wrong| wrong.within(name))
+    }
+
     /// A part: a text, or an object.
     pub(crate) fn part(&mut self, json: &RawValue) -> Result<Part, Invalid> {
         if json.get().starts_with('"') {

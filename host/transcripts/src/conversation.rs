@@ -51,12 +51,13 @@ pub fn read(document: &Document<'_>, reading: &Reading) -> Result<Conversation, 
         None => Form::of(&object, bare.as_deref())?,
     };
     let mut steps = Steps::new(reading);
+    let messages = form.messages(&object, bare)?;
     match form {
-        Form::OpenAi => openai::read(&form.messages(&object, bare)?, &mut steps)?,
-        Form::Anthropic => anthropic::read(&form.messages(&object, bare)?, &mut steps)?,
-        Form::LangChain => langchain::read(&form.messages(&object, bare)?, &mut steps)?,
-        Form::Gemini => gemini::read(&form.messages(&object, bare)?, &mut steps)?,
-        Form::Responses => responses::read(&form.messages(&object, bare)?, &mut steps)?,
+        Form::OpenAi => openai::read(&messages, &mut steps)?,
+        Form::Anthropic => anthropic::read(&messages, &mut steps)?,
+        Form::LangChain => langchain::read(&messages, &mut steps)?,
+        Form::Gemini => gemini::read(&messages, &mut steps)?,
+        Form::Responses => responses::read(&messages, &mut steps)?,
     }
     let (steps, skipped, references) = steps.finish();
     Ok(Conversation { id, form, steps, skipped, references })

@@ -47,8 +47,7 @@ fn message(steps: &mut Steps<'_>, json: &RawValue) -> Result<(), Invalid> {
 }
 
 fn content(steps: &mut Steps<'_>, message: &Object<'_>) -> Result<Content, Invalid> {
-    let content = message.get("content").ok_or_else(|| Invalid::new("the message has no content"))?;
-    steps.contents.read(content).map_err(|wrong| wrong.within("content"))
+    steps.contents.member(message, "content", "the message")
 }
 
 fn decide(steps: &mut Steps<'_>, message: &Object<'_>) -> Result<(), Invalid> {

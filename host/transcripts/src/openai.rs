@@ -22,15 +22,12 @@ fn message(steps: &mut Steps<'_>, json: &RawValue) -> Result<(), Invalid> {
     }
     match message.needed("role")?.as_str() {
         "user" => {
-            let content = message.get("content").ok_or_else(|| Invalid::new("a user message has no content"))?;
-            let content = steps.contents.read(content).map_err(|wrong| wrong.within("content"))?;
+            let content = steps.contents.member(&message, "content", "a user message")?;
             steps.say(&content)
         }
         "assistant" => decide(steps, &message),
         role @ ("tool" | "function") => {
-            let content =
-                message.get("content").ok_or_else(|| Invalid::new(format!("a {role} message has no content")))?;
-            let content = steps.contents.read(content).map_err(|wrong| wrong.within("content"))?;
+            let content = steps.contents.member(&message, "content", &format!("a {role} message"))?;
             steps.answer(Outcome {
                 id: message.text("tool_call_id")?,
                 tool: message.text("name")?,
@@ -49,22 +46,15 @@ fn decide(steps: &mut Steps<'_>, message: &Object<'_>) -> Result<(), Invalid> {
         let call = Object::parse(call).map_err(|wrong| wrong.within("tool_calls"))?;
         let id = call.text("id")?;
         if let Some(function) = call.object("function")? {
-            calls.push(named(id, &function, "arguments")?);
+            calls.push(NewCall::named(id, &function, "arguments")?);
         } else if let Some(custom) = call.object("custom")? {
-            calls.push(named(id, &custom, "input")?);
+            calls.push(NewCall::named(id, &custom, "input")?);
         } else {
             return Err(Invalid::new("a tool call has neither `function` nor `custom`"));
         }
     }
     if let Some(function) = message.object("function_call")? {
-        calls.push(named(None, &function, "arguments")?);
+        calls.push(NewCall::named(None, &function, "arguments")?);
     }
     steps.decide(calls)
-}
-
-fn named<'a>(id: Option<String>, call: &Object<'a>, arguments: &str) -> Result<NewCall<'a>, Invalid> {
-    let tool = call.needed("name")?;
-    let arguments =
-        call.member(arguments).ok_or_else(|| Invalid::new(format!("the call of `{tool}` has no {arguments}")))?;
-    Ok(NewCall { id, tool, arguments: Some(arguments) })
 }

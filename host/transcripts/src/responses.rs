@@ -20,8 +20,8 @@ fn item<'a>(steps: &mut Steps<'_>, json: &'a RawValue, turn: &mut Vec<NewCall<'a
     let item = Object::parse(json)?;
     let kind = item.text("type")?.unwrap_or_else(|| "message".into());
     match kind.as_str() {
-        "function_call" => turn.push(call(&item, "arguments")?),
-        "custom_tool_call" => turn.push(call(&item, "input")?),
+        "function_call" => turn.push(NewCall::named(item.text("call_id")?, &item, "arguments")?),
+        "custom_tool_call" => turn.push(NewCall::named(item.text("call_id")?, &item, "input")?),
         // What the model thought between two calls does not end the turn.
         "reasoning" => {}
         _ => {
@@ -32,19 +32,11 @@ fn item<'a>(steps: &mut Steps<'_>, json: &'a RawValue, turn: &mut Vec<NewCall<'a
     Ok(())
 }
 
-fn call<'a>(item: &Object<'a>, arguments: &str) -> Result<NewCall<'a>, Invalid> {
-    let tool = item.needed("name")?;
-    let arguments =
-        item.member(arguments).ok_or_else(|| Invalid::new(format!("the call of `{tool}` has no {arguments}")))?;
-    Ok(NewCall { id: item.text("call_id")?, tool, arguments: Some(arguments) })
-}
-
 fn other(steps: &mut Steps<'_>, item: &Object<'_>, kind: &str) -> Result<(), Invalid> {
     match kind {
         "message" => message(steps, item),
         "function_call_output" | "custom_tool_call_output" => {
-            let output = item.get("output").ok_or_else(|| Invalid::new(format!("a {kind} has no output")))?;
-            let content = steps.contents.read(output).map_err(|wrong| wrong.within("output"))?;
+            let content = steps.contents.member(item, "output", &format!("a {kind}"))?;
             let id = Some(item.needed("call_id")?);
             steps.answer(Outcome { id, tool: None, answer: Answer::Content(content), failed: false })
         }
@@ -60,8 +52,7 @@ fn other(steps: &mut Steps<'_>, item: &Object<'_>, kind: &str) -> Result<(), Inv
 fn message(steps: &mut Steps<'_>, item: &Object<'_>) -> Result<(), Invalid> {
     match item.needed("role")?.as_str() {
         "user" => {
-            let content = item.get("content").ok_or_else(|| Invalid::new("a user message has no content"))?;
-            let content = steps.contents.read(content).map_err(|wrong| wrong.within("content"))?;
+            let content = steps.contents.member(item, "content", "a user message")?;
             steps.say(&content)
         }
         "assistant" | "system" | "developer" => Ok(()),

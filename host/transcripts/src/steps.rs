@@ -8,7 +8,7 @@ use ticket_model::limits::JSON_DEPTH_MAX;
 
 use crate::content::{self, Content, Contents, Part};
 use crate::invalid::Invalid;
-use crate::object;
+use crate::object::{self, Object};
 use crate::reading::Reading;
 
 /// The first word of the result of a failed tool, in any case.
@@ -53,6 +53,16 @@ pub(crate) struct NewCall<'a> {
     pub(crate) tool: String,
     /// JSON, or a string that may hold JSON; none for a call without arguments.
     pub(crate) arguments: Option<&'a RawValue>,
+}
+
+impl<'a> NewCall<'a> {
+    /// A call that its form names by `name`, with its arguments in the member `arguments`, which must be there.
+    pub(crate) fn named(id: Option<String>, call: &Object<'a>, arguments: &str) -> Result<Self, Invalid> {
+        let tool = call.needed("name")?;
+        let arguments =
+            call.member(arguments).ok_or_else(|| Invalid::new(format!("the call of `{tool}` has no {arguments}")))?;
+        Ok(Self { id, tool, arguments: Some(arguments) })
+    }
 }
 
 /// What a tool answered.
