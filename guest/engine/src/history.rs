@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::error::Error;
 use ticket_model::id::excerpt;
 use ticket_model::json;
+use ticket_model::ticket::Bounds;
 
 /// The key of a message's id.
 const ID: &[u8] = b"id";
@@ -50,6 +51,75 @@ pub(crate) fn pushed_bytes(item: &str) -> usize {
     item.len() + ",".len()
 }
 
+/// Takes the newest messages off a valid history, at most so many: the rest keeps its bytes. Returns them, oldest first.
+pub(crate) fn retract(history: &mut String, count: usize) -> Vec<String> {
+    let items = messages(history);
+    let kept = items.len().saturating_sub(count);
+    let retracted = items[kept..].iter().map(|&item| item.to_owned()).collect();
+    if kept < items.len() {
+        let end = kept.checked_sub(1).map(|last| end_of(history, items[last]));
+        match end {
+            Some(end) => history.replace_range(end.., "]"),
+            None => "[]".clone_into(history),
+        }
+    }
+    retracted
+}
+
+/// Drops the oldest messages of a valid history, so that the rest keeps the bounds and its bytes. Returns how many.
+pub(crate) fn trim(history: &mut String, bounds: Bounds) -> usize {
+    let items = messages(history);
+    let entries_max = bounds.entries_max.map_or(usize::MAX, |max| max as usize);
+    let bytes_max = bounds.bytes_max.map_or(usize::MAX, |max| max as usize);
+    // What is left begins at an item, and a bracket takes the place of all before it.
+    let fits = |item: &&str| history.len() - start_of(history, item) < bytes_max;
+    let over_entries = items.len().saturating_sub(entries_max);
+    let over_bytes = if history.len() > bytes_max {
+        items.iter().position(fits).unwrap_or(items.len().saturating_sub(1))
+    } else {
+        0
+    };
+    let dropped = over_entries.max(over_bytes);
+    match items.get(dropped) {
+        Some(first) if dropped > 0 => {
+            let start = start_of(history, first);
+            history.replace_range(..start, "[");
+        }
+        None if dropped > 0 => "[]".clone_into(history),
+        _ => {}
+    }
+    dropped
+}
+
+/// The newest messages of a valid history: at most so many, and no more than have so many bytes together.
+pub(crate) fn newest(history: &str, entries_max: usize, bytes_max: usize) -> Vec<&str> {
+    let mut bytes = 0;
+    let mut newest: Vec<&str> = messages(history)
+        .into_iter()
+        .rev()
+        .take(entries_max)
+        .take_while(|message| {
+            bytes += message.len();
+            bytes <= bytes_max
+        })
+        .collect();
+    newest.reverse();
+    newest
+}
+
+fn messages(history: &str) -> Vec<&str> {
+    json::items(history).into_iter().flatten().collect()
+}
+
+/// Where in a history one of its messages begins.
+fn start_of(history: &str, message: &str) -> usize {
+    message.as_ptr() as usize - history.as_ptr() as usize
+}
+
+fn end_of(history: &str, message: &str) -> usize {
+    start_of(history, message) + message.len()
+}
+
 /// The message with this id, if the history holds one.
 pub(crate) fn find<'a>(history: &'a str, id: &[u8]) -> Option<&'a str> {
     let mut identified = json::items_with(history, ID);
@@ -91,6 +161,55 @@ mod tests {
         assert_eq!(append(&mut history, "{\"text\":\"hé\",\"id\":\"m1\"}").unwrap(), Said::Known);
         assert!(matches!(append(&mut history, "{\"id\":\"m1\",\"text\":\"other\"}"), Err(Error::Invalid(_))));
         assert_eq!(appended("[\"m2\"]", "{\"id\":\"m2\"}"), "[\"m2\",{\"id\":\"m2\"}]");
+    }
+
+    #[test]
+    fn messages_are_taken_back_from_the_end() {
+        for (history, count, left, retracted) in [
+            ("[1, 2,3 ]", 1, "[1, 2]", &["3"][..]),
+            (" [ 1 , {\"a\": [2]} ]", 1, " [ 1]", &["{\"a\": [2]}"]),
+            ("[1, 2 ]", 2, "[]", &["1", "2"]),
+            ("[1, 2 ]", 9, "[]", &["1", "2"]),
+            (" [ 1 ]", 0, " [ 1 ]", &[]),
+            ("[ ]", 3, "[ ]", &[]),
+        ] {
+            let mut rest = history.to_owned();
+            assert_eq!(retract(&mut rest, count), retracted, "{history}");
+            assert_eq!(rest, left, "{history}");
+        }
+    }
+
+    #[test]
+    fn the_oldest_messages_are_dropped() {
+        let entries = |max| Bounds { entries_max: Some(max), bytes_max: None };
+        let bytes = |max| Bounds { entries_max: None, bytes_max: Some(max) };
+        for (history, bounds, left, dropped) in [
+            ("[1, 2,3 ]", entries(2), "[2,3 ]", 1),
+            ("[1, 2,3 ]", entries(0), "[]", 3),
+            ("[1, 2,3 ]", entries(3), "[1, 2,3 ]", 0),
+            ("[ ]", entries(0), "[ ]", 0),
+            ("[\"aa\",\"bb\",\"cc\"]", bytes(16), "[\"aa\",\"bb\",\"cc\"]", 0),
+            ("[\"aa\",\"bb\",\"cc\"]", bytes(15), "[\"bb\",\"cc\"]", 1),
+            ("[\"aa\",\"bb\",\"cc\"]", bytes(11), "[\"bb\",\"cc\"]", 1),
+            ("[\"aa\",\"bb\",\"cc\"]", bytes(10), "[\"cc\"]", 2),
+            ("[\"aa\",\"bb\",\"cc\"]", bytes(0), "[\"cc\"]", 2),
+            ("[    \"aa\"]", bytes(6), "[\"aa\"]", 0),
+            ("[1,\"bb\"]", Bounds { entries_max: Some(0), bytes_max: Some(100) }, "[]", 2),
+        ] {
+            let mut rest = history.to_owned();
+            let done = trim(&mut rest, bounds);
+            assert_eq!(done, dropped, "{history} {bounds:?}");
+            assert!(done > 0 && rest == left || done == 0 && rest == history, "{history} {bounds:?}: {rest}");
+        }
+    }
+
+    #[test]
+    fn the_newest_messages_fit() {
+        let history = "[ 1, \"bb\" ,{\"c\": 3}]";
+        assert_eq!(newest(history, 2, usize::MAX), ["\"bb\"", "{\"c\": 3}"]);
+        assert_eq!(newest(history, 9, 12), ["\"bb\"", "{\"c\": 3}"]);
+        assert_eq!(newest(history, 9, 11), ["{\"c\": 3}"]);
+        assert!(newest(history, 9, 7).is_empty() && newest(history, 0, 99).is_empty());
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod merge;
 mod migration;
 mod operations;
 mod patch;
+mod pointer;
 mod record;
 mod snapshot;
 mod state;
@@ -23,4 +24,6 @@ pub use error::Error;
 pub use merge::merge;
 pub use operations::Engine;
 pub use ticket_model::port::{Condition, Entry, Fields, Freshness, KeyValueError, Outcome, Page, Port, Settings};
-pub use ticket_model::ticket::{Change, IdPage, Merged, Side, State, Ticket};
+pub use ticket_model::ticket::{
+    Applied, Bounds, Change, Effect, Fact, IdPage, Merged, Messages, Put, Side, State, Summary, SummaryPage, Ticket,
+};

@@ -4,13 +4,13 @@ use crate::error::Error;
 use crate::merge;
 use crate::record;
 use crate::snapshot;
-use crate::state::{Checked, Sound};
+use crate::state::{Checked, Done, Sound};
 use crate::ticket_id::TicketId;
+use ticket_model::limits::{TTL_MS_MAX, TTL_MS_MIN};
 use ticket_model::port::{Condition, Entry, Freshness, KeyValueError, Outcome, Port, Settings};
-use ticket_model::ticket::{Change, IdPage, Merged, State, Ticket};
+use ticket_model::ticket::{Applied, Change, Merged, State, Ticket};
 
-/// Keys asked for at a time by a listing: one page of 36-character ids is about 20 KB.
-const PAGE_KEYS: u32 = 500;
+mod reads;
 
 /// The operations, over one host.
 #[derive(Debug)]
@@ -33,8 +33,16 @@ impl Found {
     }
 }
 
-/// The state after an edit; `false` if there was nothing to change.
-type Edited = Result<(Sound, bool), Error>;
+/// A conditional change of one ticket.
+struct Changing<'a> {
+    changes: &'a [Checked],
+    /// The revision that the caller named.
+    at: Option<&'a str>,
+    ttl_ms: u64,
+    /// Whether an absent ticket is made.
+    creates: bool,
+    now_s: u64,
+}
 
 impl<P: Port> Engine<P> {
     /// An engine over a host.
@@ -44,53 +52,57 @@ impl<P: Port> Engine<P> {
     }
 
     /// See `tickets.create`.
-    pub fn create(&self, id: Option<String>, changes: Vec<Change>) -> Result<Ticket, Error> {
+    pub fn create(&self, id: Option<String>, changes: Vec<Change>, ttl_ms: Option<u64>) -> Result<Applied, Error> {
         let id = TicketId::parse(id.unwrap_or_else(|| self.port.fresh_id()))?;
-        let changes = self.checked(changes)?;
+        let (changes, ttl_ms) = (self.checked(changes)?, self.ttl_ms(ttl_ms)?);
         let now_s = self.now_s();
-        let (state, _) = Sound::new(now_s).with(&changes, now_s, &self.settings)?;
-        self.write_new(id, state.into_state())
+        let (state, done) = Sound::new(now_s).with(&changes, now_s, &self.settings)?;
+        Ok(Applied { ticket: self.write_new(id, state.into_state(), ttl_ms)?, effect: done.into_effect(true) })
     }
 
-    /// See `tickets.get`.
-    pub fn get(&self, id: String) -> Result<Ticket, Error> {
+    /// See `tickets.ensure`.
+    pub fn ensure(&self, id: String, changes: Vec<Change>, ttl_ms: Option<u64>) -> Result<Applied, Error> {
         let id = TicketId::parse(id)?;
-        let entry = self.port.read(&id.key(), Freshness::Latest)?;
-        self.found(&id, entry).map(|found| found.into_ticket(&id))
+        let (changes, ttl_ms) = (self.checked(changes)?, self.ttl_ms(ttl_ms)?);
+        self.change(id, &Changing { changes: &changes, at: None, ttl_ms, creates: true, now_s: self.now_s() })
     }
 
     /// See `tickets.apply`.
-    pub fn apply(&self, id: String, changes: Vec<Change>, at: Option<String>) -> Result<Ticket, Error> {
+    pub fn apply(
+        &self,
+        id: String,
+        changes: Vec<Change>,
+        at: Option<&str>,
+        ttl_ms: Option<u64>,
+    ) -> Result<Applied, Error> {
         let id = TicketId::parse(id)?;
         if changes.is_empty() {
             return Err(Error::Invalid(format!("no change is given for ticket `{id}`")));
         }
-        let changes = self.checked(changes)?;
-        let now_s = self.now_s();
-        self.change(id, at, |state| state.with(&changes, now_s, &self.settings))
+        let (changes, ttl_ms) = (self.checked(changes)?, self.ttl_ms(ttl_ms)?);
+        self.change(id, &Changing { changes: &changes, at, ttl_ms, creates: false, now_s: self.now_s() })
     }
 
     /// See `tickets.touch`.
-    pub fn touch(&self, id: String) -> Result<Ticket, Error> {
+    pub fn touch(&self, id: String, ttl_ms: Option<u64>) -> Result<Ticket, Error> {
+        let (id, ttl_ms) = (TicketId::parse(id)?, self.ttl_ms(ttl_ms)?);
         // Read before, so that damage is not touched, and after, so that content and revision are of one state.
-        let Ticket { id, .. } = self.get(id)?;
-        let id = TicketId::parse(id)?;
-        if !self.port.touch(&id.key(), self.settings.ttl_ms)?.applied {
+        self.read(&id)?;
+        if !self.port.touch(&id.key(), ttl_ms)?.applied {
             return Err(not_found(&id));
         }
-        let entry = self.port.read(&id.key(), Freshness::Latest)?;
-        self.found(&id, entry).map(|found| found.into_ticket(&id))
+        Ok(self.read(&id)?.into_ticket(&id))
     }
 
     /// See `tickets.snapshot`.
     pub fn snapshot(&self, id: String) -> Result<String, Error> {
-        let ticket = self.get(id)?;
-        snapshot::write(&TicketId::parse(ticket.id)?, &ticket.state)
+        let id = TicketId::parse(id)?;
+        snapshot::write(&id, self.read(&id)?.state.state())
     }
 
     /// See `tickets.rollback`.
-    pub fn rollback(&self, id: String, snapshot: &str, at: Option<String>) -> Result<Ticket, Error> {
-        let id = TicketId::parse(id)?;
+    pub fn rollback(&self, id: String, snapshot: &str, at: Option<&str>, ttl_ms: Option<u64>) -> Result<Ticket, Error> {
+        let (id, ttl_ms) = (TicketId::parse(id)?, self.ttl_ms(ttl_ms)?);
         let (of, state) = snapshot::read(snapshot, &self.settings)?;
         if of != id {
             return Err(Error::Invalid(format!("snapshot is of ticket `{of}`, not of `{id}`")));
@@ -102,27 +114,21 @@ impl<P: Port> Engine<P> {
             ))),
             _ => Ok(()),
         };
-        let outcome = self.replace(&id, at, same_incarnation, |key, when| self.write(key, &state, when))?;
+        let outcome = self.replace(&id, at, same_incarnation, |key, when| self.write(key, &state, ttl_ms, when))?;
         Ok(written(id, state, outcome))
     }
 
     /// See `tickets.restore`.
-    pub fn restore(&self, snapshot: &str) -> Result<Ticket, Error> {
+    pub fn restore(&self, snapshot: &str, ttl_ms: Option<u64>) -> Result<Ticket, Error> {
+        let ttl_ms = self.ttl_ms(ttl_ms)?;
         let (id, state) = snapshot::read(snapshot, &self.settings)?;
-        self.write_new(id, state)
+        self.write_new(id, state, ttl_ms)
     }
 
     /// See `tickets.close`.
-    pub fn close(&self, id: String, at: Option<String>) -> Result<(), Error> {
+    pub fn close(&self, id: String, at: Option<&str>) -> Result<(), Error> {
         let id = TicketId::parse(id)?;
         self.replace(&id, at, |_| Ok(()), |key, when| self.port.remove(key, when)).map(drop)
-    }
-
-    /// See `tickets.list-ids`.
-    pub fn list_ids(&self, cursor: Option<&str>) -> Result<IdPage, Error> {
-        let page = self.port.scan(cursor, PAGE_KEYS)?;
-        let ids = page.keys.iter().filter_map(|key| TicketId::of_key(key)).collect();
-        Ok(IdPage { ids, cursor: page.cursor })
     }
 
     /// See `tickets.merge`.
@@ -134,18 +140,15 @@ impl<P: Port> Engine<P> {
     ///
     /// The first read may be an old copy: it only feeds the write. An error, or that there is nothing to
     /// do, is decided again on the latest entry.
-    fn change(&self, id: TicketId, at: Option<String>, edit: impl Fn(Sound) -> Edited) -> Result<Ticket, Error> {
+    fn change(&self, id: TicketId, changing: &Changing<'_>) -> Result<Applied, Error> {
         let key = id.key();
-        let mut latest = at.is_some();
+        let named = changing.at.is_some();
+        let mut latest = named;
         let mut entry = self.port.read(&key, if latest { Freshness::Latest } else { Freshness::Recent })?;
         let mut attempt = 1;
         loop {
-            let edited = self.found(&id, entry).and_then(|found| {
-                let Found { state, revision, .. } = expected(&id, found, at.as_deref())?;
-                edit(state).map(|(state, changed)| (state.into_state(), changed, revision))
-            });
-            let (state, revision) = match edited {
-                Ok((state, changed, revision)) if changed || latest => (state, revision),
+            let (state, done, when) = match self.edited(&id, entry, changing) {
+                Ok(edited) if latest || edited.1.changed() || edited.2 == Condition::Absent => edited,
                 Err(error) if latest => return Err(error),
                 Ok(_) | Err(_) => {
                     latest = true;
@@ -153,14 +156,33 @@ impl<P: Port> Engine<P> {
                     continue;
                 }
             };
-            let outcome = self.write(&key, &state, &Condition::At(revision))?;
+            let state = state.into_state();
+            let outcome = self.write(&key, &state, changing.ttl_ms, &when)?;
             if outcome.applied {
-                return Ok(written(id, state, outcome));
+                let effect = done.into_effect(when == Condition::Absent);
+                return Ok(Applied { ticket: written(id, state, outcome), effect });
             }
             latest = true;
             attempt += 1;
-            entry = self.after_lost_race(&id, outcome.current, at.is_some(), attempt)?;
+            entry = self.after_lost_race(&id, outcome.current, named, attempt)?;
         }
+    }
+
+    /// The state after the changes, what they did, and what must hold to write it.
+    fn edited(
+        &self,
+        id: &TicketId,
+        entry: Option<Entry>,
+        changing: &Changing<'_>,
+    ) -> Result<(Sound, Done, Condition), Error> {
+        let (state, when) = if entry.is_none() && changing.creates {
+            (Sound::new(changing.now_s), Condition::Absent)
+        } else {
+            let found = expected(id, self.found(id, entry)?, changing.at)?;
+            (found.state, Condition::At(found.revision))
+        };
+        let (state, done) = state.with(changing.changes, changing.now_s, &self.settings)?;
+        Ok((state, done, when))
     }
 
     /// Replaces or removes an entry, even a damaged one, until no other client was faster; `present` is for an entry
@@ -168,7 +190,7 @@ impl<P: Port> Engine<P> {
     fn replace(
         &self,
         id: &TicketId,
-        at: Option<String>,
+        at: Option<&str>,
         check: impl Fn(Option<u64>) -> Result<(), Error>,
         change: impl Fn(&str, &Condition) -> Result<Outcome, KeyValueError>,
     ) -> Result<Outcome, Error> {
@@ -178,7 +200,7 @@ impl<P: Port> Engine<P> {
         loop {
             let when = match read {
                 Ok(Some(entry)) => {
-                    let (when, created_at) = self.condition(id, entry, at.as_deref())?;
+                    let (when, created_at) = self.condition(id, entry, at)?;
                     check(created_at)?;
                     when
                 }
@@ -234,12 +256,12 @@ impl<P: Port> Engine<P> {
         }
     }
 
-    fn write(&self, key: &str, state: &State, when: &Condition) -> Result<Outcome, KeyValueError> {
-        record::encode(state, |fields| self.port.write(key, &fields, self.settings.ttl_ms, when))
+    fn write(&self, key: &str, state: &State, ttl_ms: u64, when: &Condition) -> Result<Outcome, KeyValueError> {
+        record::encode(state, |fields| self.port.write(key, &fields, ttl_ms, when))
     }
 
-    fn write_new(&self, id: TicketId, state: State) -> Result<Ticket, Error> {
-        let outcome = self.write(&id.key(), &state, &Condition::Absent)?;
+    fn write_new(&self, id: TicketId, state: State, ttl_ms: u64) -> Result<Ticket, Error> {
+        let outcome = self.write(&id.key(), &state, ttl_ms, &Condition::Absent)?;
         if outcome.applied {
             return Ok(written(id, state, outcome));
         }
@@ -253,6 +275,22 @@ impl<P: Port> Engine<P> {
             return Err(Error::TooLarge(format!("{} changes at once, the limit is {changes_max}", changes.len())));
         }
         changes.into_iter().map(|change| Checked::new(change, &self.settings)).collect()
+    }
+
+    /// The time to live of a write: the caller's, or that of the settings.
+    fn ttl_ms(&self, wanted: Option<u64>) -> Result<u64, Error> {
+        match wanted {
+            Some(ttl_ms) if !(TTL_MS_MIN..=TTL_MS_MAX).contains(&ttl_ms) => Err(Error::Invalid(format!(
+                "time to live of {ttl_ms} ms is not between {TTL_MS_MIN} ms and {TTL_MS_MAX} ms"
+            ))),
+            wanted => Ok(wanted.unwrap_or(self.settings.ttl_ms)),
+        }
+    }
+
+    /// Reads the latest entry of a ticket.
+    fn read(&self, id: &TicketId) -> Result<Found, Error> {
+        let entry = self.port.read(&id.key(), Freshness::Latest)?;
+        self.found(id, entry)
     }
 
     fn found(&self, id: &TicketId, entry: Option<Entry>) -> Result<Found, Error> {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use ticket_model::json::{Member, compact, members, text_of};
+use ticket_model::json::{Member, compact, member, members, text_of};
 
 /// A change to one member of an object.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +34,36 @@ pub(crate) fn merge_patch(target: &str, patch: &str) -> String {
         .collect();
     edit(target, &edits)
 }
+
+/// The target, an object, with the member that the tokens name set to `value`; none if `only_if_absent` and it is there.
+/// An error if a token before the last does not name an object.
+pub(crate) fn put(
+    target: &str,
+    tokens: &[String],
+    value: &str,
+    only_if_absent: bool,
+) -> Result<Option<String>, NoObject> {
+    let Some((token, rest)) = tokens.split_first() else { return Err(NoObject) };
+    let present = member(target, token.as_bytes());
+    let value = if rest.is_empty() {
+        if only_if_absent && present.is_some() {
+            return Ok(None);
+        }
+        Cow::Borrowed(value)
+    } else {
+        let inner = present.filter(|inner| inner.starts_with('{')).ok_or(NoObject)?;
+        match put(inner, rest, value, only_if_absent)? {
+            Some(inner) => Cow::Owned(inner),
+            None => return Ok(None),
+        }
+    };
+    let key = serde_json::Value::from(token.as_str()).to_string();
+    Ok(Some(edit(target, &[Edit { key: &key, new: New::Value(&value) }])))
+}
+
+/// A JSON pointer leads through what is not an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NoObject;
 
 /// The target's text with members changed in place, removed, or added at the end; a target that is not an
 /// object counts as an empty one. No two edits have the same key.
@@ -154,6 +184,25 @@ mod tests {
         );
         assert_eq!(merge_patch(target, "{\"big\":null,\"\\u006e\":null}"), "{ \"f\" : 1.0, \"\\ud800\": \"\\u00e9\" }");
         assert_eq!(merge_patch("{ }", "{\"a\" : {\"b\": null}}"), "{\"a\":{}}");
+    }
+
+    #[test]
+    fn one_member_is_set_in_place() {
+        let target = "{ \"a\": {\"b\" : 1.0, \"l\": [1]}, \"n\": null}";
+        let set = |pointer: &str, only_if_absent| {
+            let tokens: Vec<_> = pointer.split('/').map(str::to_owned).collect();
+            put(target, &tokens, "null", only_if_absent)
+        };
+        let changed = |text: &str| Ok(Some(text.to_owned()));
+        assert_eq!(set("a/b", false), changed("{ \"a\": {\"b\" : null, \"l\": [1]}, \"n\": null}"));
+        assert_eq!(set("a/b", true), Ok(None));
+        assert_eq!(set("n", true), Ok(None), "a member that is null is there");
+        assert_eq!(set("a/\"", true), changed("{ \"a\": {\"b\" : 1.0, \"l\": [1],\"\\\"\":null}, \"n\": null}"));
+        assert_eq!(set("a", false), changed("{ \"a\": null, \"n\": null}"));
+        for pointer in ["a/l/0", "x/y", "n/x"] {
+            assert_eq!(set(pointer, false), Err(NoObject), "{pointer}");
+        }
+        assert_eq!(put("{\"a\":1,\"a\":2}", &["a".to_owned()], "3", false), changed("{\"a\":3}"));
     }
 
     #[test]

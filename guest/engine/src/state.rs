@@ -2,12 +2,14 @@
 
 use crate::error::Error;
 use crate::history::{self, Said};
-use crate::patch::merge_patch;
+use crate::patch::{self, merge_patch};
+use crate::pointer::Pointer;
 use ticket_model::field::{FACTS, HISTORY, LAST_DECISION, SCHEMA_VERSION_TEXT};
+use ticket_model::id::excerpt;
 use ticket_model::json::{self, Kind};
 use ticket_model::limits::JSON_DEPTH_MAX;
 use ticket_model::port::Settings;
-use ticket_model::ticket::{Change, State};
+use ticket_model::ticket::{Bounds, Change, Effect, Put, State};
 
 /// A change that is valid by itself, its JSON compact.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +20,12 @@ pub(crate) enum Checked {
     Learn(String),
     /// Makes this the last decision.
     Decide(String),
+    /// Sets the member of the facts that the pointer names.
+    Put { pointer: Pointer, value: String, only_if_absent: bool },
+    /// Takes back so many messages.
+    Retract(u32),
+    /// Drops the oldest messages.
+    Trim(Bounds),
 }
 
 impl Checked {
@@ -25,12 +33,10 @@ impl Checked {
     fn said_bytes(&self) -> usize {
         match self {
             Self::Say { message, .. } => history::pushed_bytes(message),
-            Self::Learn(_) | Self::Decide(_) => 0,
+            _ => 0,
         }
     }
-}
 
-impl Checked {
     /// Checks a change by itself, once, before the store is read.
     pub(crate) fn new(change: Change, settings: &Settings) -> Result<Self, Error> {
         let ticket_bytes_max = settings.ticket_bytes_max as usize;
@@ -48,6 +54,19 @@ impl Checked {
                 let (decision, _) = input("decision", text, ticket_bytes_max, &[])?;
                 Ok(Self::Decide(decision))
             }
+            Change::Put(Put { pointer, value, only_if_absent }) => {
+                let pointer = Pointer::parse(&pointer)?;
+                if pointer.tokens().is_empty() {
+                    return Err(Error::Invalid("the empty JSON pointer is the facts as a whole, not one fact".into()));
+                }
+                let (value, _) = input("fact", value, ticket_bytes_max, &[])?;
+                Ok(Self::Put { pointer, value, only_if_absent })
+            }
+            Change::Retract(count) => Ok(Self::Retract(count)),
+            Change::Trim(Bounds { entries_max: None, bytes_max: None }) => {
+                Err(Error::Invalid("a trim names neither entries-max nor bytes-max".into()))
+            }
+            Change::Trim(bounds) => Ok(Self::Trim(bounds)),
         }
     }
 }
@@ -114,19 +133,28 @@ pub(crate) struct Sound {
     entries: usize,
 }
 
-/// What changes did to a state, as far as it must be checked.
-#[derive(Default)]
-struct Done {
+/// What changes did to a state.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Done {
     said: usize,
     /// A new message may be too deep for the history.
     deep: bool,
     learnt: bool,
     decided: bool,
+    retracted: Vec<String>,
+    trimmed: usize,
 }
 
 impl Done {
-    fn changed(&self) -> bool {
-        self.said > 0 || self.learnt || self.decided
+    /// Whether anything was there to do.
+    pub(crate) fn changed(&self) -> bool {
+        self.said > 0 || self.learnt || self.decided || !self.retracted.is_empty() || self.trimmed > 0
+    }
+
+    /// What the ticket does not show of it.
+    pub(crate) fn into_effect(self, created: bool) -> Effect {
+        let trimmed = u32::try_from(self.trimmed).unwrap_or(u32::MAX);
+        Effect { created, retracted: self.retracted, trimmed }
     }
 }
 
@@ -157,46 +185,72 @@ impl Sound {
         &self.state
     }
 
-    /// This state with checked changes applied in their order, and whether anything was there to apply:
-    /// not so where every change was a message that is stored already.
-    pub(crate) fn with(mut self, changes: &[Checked], now_s: u64, settings: &Settings) -> Result<(Self, bool), Error> {
-        let done = self.apply(changes)?;
+    /// Messages in its history.
+    pub(crate) fn entries(&self) -> usize {
+        self.entries
+    }
+
+    /// This state with checked changes applied in their order, and what they did.
+    pub(crate) fn with(mut self, changes: &[Checked], now_s: u64, settings: &Settings) -> Result<(Self, Done), Error> {
+        self.state.history.reserve_exact(changes.iter().map(Checked::said_bytes).sum());
+        let mut done = Done::default();
+        for change in changes {
+            self.apply(change, &mut done)?;
+        }
         if done.changed() {
             self.state.updated_at = now_s.max(self.state.updated_at);
         }
-        self.entries += done.said;
         // This state was valid, so the changes are at fault.
         self.check_after(&done, settings).map_err(|error| match error {
             Error::Corrupt(text) => Error::Invalid(format!("with these changes, {text}")),
             other => other,
         })?;
-        Ok((self, done.changed()))
+        Ok((self, done))
     }
 
-    fn apply(&mut self, changes: &[Checked]) -> Result<Done, Error> {
+    fn apply(&mut self, change: &Checked, done: &mut Done) -> Result<(), Error> {
         let state = &mut self.state;
-        let mut done = Done::default();
-        state.history.reserve_exact(changes.iter().map(Checked::said_bytes).sum());
-        for change in changes {
-            match change {
-                Checked::Say { message, depth } => match history::append(&mut state.history, message)? {
-                    Said::Appended => {
-                        done.said += 1;
-                        done.deep |= *depth >= JSON_DEPTH_MAX;
-                    }
-                    Said::Known => {}
-                },
-                Checked::Learn(patch) => {
-                    state.facts = merge_patch(&state.facts, patch);
-                    done.learnt = true;
+        match change {
+            Checked::Say { message, depth } => match history::append(&mut state.history, message)? {
+                Said::Appended => {
+                    self.entries += 1;
+                    done.said += 1;
+                    done.deep |= *depth >= JSON_DEPTH_MAX;
                 }
-                Checked::Decide(decision) => {
-                    state.last_decision.clone_from(decision);
-                    done.decided = true;
+                Said::Known => {}
+            },
+            Checked::Learn(patch) => {
+                state.facts = merge_patch(&state.facts, patch);
+                done.learnt = true;
+            }
+            Checked::Decide(decision) => {
+                state.last_decision.clone_from(decision);
+                done.decided = true;
+            }
+            Checked::Put { pointer, value, only_if_absent } => {
+                let put = patch::put(&state.facts, pointer.tokens(), value, *only_if_absent);
+                let put = put.map_err(|patch::NoObject| {
+                    Error::Invalid(format!("facts have no object to put {} into", excerpt(&pointer.to_string())))
+                })?;
+                done.learnt |= put.is_some();
+                state.facts = put.unwrap_or_else(|| std::mem::take(&mut state.facts));
+            }
+            Checked::Retract(count) => {
+                let retracted = history::retract(&mut state.history, *count as usize);
+                self.entries -= retracted.len();
+                // Several changes may take back: the oldest message comes first.
+                done.retracted.splice(..0, retracted);
+            }
+            Checked::Trim(bounds) => {
+                let over = |max: Option<u32>, size: usize| max.is_some_and(|max| size > max as usize);
+                if over(bounds.entries_max, self.entries) || over(bounds.bytes_max, state.history.len()) {
+                    let dropped = history::trim(&mut state.history, *bounds);
+                    self.entries -= dropped;
+                    done.trimmed += dropped;
                 }
             }
         }
-        Ok(done)
+        Ok(())
     }
 
     /// Finds what [`check`] would find, in its order, but skips what was valid before: of the history only the

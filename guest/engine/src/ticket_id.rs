@@ -43,6 +43,14 @@ impl fmt::Display for TicketId {
     }
 }
 
+/// Refuses a prefix that no id can have.
+pub(crate) fn check_prefix(prefix: &str) -> Result<(), Error> {
+    if prefix.is_empty() || is_id(prefix) {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!("no ticket id begins with {}: {}", excerpt(prefix), advice(prefix))))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

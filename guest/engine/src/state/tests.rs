@@ -23,9 +23,9 @@ fn changes_apply_in_order_and_time_never_goes_back() {
         checked(Change::Decide("[ 1 ]".into())).unwrap(),
         checked(Change::Learn("{\"x\":null,\"z\":{}}".into())).unwrap(),
     ];
-    let (new, changed) = Sound::of(old, &SETTINGS).unwrap().with(&changes, 40, &SETTINGS).unwrap();
+    let (new, done) = Sound::of(old, &SETTINGS).unwrap().with(&changes, 40, &SETTINGS).unwrap();
     let new = new.into_state();
-    assert!(changed);
+    assert!(done.changed());
     assert_eq!(new.history, "[\"a\",{\"id\":\"m\"}]");
     assert_eq!(new.facts, "{\"z\":{}}");
     assert_eq!(new.last_decision, "[1]");
@@ -35,11 +35,11 @@ fn changes_apply_in_order_and_time_never_goes_back() {
 #[test]
 fn a_known_message_alone_changes_nothing() {
     let (old, _) = Sound::new(10).with(&[say("{\"id\":\"m\"}")], 10, &SETTINGS).unwrap();
-    let (same, changed) = old.clone().with(&[say("{\"id\":\"m\"}")], 99, &SETTINGS).unwrap();
-    assert!(!changed);
+    let (same, done) = old.clone().with(&[say("{\"id\":\"m\"}")], 99, &SETTINGS).unwrap();
+    assert!(!done.changed());
     assert_eq!(same, old);
-    let (more, changed) = old.with(&[say("{\"id\":\"m\"}"), say("\"b\"")], 99, &SETTINGS).unwrap();
-    assert!(changed);
+    let (more, done) = old.with(&[say("{\"id\":\"m\"}"), say("\"b\"")], 99, &SETTINGS).unwrap();
+    assert!(done.changed());
     assert_eq!((more.state.history.as_str(), more.state.updated_at), ("[{\"id\":\"m\"},\"b\"]", 99));
 }
 
@@ -133,9 +133,16 @@ fn the_check_after_a_change_agrees_with_a_full_check() {
             ..Sound::new(7).into_state()
         };
         let changes: Vec<_> = (0..dice.below(4))
-            .map(|_| match dice.below(3) {
+            .map(|_| match dice.below(7) {
                 0 => Change::Decide(dice.one_of(&["1", "[ 2 ]", &deepest])),
                 1 => Change::Learn(dice.one_of(&patches)),
+                2 => Change::Put(Put {
+                    pointer: dice.one_of(&["/a", "/a/b", "/n~0"]),
+                    value: dice.one_of(&["null", "{}", &deepest]),
+                    only_if_absent: dice.below(2) == 0,
+                }),
+                3 => Change::Retract(dice.below(3) as u32),
+                4 => Change::Trim(Bounds { entries_max: Some(dice.below(4) as u32), bytes_max: None }),
                 _ => Change::Say(dice.one_of(&messages)),
             })
             .filter_map(|change| Checked::new(change, &settings).ok())
@@ -144,7 +151,8 @@ fn the_check_after_a_change_agrees_with_a_full_check() {
         let now_s = dice.below(20) as u64;
         let after = sound.clone().with(&changes, now_s, &settings).map(|(sound, _)| sound);
         let mut next = sound;
-        let in_full = next.apply(&changes).and_then(|done| {
+        let mut done = Done::default();
+        let in_full = changes.iter().try_for_each(|change| next.apply(change, &mut done)).and_then(|()| {
             if done.changed() {
                 next.state.updated_at = now_s.max(7);
             }
