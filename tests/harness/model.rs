@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use ticket_host::Change;
 
 use crate::ErrorKind;
-use json::Node;
 
+mod changes;
 mod json;
 mod record;
 
@@ -315,66 +315,6 @@ impl Model {
         self.numbers += 1;
         self.numbers
     }
-
-    fn valid_changes(&self, changes: &[Change]) -> Result<(), Answer> {
-        for change in changes {
-            let (text, bytes_max) = match change {
-                Change::Say(text) => (text, self.limits.message_bytes_max),
-                Change::Learn(text) | Change::Decide(text) => (text, self.limits.ticket_bytes_max),
-            };
-            if text.len() > bytes_max {
-                return Err(ErrorKind::TooLarge.into());
-            }
-            let parsed = json::parse(text).filter(|parsed| !parsed.is_odd).ok_or(ErrorKind::Invalid)?;
-            match (change, parsed.node) {
-                (Change::Say(_), Node::String(_) | Node::Object(_)) | (Change::Learn(_), Node::Object(_)) => {}
-                (Change::Decide(_), _) => {}
-                (Change::Say(_) | Change::Learn(_), _) => return Err(ErrorKind::Invalid.into()),
-            }
-        }
-        Ok(())
-    }
-
-    /// The ticket after changes.
-    fn changed(&self, ticket: &Fields, changes: &[Change]) -> Result<Fields, Answer> {
-        let mut next = ticket.clone();
-        let mut anything = false;
-        for change in changes {
-            let (name, text) = match change {
-                Change::Say(message) => match said(&next["history"], &json::compact(message))? {
-                    Some(history) => ("history", history),
-                    None => continue,
-                },
-                Change::Learn(patch) => ("facts", json::patched(&next["facts"], patch).ok_or(ErrorKind::Corrupt)?),
-                Change::Decide(decision) => ("last_decision", json::compact(decision)),
-            };
-            next.insert(name.to_owned(), text);
-            anything = true;
-        }
-        if anything {
-            let before = record::decimal(&ticket["updated_at"]).ok_or(ErrorKind::Corrupt)?;
-            next.insert("updated_at".to_owned(), before.max(self.now_s).to_string());
-        }
-        record::checked(&next, self.limits)?;
-        Ok(next)
-    }
-}
-
-/// The history with one more message; `None` if it has that message already.
-fn said(history: &str, message: &str) -> Result<Option<String>, Answer> {
-    let parsed = |text| json::parse(text).map(|parsed| parsed.node).ok_or(ErrorKind::Corrupt);
-    let Node::Array { items, .. } = parsed(history)? else { return Err(ErrorKind::Corrupt.into()) };
-    if let Some(id) = json::message_id(&parsed(message)?) {
-        let known = items.iter().find(|item| json::message_id(item).as_ref() == Some(&id));
-        match known {
-            Some(known) if json::same(&known.text(), message) => return Ok(None),
-            Some(_) => return Err(ErrorKind::Invalid.into()),
-            None => {}
-        }
-    }
-    let open = history.trim_end().strip_suffix(']').ok_or(ErrorKind::Corrupt)?;
-    let comma = if items.is_empty() { "" } else { "," };
-    Ok(Some(format!("{open}{comma}{message}]")))
 }
 
 fn valid_id(id: &str) -> Result<(), Answer> {

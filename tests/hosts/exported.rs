@@ -6,7 +6,9 @@ macro_rules! exported {
     ($($tickets:tt)+) => {
         use $($tickets)+ as wit;
         use ticket_conformance::{Answer, Call};
-        use ticket_host::{Change, Error, Merged, ServedBy, Side, State, Ticket};
+        use ticket_host::{
+            Bounds, Change, Effect, Error, Fact, Merged, Messages, Put, ServedBy, Side, State, Summary, Ticket,
+        };
 
         impl From<Change> for wit::Change {
             fn from(change: Change) -> Self {
@@ -14,6 +16,13 @@ macro_rules! exported {
                     Change::Say(text) => Self::Say(text),
                     Change::Learn(text) => Self::Learn(text),
                     Change::Decide(text) => Self::Decide(text),
+                    Change::Put(Put { pointer, value, only_if_absent }) => {
+                        Self::Put(wit::Put { pointer, value, only_if_absent })
+                    }
+                    Change::Retract(count) => Self::Retract(count),
+                    Change::Trim(Bounds { entries_max, bytes_max }) => {
+                        Self::Trim(wit::Bounds { entries_max, bytes_max })
+                    }
                 }
             }
         }
@@ -38,7 +47,44 @@ macro_rules! exported {
                     revision: ticket.revision,
                     expires_at_ms: ticket.expires_at_ms,
                     served_by: ServedBy::Store,
+                    effect: Effect::default(),
                 }
+            }
+        }
+
+        impl From<wit::Applied> for Ticket {
+            fn from(applied: wit::Applied) -> Self {
+                let wit::Effect { created, retracted, trimmed } = applied.effect;
+                Self { effect: Effect { created, retracted, trimmed }, ..applied.ticket.into() }
+            }
+        }
+
+        impl From<wit::Summary> for Summary {
+            fn from(summary: wit::Summary) -> Self {
+                Self {
+                    id: summary.id,
+                    facts_bytes: summary.facts_bytes,
+                    history_bytes: summary.history_bytes,
+                    last_decision_bytes: summary.last_decision_bytes,
+                    history_entries: summary.history_entries,
+                    created_at: summary.created_at,
+                    updated_at: summary.updated_at,
+                    version: summary.version,
+                    revision: summary.revision,
+                    expires_at_ms: summary.expires_at_ms,
+                }
+            }
+        }
+
+        impl From<wit::Messages> for Messages {
+            fn from(found: wit::Messages) -> Self {
+                Self { messages: found.messages, history_entries: found.history_entries, revision: found.revision }
+            }
+        }
+
+        impl From<wit::Fact> for Fact {
+            fn from(found: wit::Fact) -> Self {
+                Self { value: found.value, revision: found.revision }
             }
         }
 
@@ -74,45 +120,70 @@ macro_rules! exported {
             items.into_iter().map(Into::into).collect()
         }
 
+        /// An answer of the engine as one of a scenario.
+        fn shown<T, U: From<T>>(answer: Result<T, wit::Error>, show: impl Fn(U) -> Answer) -> Result<Answer, Error> {
+            answer.map(|answer| show(answer.into())).map_err(Into::into)
+        }
+
         /// Runs an operation of a scenario.
         pub(crate) async fn answer<T: Send>(
             store: &mut wasmtime::Store<T>,
             tickets: &wit::Guest,
             call: Call,
         ) -> wasmtime::Result<Result<Answer, Error>> {
-            let ticket = match call {
-                Call::Create { id, changes } => tickets.call_create(store, id.as_deref(), &all(changes)).await?,
-                Call::Get { id } => tickets.call_get(store, &id).await?,
-                Call::Apply { id, changes, at } => tickets.call_apply(store, &id, &all(changes), at.as_deref()).await?,
-                Call::Touch { id } => tickets.call_touch(store, &id).await?,
-                Call::Rollback { id, snapshot, at } => {
-                    tickets.call_rollback(store, &id, &snapshot, at.as_deref()).await?
+            Ok(match call {
+                Call::Create { id, changes, ttl_ms } => {
+                    let answer = tickets.call_create(store, id.as_deref(), &all(changes), ttl_ms).await?;
+                    shown(answer, Answer::Ticket)
                 }
-                Call::Restore { snapshot } => tickets.call_restore(store, &snapshot).await?,
-                Call::Snapshot { id } => {
-                    return Ok(tickets.call_snapshot(store, &id).await?.map(Answer::Snapshot).map_err(Into::into));
+                Call::Ensure { id, changes, ttl_ms } => {
+                    shown(tickets.call_ensure(store, &id, &all(changes), ttl_ms).await?, Answer::Ticket)
                 }
+                Call::Get { id } => shown(tickets.call_get(store, &id).await?, Answer::Ticket),
+                Call::Exists { id } => shown(tickets.call_exists(store, &id).await?, Answer::Exists),
+                Call::GetSummary { id } => shown(tickets.call_get_summary(store, &id).await?, Answer::Summary),
+                Call::GetMessages { id, entries_max, bytes_max } => {
+                    let answer = tickets.call_get_messages(store, &id, entries_max, bytes_max).await?;
+                    shown(answer, |messages| Answer::Messages(id.clone(), messages))
+                }
+                Call::GetFact { id, pointer } => {
+                    let answer = tickets.call_get_fact(store, &id, &pointer).await?;
+                    shown(answer, |fact| Answer::Fact(id.clone(), fact))
+                }
+                Call::Apply { id, changes, at, ttl_ms } => {
+                    let answer = tickets.call_apply(store, &id, &all(changes), at.as_deref(), ttl_ms).await?;
+                    shown(answer, Answer::Ticket)
+                }
+                Call::Touch { id, ttl_ms } => shown(tickets.call_touch(store, &id, ttl_ms).await?, Answer::Ticket),
+                Call::Rollback { id, snapshot, at, ttl_ms } => {
+                    let answer = tickets.call_rollback(store, &id, &snapshot, at.as_deref(), ttl_ms).await?;
+                    shown(answer, Answer::Ticket)
+                }
+                Call::Restore { snapshot, ttl_ms } => {
+                    shown(tickets.call_restore(store, &snapshot, ttl_ms).await?, Answer::Ticket)
+                }
+                Call::Snapshot { id } => shown(tickets.call_snapshot(store, &id).await?, Answer::Snapshot),
                 Call::Close { id, at } => {
-                    let closed = tickets.call_close(store, &id, at.as_deref()).await?;
-                    return Ok(closed.map(|()| Answer::Done).map_err(Into::into));
+                    shown(tickets.call_close(store, &id, at.as_deref()).await?, |()| Answer::Done)
                 }
-                Call::List => return list(store, tickets).await,
+                Call::List { prefix } => return list(store, tickets, &prefix).await,
+                Call::ListSummaries { prefix } => return list_summaries(store, tickets, &prefix).await,
                 Call::Merge { base, ours, theirs } => {
                     let merged = tickets.call_merge(store, &base.into(), &ours.into(), &theirs.into()).await?;
-                    return Ok(merged.map(|merged| Answer::Merged(merged.into())).map_err(Into::into));
+                    shown(merged, Answer::Merged)
                 }
-            };
-            Ok(ticket.map(|ticket| Answer::Ticket(ticket.into())).map_err(Into::into))
+            })
         }
 
         /// All ids, page by page.
         async fn list<T: Send>(
             store: &mut wasmtime::Store<T>,
             tickets: &wit::Guest,
+            prefix: &str,
         ) -> wasmtime::Result<Result<Answer, Error>> {
             let (mut ids, mut cursor) = (Vec::new(), None::<String>);
             loop {
-                match tickets.call_list_ids(&mut *store, cursor.as_deref()).await? {
+                match tickets.call_list_ids(&mut *store, prefix, cursor.as_deref()).await? {
                     Ok(page) => {
                         ids.extend(page.ids);
                         cursor = page.cursor;
@@ -121,6 +192,28 @@ macro_rules! exported {
                 }
                 if cursor.is_none() {
                     return Ok(Ok(Answer::Ids(ids)));
+                }
+            }
+        }
+
+        /// All summaries, page by page.
+        async fn list_summaries<T: Send>(
+            store: &mut wasmtime::Store<T>,
+            tickets: &wit::Guest,
+            prefix: &str,
+        ) -> wasmtime::Result<Result<Answer, Error>> {
+            let (mut summaries, mut unreadable, mut cursor) = (Vec::new(), Vec::new(), None::<String>);
+            loop {
+                match tickets.call_list_summaries(&mut *store, prefix, cursor.as_deref()).await? {
+                    Ok(page) => {
+                        summaries.extend(all::<_, Summary>(page.summaries));
+                        unreadable.extend(page.unreadable);
+                        cursor = page.cursor;
+                    }
+                    Err(error) => return Ok(Err(error.into())),
+                }
+                if cursor.is_none() {
+                    return Ok(Ok(Answer::Summaries(summaries, unreadable)));
                 }
             }
         }

@@ -34,13 +34,13 @@ async fn an_embedder_learns_who_served_and_what_happened() {
     let tickets = tickets(&primary, Fallback::memory()).await;
     let mut events = tickets.fallback().expect("fallback").events();
     assert_eq!(tickets.create(Some("t"), &[]).await.unwrap().served_by, ServedBy::Store);
-    assert_eq!(tickets.list(None).await.unwrap().served_by, ServedBy::Store);
+    assert_eq!(tickets.list("", None).await.unwrap().served_by, ServedBy::Store);
 
     primary.set_behavior(Behavior::Down);
     let said = tickets.apply("t", &[Change::say("in the outage")], None).await.unwrap();
     assert_eq!(said.served_by, ServedBy::Fallback);
     assert_eq!(tickets.get("t").await.unwrap(), said);
-    assert_eq!(tickets.list(None).await.unwrap().served_by, ServedBy::Fallback);
+    assert_eq!(tickets.list("", None).await.unwrap().served_by, ServedBy::Fallback);
     assert!(matches!(events.recv().await, Ok(Event::Down(_))));
     let status = tickets.fallback().expect("fallback").status().await.unwrap();
     assert_eq!((status.primary_is_up, status.pending), (false, 1));

@@ -126,7 +126,7 @@ async fn an_unreadable_pending_record_stays_and_is_reported() {
     let error = status(&second).await.last_error.expect("an error");
     assert!(error.contains("ticket:t") && error.contains("damaged") && !error.contains("s3cret"), "{error}");
     second.create(Some("t"), &[]).await.expect("the store has none");
-    assert!(second.list(None).await.expect("a page").ids.contains(&"t".to_owned()));
+    assert!(second.list("", None).await.expect("a page").ids.contains(&"t".to_owned()));
     let text: String = Connection::open(scene.file())
         .unwrap()
         .query_row("SELECT text FROM record WHERE key = 'ticket:t'", [], |row| row.get(0))

@@ -89,7 +89,7 @@ async fn the_recommended_redis_user_suffices() {
     tickets.apply("t", &[Change::say("x")], Some(&before.revision)).await.unwrap();
     tickets.rollback("t", &snapshot, None).await.unwrap();
     tickets.touch("t").await.unwrap();
-    assert_eq!(tickets.list(None).await.unwrap().ids, ["t"]);
+    assert_eq!(tickets.list("", None).await.unwrap().ids, ["t"]);
     assert!(tickets.store().health().await.unwrap().findings.iter().all(|finding| !finding.text.contains("refused")));
     tickets.close("t", None).await.unwrap();
 }

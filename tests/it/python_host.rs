@@ -15,5 +15,5 @@ fn the_host_in_python_passes_its_own_tests() {
     let ended = python(Path::new(TESTS)).args([ENGINE, &server.url()]).output().unwrap();
     let report = String::from_utf8_lossy(&ended.stderr);
     assert!(ended.status.success(), "{}\n{report}", ended.status);
-    assert!(report.contains("Ran 13 tests") && report.trim_end().ends_with("\nOK"), "{report}");
+    assert!(report.contains("Ran 18 tests") && report.trim_end().ends_with("\nOK"), "{report}");
 }

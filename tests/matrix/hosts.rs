@@ -35,6 +35,7 @@ pub(crate) const COLUMNS: &[Column] = &[
     Column { name: "native/sqlite", engine: wasmtime, needs_packages: false, run: on_sqlite },
     Column { name: "native/redis", engine: wasmtime, needs_packages: false, run: on_redis },
     Column { name: "rust/map", engine: wasmtime, needs_packages: false, run: rust_map },
+    Column { name: "rust/0.1.0", engine: wasmtime, needs_packages: false, run: rust_former },
     Column { name: "python/dict", engine: of_python, needs_packages: false, run: python_dict },
     Column { name: "python/redis", engine: of_python, needs_packages: false, run: python_redis },
     Column { name: "wasi/keyvalue", engine: wasmtime, needs_packages: false, run: wasi_keyvalue },
@@ -134,8 +135,17 @@ fn natively(out: &Path, rule: Option<Rule>, url: &str) -> Result<(), String> {
 
 /// A host with Wasmtime and the WIT alone.
 fn rust_map(out: &Path, rule: Option<Rule>) -> Result<(), String> {
+    host_rust(out, rule, &[])
+}
+
+/// The same, by the former interface `tickets` of 0.1.0 where it has the operation.
+fn rust_former(out: &Path, rule: Option<Rule>) -> Result<(), String> {
+    host_rust(out, rule, &["--former"])
+}
+
+fn host_rust(out: &Path, rule: Option<Rule>, options: &[&str]) -> Result<(), String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_host-rust"));
-    command.args(breaking(rule)).arg(ENGINE).arg(out).args(files());
+    command.args(breaking(rule)).args(options).arg(ENGINE).arg(out).args(files());
     stdout_of(&mut command).map(drop)
 }
 

@@ -8,12 +8,16 @@ mod bindings {
     });
 }
 
-use bindings::agent::tickets::tickets as engine;
+use bindings::agent::tickets0_2_0::tickets as engine;
 use bindings::exports::wasi::http::incoming_handler::Guest;
 use bindings::wasi::http::types::{Fields, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam};
 use bindings::wasi::io::streams::StreamError;
 
-use crate::port::{Change, Error, IdPage, Ticket, Tickets};
+use ticket_model::ticket::{
+    Applied, Bounds, Change, Effect, Fact, IdPage, Messages, Put, State, Summary, SummaryPage, Ticket,
+};
+
+use crate::port::{Error, Tickets};
 use crate::request::{BODY_BYTES_MAX, Request};
 use crate::response::Response;
 use crate::routes::answer;
@@ -86,8 +90,12 @@ fn body(request: &IncomingRequest, headers: &Fields) -> Result<Vec<u8>, Error> {
 /// Sends a response; errors are ignored, because they mean that the client is gone.
 fn send(out: ResponseOutparam, response: Response) {
     let headers = Fields::new();
-    for (name, value) in response.headers.iter().chain([&("content-length", response.body.len().to_string())]) {
+    for (name, value) in &response.headers {
         let _ = headers.append(name, value.as_bytes());
+    }
+    // HTTP forbids a length of 0 in the answers that have no body, those to `HEAD` and of status 204.
+    if !response.body.is_empty() {
+        let _ = headers.append("content-length", response.body.len().to_string().as_bytes());
     }
     let outgoing = OutgoingResponse::new(headers);
     let _ = outgoing.set_status_code(response.status);
@@ -108,20 +116,42 @@ fn send(out: ResponseOutparam, response: Response) {
 struct Engine;
 
 impl Tickets for Engine {
-    fn create(&self, id: Option<&str>, changes: Vec<Change>) -> Result<Ticket, Error> {
-        Ok(engine::create(id, &all(changes))?.into())
+    fn create(&self, id: Option<&str>, changes: Vec<Change>, ttl_ms: Option<u64>) -> Result<Applied, Error> {
+        Ok(engine::create(id, &all(changes), ttl_ms)?.into())
+    }
+
+    fn ensure(&self, id: &str, changes: Vec<Change>, ttl_ms: Option<u64>) -> Result<Applied, Error> {
+        Ok(engine::ensure(id, &all(changes), ttl_ms)?.into())
+    }
+
+    fn apply(&self, id: &str, changes: Vec<Change>, at: Option<&str>, ttl_ms: Option<u64>) -> Result<Applied, Error> {
+        Ok(engine::apply(id, &all(changes), at, ttl_ms)?.into())
+    }
+
+    fn touch(&self, id: &str, ttl_ms: Option<u64>) -> Result<Ticket, Error> {
+        Ok(engine::touch(id, ttl_ms)?.into())
     }
 
     fn get(&self, id: &str) -> Result<Ticket, Error> {
         Ok(engine::get(id)?.into())
     }
 
-    fn apply(&self, id: &str, changes: Vec<Change>, at: Option<&str>) -> Result<Ticket, Error> {
-        Ok(engine::apply(id, &all(changes), at)?.into())
+    fn exists(&self, id: &str) -> Result<bool, Error> {
+        Ok(engine::exists(id)?)
     }
 
-    fn touch(&self, id: &str) -> Result<Ticket, Error> {
-        Ok(engine::touch(id)?.into())
+    fn get_summary(&self, id: &str) -> Result<Summary, Error> {
+        Ok(engine::get_summary(id)?.into())
+    }
+
+    fn get_messages(&self, id: &str, entries_max: u32, bytes_max: Option<u32>) -> Result<Messages, Error> {
+        let found = engine::get_messages(id, entries_max, bytes_max)?;
+        Ok(Messages { messages: found.messages, history_entries: found.history_entries, revision: found.revision })
+    }
+
+    fn get_fact(&self, id: &str, pointer: &str) -> Result<Fact, Error> {
+        let found = engine::get_fact(id, pointer)?;
+        Ok(Fact { value: found.value, revision: found.revision })
     }
 
     fn snapshot(&self, id: &str) -> Result<String, Error> {
@@ -129,44 +159,81 @@ impl Tickets for Engine {
     }
 
     fn rollback(&self, id: &str, snapshot: &str, at: Option<&str>) -> Result<Ticket, Error> {
-        Ok(engine::rollback(id, snapshot, at)?.into())
+        Ok(engine::rollback(id, snapshot, at, None)?.into())
     }
 
     fn restore(&self, snapshot: &str) -> Result<Ticket, Error> {
-        Ok(engine::restore(snapshot)?.into())
+        Ok(engine::restore(snapshot, None)?.into())
     }
 
     fn close(&self, id: &str, at: Option<&str>) -> Result<(), Error> {
         Ok(engine::close(id, at)?)
     }
 
-    fn list_ids(&self, cursor: Option<&str>) -> Result<IdPage, Error> {
-        let page = engine::list_ids(cursor)?;
+    fn list_ids(&self, prefix: &str, cursor: Option<&str>) -> Result<IdPage, Error> {
+        let page = engine::list_ids(prefix, cursor)?;
         Ok(IdPage { ids: page.ids, cursor: page.cursor })
+    }
+
+    fn list_summaries(&self, prefix: &str, cursor: Option<&str>) -> Result<SummaryPage, Error> {
+        let page = engine::list_summaries(prefix, cursor)?;
+        let summaries = page.summaries.into_iter().map(Into::into).collect();
+        Ok(SummaryPage { summaries, unreadable: page.unreadable, cursor: page.cursor })
     }
 }
 
 fn all(changes: Vec<Change>) -> Vec<engine::Change> {
-    let change = |change| match change {
-        Change::Say(text) => engine::Change::Say(text),
-        Change::Learn(text) => engine::Change::Learn(text),
-        Change::Decide(text) => engine::Change::Decide(text),
-    };
-    changes.into_iter().map(change).collect()
+    changes.into_iter().map(Into::into).collect()
+}
+
+impl From<Change> for engine::Change {
+    fn from(change: Change) -> Self {
+        match change {
+            Change::Say(text) => Self::Say(text),
+            Change::Learn(text) => Self::Learn(text),
+            Change::Decide(text) => Self::Decide(text),
+            Change::Put(Put { pointer, value, only_if_absent }) => {
+                Self::Put(engine::Put { pointer, value, only_if_absent })
+            }
+            Change::Retract(count) => Self::Retract(count),
+            Change::Trim(Bounds { entries_max, bytes_max }) => Self::Trim(engine::Bounds { entries_max, bytes_max }),
+        }
+    }
+}
+
+impl From<engine::Applied> for Applied {
+    fn from(engine::Applied { ticket, effect }: engine::Applied) -> Self {
+        let effect = Effect { created: effect.created, retracted: effect.retracted, trimmed: effect.trimmed };
+        Self { ticket: ticket.into(), effect }
+    }
 }
 
 impl From<engine::Ticket> for Ticket {
     fn from(ticket: engine::Ticket) -> Self {
-        Self {
-            id: ticket.id,
+        let state = State {
             facts: ticket.facts,
             history: ticket.history,
             last_decision: ticket.last_decision,
             created_at: ticket.created_at,
             updated_at: ticket.updated_at,
-            version: ticket.version,
-            revision: ticket.revision,
-            expires_at_ms: ticket.expires_at_ms,
+        };
+        Self { id: ticket.id, state, revision: ticket.revision, expires_at_ms: ticket.expires_at_ms }
+    }
+}
+
+impl From<engine::Summary> for Summary {
+    fn from(summary: engine::Summary) -> Self {
+        Self {
+            id: summary.id,
+            facts_bytes: summary.facts_bytes,
+            history_bytes: summary.history_bytes,
+            last_decision_bytes: summary.last_decision_bytes,
+            history_entries: summary.history_entries,
+            created_at: summary.created_at,
+            updated_at: summary.updated_at,
+            version: summary.version,
+            revision: summary.revision,
+            expires_at_ms: summary.expires_at_ms,
         }
     }
 }

@@ -1,47 +1,6 @@
 //! What the routes need of the engine: the functions of `tickets.wit`, where every promise is.
 
-/// One ticket, as it was at `revision`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ticket {
-    /// Its id.
-    pub id: String,
-    /// A JSON object.
-    pub facts: String,
-    /// A JSON array.
-    pub history: String,
-    /// JSON.
-    pub last_decision: String,
-    /// Unix seconds.
-    pub created_at: u64,
-    /// Unix seconds.
-    pub updated_at: u64,
-    /// Schema version.
-    pub version: u32,
-    /// Names this state.
-    pub revision: String,
-    /// Milliseconds since the epoch; 0 for no deadline.
-    pub expires_at_ms: u64,
-}
-
-/// One change to a ticket; each holds JSON text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// Appends a message.
-    Say(String),
-    /// Merges facts.
-    Learn(String),
-    /// Replaces the last decision.
-    Decide(String),
-}
-
-/// One page of ticket ids.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IdPage {
-    /// The ids.
-    pub ids: Vec<String>,
-    /// Where the next page begins.
-    pub cursor: Option<String>,
-}
+use ticket_model::ticket::{Applied, Change, Fact, IdPage, Messages, Summary, SummaryPage, Ticket};
 
 /// Why an operation was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,13 +30,23 @@ pub enum Error {
 /// The engine. See the WIT for what each function promises.
 pub trait Tickets {
     /// Makes a new ticket.
-    fn create(&self, id: Option<&str>, changes: Vec<Change>) -> Result<Ticket, Error>;
+    fn create(&self, id: Option<&str>, changes: Vec<Change>, ttl_ms: Option<u64>) -> Result<Applied, Error>;
+    /// Makes a ticket or applies changes to it.
+    fn ensure(&self, id: &str, changes: Vec<Change>, ttl_ms: Option<u64>) -> Result<Applied, Error>;
+    /// Applies changes.
+    fn apply(&self, id: &str, changes: Vec<Change>, at: Option<&str>, ttl_ms: Option<u64>) -> Result<Applied, Error>;
+    /// Moves the deadline.
+    fn touch(&self, id: &str, ttl_ms: Option<u64>) -> Result<Ticket, Error>;
     /// Reads a ticket.
     fn get(&self, id: &str) -> Result<Ticket, Error>;
-    /// Applies changes.
-    fn apply(&self, id: &str, changes: Vec<Change>, at: Option<&str>) -> Result<Ticket, Error>;
-    /// Moves the deadline.
-    fn touch(&self, id: &str) -> Result<Ticket, Error>;
+    /// Whether there is an entry.
+    fn exists(&self, id: &str) -> Result<bool, Error>;
+    /// Sizes and times.
+    fn get_summary(&self, id: &str) -> Result<Summary, Error>;
+    /// The newest messages.
+    fn get_messages(&self, id: &str, entries_max: u32, bytes_max: Option<u32>) -> Result<Messages, Error>;
+    /// One value among the facts.
+    fn get_fact(&self, id: &str, pointer: &str) -> Result<Fact, Error>;
     /// The whole ticket as a text.
     fn snapshot(&self, id: &str) -> Result<String, Error>;
     /// Brings a snapshot back.
@@ -87,5 +56,7 @@ pub trait Tickets {
     /// Deletes a ticket.
     fn close(&self, id: &str, at: Option<&str>) -> Result<(), Error>;
     /// Lists ids.
-    fn list_ids(&self, cursor: Option<&str>) -> Result<IdPage, Error>;
+    fn list_ids(&self, prefix: &str, cursor: Option<&str>) -> Result<IdPage, Error>;
+    /// Lists tickets without their texts.
+    fn list_summaries(&self, prefix: &str, cursor: Option<&str>) -> Result<SummaryPage, Error>;
 }

@@ -1,9 +1,13 @@
 //! Answers: status, headers and body of each result.
 
 use serde::Serialize;
-use serde_json::value::RawValue;
+use ticket_model::ticket::{Applied, Fact, IdPage, Messages, Summary, SummaryPage, Ticket};
 
-use crate::port::{Error, IdPage, Ticket};
+use crate::port::Error;
+
+mod shown;
+
+use shown::{ShownFact, ShownIds, ShownMessages, ShownSummaries, ShownSummary, ShownTicket};
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,38 +16,8 @@ pub struct Response {
     pub status: u16,
     /// Names in small letters, and values.
     pub headers: Vec<(&'static str, String)>,
-    /// The body.
+    /// The body; empty for an answer without one.
     pub body: String,
-}
-
-/// A ticket as the command line prints it: its JSON as it is stored.
-#[derive(Serialize)]
-struct Shown<'a> {
-    id: &'a str,
-    facts: &'a RawValue,
-    history: &'a RawValue,
-    last_decision: &'a RawValue,
-    created_at: u64,
-    updated_at: u64,
-    version: u32,
-    revision: &'a str,
-    expires_at_ms: u64,
-}
-
-impl<'a> Shown<'a> {
-    fn new(ticket: &'a Ticket) -> Result<Self, serde_json::Error> {
-        Ok(Self {
-            id: &ticket.id,
-            facts: serde_json::from_str(&ticket.facts)?,
-            history: serde_json::from_str(&ticket.history)?,
-            last_decision: serde_json::from_str(&ticket.last_decision)?,
-            created_at: ticket.created_at,
-            updated_at: ticket.updated_at,
-            version: ticket.version,
-            revision: &ticket.revision,
-            expires_at_ms: ticket.expires_at_ms,
-        })
-    }
 }
 
 #[derive(Serialize)]
@@ -52,28 +26,49 @@ struct Refusal<'a> {
     message: &'a str,
     // Only for `conflict`; null means that there is no ticket.
     #[serde(skip_serializing_if = "Option::is_none")]
-    ticket: Option<Option<Shown<'a>>>,
+    ticket: Option<Option<ShownTicket<'a>>>,
 }
 
 impl Response {
     /// A ticket, and its revision as its tag.
     pub(crate) fn ticket(ticket: &Ticket) -> Self {
-        let Ok(mut response) = Shown::new(ticket).and_then(|shown| Self::json(200, &shown)) else {
-            return Self::internal("the engine answered with a ticket that is not JSON");
-        };
-        response.headers.extend(tag(&ticket.revision));
-        response
+        Self::tagged(&ticket.revision, ShownTicket::new(ticket))
     }
 
     /// A new ticket.
     pub(crate) fn created(ticket: &Ticket) -> Self {
-        let mut response = Self::ticket(ticket);
-        if response.status == 200 {
-            response.status = 201;
-            // An id needs no encoding.
-            response.headers.push(("location", format!("/tickets/{}", ticket.id)));
-        }
-        response
+        Self::ticket(ticket).located(ticket)
+    }
+
+    /// A ticket after changes, and what else they did.
+    pub(crate) fn applied(Applied { ticket, effect }: &Applied) -> Self {
+        let response = Self::tagged(&ticket.revision, ShownTicket::new(ticket).and_then(|shown| shown.with(effect)));
+        if effect.created { response.located(ticket) } else { response }
+    }
+
+    /// A ticket without its texts.
+    pub(crate) fn summary(summary: &Summary) -> Self {
+        Self::tagged(&summary.revision, Ok(ShownSummary::from(summary)))
+    }
+
+    /// The newest messages of a ticket.
+    pub(crate) fn messages(found: &Messages) -> Self {
+        Self::tagged(&found.revision, ShownMessages::new(found))
+    }
+
+    /// One fact of a ticket.
+    pub(crate) fn fact(found: &Fact) -> Self {
+        Self::tagged(&found.revision, ShownFact::new(found))
+    }
+
+    /// A page of ids.
+    pub(crate) fn ids(page: &IdPage) -> Self {
+        Self::shown(Ok(ShownIds::from(page)))
+    }
+
+    /// A page of summaries.
+    pub(crate) fn summaries(page: &SummaryPage) -> Self {
+        Self::shown(Ok(ShownSummaries::from(page)))
     }
 
     /// A snapshot.
@@ -86,15 +81,9 @@ impl Response {
         Self { status: 204, headers: Vec::new(), body: String::new() }
     }
 
-    /// A page of ids.
-    pub(crate) fn page(page: &IdPage) -> Self {
-        #[derive(Serialize)]
-        struct ShownPage<'a> {
-            ids: &'a [String],
-            cursor: Option<&'a str>,
-        }
-        let shown = ShownPage { ids: &page.ids, cursor: page.cursor.as_deref() };
-        Self::json(200, &shown).unwrap_or_else(|_| Self::internal("ids cannot be written as JSON"))
+    /// Whether there is a ticket.
+    pub(crate) fn existence(exists: bool) -> Self {
+        Self { status: if exists { 200 } else { 404 }, headers: Vec::new(), body: String::new() }
     }
 
     /// The path is unknown.
@@ -109,11 +98,39 @@ impl Response {
         response
     }
 
-    fn internal(message: &str) -> Self {
-        Self::refusal(500, "bug", message, None)
+    /// The answer to `HEAD`, which never has a body.
+    pub(crate) fn without_body(self) -> Self {
+        Self { body: String::new(), ..self }
     }
 
-    fn refusal(status: u16, error: &str, message: &str, ticket: Option<Option<Shown<'_>>>) -> Self {
+    /// Makes an answer with a ticket that of a new one.
+    fn located(mut self, ticket: &Ticket) -> Self {
+        if self.status == 200 {
+            self.status = 201;
+            // An id needs no encoding.
+            self.headers.push(("location", format!("/tickets/{}", ticket.id)));
+        }
+        self
+    }
+
+    /// An answer whose revision is its tag.
+    fn tagged(revision: &str, shown: Result<impl Serialize, serde_json::Error>) -> Self {
+        let mut response = Self::shown(shown);
+        if response.status == 200 {
+            response.headers.extend(tag(revision));
+        }
+        response
+    }
+
+    fn shown(shown: Result<impl Serialize, serde_json::Error>) -> Self {
+        shown.and_then(|shown| Self::json(200, &shown)).unwrap_or_else(|_| Self::not_json())
+    }
+
+    fn not_json() -> Self {
+        Self::refusal(500, "bug", "the engine answered with a text that is not JSON", None)
+    }
+
+    fn refusal(status: u16, error: &str, message: &str, ticket: Option<Option<ShownTicket<'_>>>) -> Self {
         let refusal = Refusal { error, message, ticket };
         // Strings can always be written as JSON.
         Self::json(status, &refusal).unwrap_or(Self { status, headers: Vec::new(), body: String::new() })
@@ -147,8 +164,8 @@ fn conflict(ticket: Option<&Ticket>) -> Response {
     let Some(ticket) = ticket else {
         return Response::refusal(409, "conflict", "the ticket was removed or damaged by another client", Some(None));
     };
-    let Ok(shown) = Shown::new(ticket) else {
-        return Response::internal("the engine answered with a ticket that is not JSON");
+    let Ok(shown) = ShownTicket::new(ticket) else {
+        return Response::not_json();
     };
     let message =
         format!("ticket `{}` was changed by another client and is at revision {}", ticket.id, ticket.revision);

@@ -4,19 +4,22 @@ mod bindings {
     wit_bindgen::generate!({
         path: "wit",
         world: "engine",
+        generate_all,
         // Arguments of imports are borrowed, so that a history is not copied to be written.
         ownership: Borrowing { duplicate_if_necessary: true },
     });
 }
 
-use bindings::agent::tickets::{environment, key_value};
-use bindings::exports::agent::tickets::tickets as wit;
+use bindings::agent::tickets0_1_0::{environment, key_value};
+use bindings::exports::agent::tickets0_2_0::tickets as wit;
 
 use crate::error::Error;
 use crate::operations::Engine;
 use ticket_model::field::SCHEMA_VERSION;
 use ticket_model::port::{Condition, Entry, Freshness, KeyValueError, Outcome, Page, Port, Settings};
-use ticket_model::ticket::{Change, Side, State, Ticket};
+use ticket_model::ticket::{Applied, Bounds, Change, Put, Side, State, Summary, Ticket};
+
+mod former;
 
 struct Component;
 
@@ -27,41 +30,79 @@ fn engine() -> Engine<Host> {
 }
 
 impl wit::Guest for Component {
-    fn create(id: Option<String>, changes: Vec<wit::Change>) -> Result<wit::Ticket, wit::Error> {
-        ticket(engine().create(id, all(changes)))
+    fn create(id: Option<String>, changes: Vec<wit::Change>, ttl_ms: Option<u64>) -> Result<wit::Applied, wit::Error> {
+        Ok(engine().create(id, all(changes), ttl_ms)?.into())
+    }
+
+    fn ensure(id: String, changes: Vec<wit::Change>, ttl_ms: Option<u64>) -> Result<wit::Applied, wit::Error> {
+        Ok(engine().ensure(id, all(changes), ttl_ms)?.into())
+    }
+
+    fn apply(
+        id: String,
+        changes: Vec<wit::Change>,
+        at: Option<String>,
+        ttl_ms: Option<u64>,
+    ) -> Result<wit::Applied, wit::Error> {
+        Ok(engine().apply(id, all(changes), at.as_deref(), ttl_ms)?.into())
+    }
+
+    fn touch(id: String, ttl_ms: Option<u64>) -> Result<wit::Ticket, wit::Error> {
+        Ok(engine().touch(id, ttl_ms)?.into())
     }
 
     fn get(id: String) -> Result<wit::Ticket, wit::Error> {
-        ticket(engine().get(id))
+        Ok(engine().get(id)?.into())
     }
 
-    fn apply(id: String, changes: Vec<wit::Change>, at: Option<String>) -> Result<wit::Ticket, wit::Error> {
-        ticket(engine().apply(id, all(changes), at))
+    fn exists(id: String) -> Result<bool, wit::Error> {
+        Ok(engine().exists(id)?)
     }
 
-    fn touch(id: String) -> Result<wit::Ticket, wit::Error> {
-        ticket(engine().touch(id))
+    fn get_summary(id: String) -> Result<wit::Summary, wit::Error> {
+        Ok(engine().get_summary(id)?.into())
+    }
+
+    fn get_messages(id: String, entries_max: u32, bytes_max: Option<u32>) -> Result<wit::Messages, wit::Error> {
+        let found = engine().get_messages(id, entries_max, bytes_max)?;
+        Ok(wit::Messages { messages: found.messages, history_entries: found.history_entries, revision: found.revision })
+    }
+
+    fn get_fact(id: String, pointer: String) -> Result<wit::Fact, wit::Error> {
+        let found = engine().get_fact(id, &pointer)?;
+        Ok(wit::Fact { value: found.value, revision: found.revision })
     }
 
     fn snapshot(id: String) -> Result<String, wit::Error> {
-        engine().snapshot(id).map_err(Into::into)
+        Ok(engine().snapshot(id)?)
     }
 
-    fn rollback(id: String, snapshot: String, at: Option<String>) -> Result<wit::Ticket, wit::Error> {
-        ticket(engine().rollback(id, &snapshot, at))
+    fn rollback(
+        id: String,
+        snapshot: String,
+        at: Option<String>,
+        ttl_ms: Option<u64>,
+    ) -> Result<wit::Ticket, wit::Error> {
+        Ok(engine().rollback(id, &snapshot, at.as_deref(), ttl_ms)?.into())
     }
 
-    fn restore(snapshot: String) -> Result<wit::Ticket, wit::Error> {
-        ticket(engine().restore(&snapshot))
+    fn restore(snapshot: String, ttl_ms: Option<u64>) -> Result<wit::Ticket, wit::Error> {
+        Ok(engine().restore(&snapshot, ttl_ms)?.into())
     }
 
     fn close(id: String, at: Option<String>) -> Result<(), wit::Error> {
-        engine().close(id, at).map_err(Into::into)
+        Ok(engine().close(id, at.as_deref())?)
     }
 
-    fn list_ids(cursor: Option<String>) -> Result<wit::IdPage, wit::Error> {
-        let page = engine().list_ids(cursor.as_deref())?;
+    fn list_ids(prefix: String, cursor: Option<String>) -> Result<wit::IdPage, wit::Error> {
+        let page = engine().list_ids(&prefix, cursor.as_deref())?;
         Ok(wit::IdPage { ids: page.ids, cursor: page.cursor })
+    }
+
+    fn list_summaries(prefix: String, cursor: Option<String>) -> Result<wit::SummaryPage, wit::Error> {
+        let page = engine().list_summaries(&prefix, cursor.as_deref())?;
+        let summaries = page.summaries.into_iter().map(Into::into).collect();
+        Ok(wit::SummaryPage { summaries, unreadable: page.unreadable, cursor: page.cursor })
     }
 
     fn merge(base: wit::State, ours: wit::State, theirs: wit::State) -> Result<wit::Merged, wit::Error> {
@@ -132,10 +173,6 @@ impl Port for Host {
     }
 }
 
-fn ticket(result: Result<Ticket, Error>) -> Result<wit::Ticket, wit::Error> {
-    result.map(Into::into).map_err(Into::into)
-}
-
 fn all(changes: Vec<wit::Change>) -> Vec<Change> {
     changes.into_iter().map(Into::into).collect()
 }
@@ -146,6 +183,35 @@ impl From<wit::Change> for Change {
             wit::Change::Say(text) => Self::Say(text),
             wit::Change::Learn(text) => Self::Learn(text),
             wit::Change::Decide(text) => Self::Decide(text),
+            wit::Change::Put(wit::Put { pointer, value, only_if_absent }) => {
+                Self::Put(Put { pointer, value, only_if_absent })
+            }
+            wit::Change::Retract(count) => Self::Retract(count),
+            wit::Change::Trim(wit::Bounds { entries_max, bytes_max }) => Self::Trim(Bounds { entries_max, bytes_max }),
+        }
+    }
+}
+
+impl From<Applied> for wit::Applied {
+    fn from(Applied { ticket, effect }: Applied) -> Self {
+        let effect = wit::Effect { created: effect.created, retracted: effect.retracted, trimmed: effect.trimmed };
+        Self { ticket: ticket.into(), effect }
+    }
+}
+
+impl From<Summary> for wit::Summary {
+    fn from(summary: Summary) -> Self {
+        Self {
+            id: summary.id,
+            facts_bytes: summary.facts_bytes,
+            history_bytes: summary.history_bytes,
+            last_decision_bytes: summary.last_decision_bytes,
+            history_entries: summary.history_entries,
+            created_at: summary.created_at,
+            updated_at: summary.updated_at,
+            version: summary.version,
+            revision: summary.revision,
+            expires_at_ms: summary.expires_at_ms,
         }
     }
 }

@@ -73,12 +73,10 @@ pub(crate) fn trim(history: &mut String, bounds: Bounds) -> usize {
     let bytes_max = bounds.bytes_max.map_or(usize::MAX, |max| max as usize);
     // What is left begins at an item, and a bracket takes the place of all before it.
     let fits = |item: &&str| history.len() - start_of(history, item) < bytes_max;
+    let last = items.len().saturating_sub(1);
     let over_entries = items.len().saturating_sub(entries_max);
-    let over_bytes = if history.len() > bytes_max {
-        items.iter().position(fits).unwrap_or(items.len().saturating_sub(1))
-    } else {
-        0
-    };
+    let over_bytes =
+        if history.len() > bytes_max { items.iter().skip(1).position(fits).map_or(last, |place| place + 1) } else { 0 };
     let dropped = over_entries.max(over_bytes);
     match items.get(dropped) {
         Some(first) if dropped > 0 => {
@@ -193,7 +191,8 @@ mod tests {
             ("[\"aa\",\"bb\",\"cc\"]", bytes(11), "[\"bb\",\"cc\"]", 1),
             ("[\"aa\",\"bb\",\"cc\"]", bytes(10), "[\"cc\"]", 2),
             ("[\"aa\",\"bb\",\"cc\"]", bytes(0), "[\"cc\"]", 2),
-            ("[    \"aa\"]", bytes(6), "[\"aa\"]", 0),
+            ("[    \"aa\"]", bytes(6), "[    \"aa\"]", 0),
+            ("[        \"aa\", \"bb\"]", bytes(14), "[\"bb\"]", 1),
             ("[1,\"bb\"]", Bounds { entries_max: Some(0), bytes_max: Some(100) }, "[]", 2),
         ] {
             let mut rest = history.to_owned();

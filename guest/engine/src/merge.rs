@@ -25,7 +25,7 @@ pub fn merge(base: &State, ours: &State, theirs: &State, settings: &Settings) ->
     if ours.created_at != theirs.created_at {
         return Ok(Merged { state: theirs.clone(), branch: Some(Side::Ours) });
     }
-    if theirs == base {
+    if theirs == base || theirs == ours {
         return Ok(Merged { state: ours.clone(), branch: None });
     }
     let Some(said) = ours_after(base, ours) else {

@@ -9,8 +9,8 @@ mod bindings {
 }
 
 use bindings::agent::adapters::interposition::{self, BrokenRule, Call, Deed as ExternalWrite, Refusal, Replacement};
-use bindings::agent::tickets::{environment as store_environment, key_value as store};
-use bindings::exports::agent::tickets::{environment, key_value};
+use bindings::agent::tickets0_1_0::{environment as store_environment, key_value as store};
+use bindings::exports::agent::tickets0_1_0::{environment, key_value};
 
 /// Shortest time to live that a store takes, in milliseconds.
 const TTL_MS_MIN: u64 = 1_000;

@@ -9,7 +9,11 @@ mod parts;
 mod scan;
 mod strings;
 
-use serde::de::{Deserialize, Error as _};
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
 pub use canonical::{Canonical, same};
 pub use parts::{Member, by_key, items, items_with, member, members, text_of};
@@ -24,6 +28,26 @@ pub fn from_object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, serde_jso
         [b'[', ..] => Err(serde_json::Error::custom("an array in place of an object")),
         _ => serde_json::from_str(text),
     }
+}
+
+/// A struct inside of another value, from an object only; for `deserialize_with`.
+///
+/// # Errors
+/// If it is not an object, or not of this type.
+pub fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    struct Object<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+    deserializer.deserialize_map(Object(PhantomData))
 }
 
 /// Valid JSON without the white space between its tokens.

@@ -6,6 +6,7 @@
 //! | [`field`] | the names of the six stored fields |
 //! | [`limits`] | the limits of a ticket and their defaults |
 //! | [`ticket`] | plain types: a ticket, its state, the changes to it, merges |
+//! | [`written`] | changes as programs write them in JSON |
 //! | [`port`] | the interface between the engine and its host |
 //! | [`json`] | JSON as text: checked, taken apart and compared without being rebuilt |
 
@@ -15,3 +16,4 @@ pub mod json;
 pub mod limits;
 pub mod port;
 pub mod ticket;
+pub mod written;

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::json;
+
 /// One ticket, as it was at `revision`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ticket {
@@ -51,10 +53,12 @@ pub enum Change {
     /// Replaces the last decision: any JSON.
     Decide(String),
     /// Sets one fact.
+    #[serde(deserialize_with = "json::object")]
     Put(Put),
     /// Takes back so many of the newest messages, or all that there are.
     Retract(u32),
     /// Drops the oldest messages until the rest keeps these bounds.
+    #[serde(deserialize_with = "json::object")]
     Trim(Bounds),
 }
 

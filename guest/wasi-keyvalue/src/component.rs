@@ -10,7 +10,7 @@ mod bindings {
     });
 }
 
-use bindings::exports::agent::tickets::{environment, key_value};
+use bindings::exports::agent::tickets0_1_0::{environment, key_value};
 use bindings::wasi::clocks::wall_clock;
 use bindings::wasi::keyvalue::store;
 use bindings::wasi::random::random;

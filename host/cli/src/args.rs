@@ -1,19 +1,17 @@
 //! The command line: commands, options and their help.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
-use clap::{Parser, Subcommand};
-use clap_complete::Shell;
-use regex::Regex;
+use clap::Parser;
 use ticket_host::store::Namespace;
 
 use super::{help, time};
 
+mod command;
 mod values;
 
+pub(crate) use command::{BranchCommand, Command, Expected, Part};
+
 use values::fallback_arg;
-pub(crate) use values::{FallbackArg, Field, FormArg, Format};
+pub(crate) use values::{FallbackArg, Field, Format};
 
 /// Keeps the tickets of agents: what an agent has learnt, what the user said, what the agent decided last.
 ///
@@ -66,241 +64,18 @@ pub(crate) struct Common {
     #[arg(value_parser = fallback_arg)]
     pub(crate) fallback: Option<FallbackArg>,
 
+    /// Drops the oldest messages of a ticket past so many with every change, and says so; 1 or more
+    #[arg(long, global = true, value_name = "COUNT", env = "TICKET_HISTORY_MAX_ENTRIES")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) history_max_entries: Option<u32>,
+
+    /// The same for the bytes of the stored history; the newest message stays
+    #[arg(long, global = true, value_name = "BYTES", env = "TICKET_HISTORY_MAX_BYTES")]
+    pub(crate) history_max_bytes: Option<u32>,
+
     /// How results are shown [default: table on a terminal, json elsewhere]
     #[arg(long, global = true, value_name = "FORMAT", env = "TICKET_FORMAT")]
     pub(crate) format: Option<Format>,
-}
-
-/// The revision that a change expects.
-#[derive(clap::Args)]
-pub(crate) struct At {
-    /// Do it only if this is still the revision of the ticket, else exit with 4
-    #[arg(long, value_name = "REVISION")]
-    pub(crate) at: Option<String>,
-}
-
-#[derive(Subcommand)]
-pub(crate) enum Command {
-    /// Creates a ticket
-    #[command(after_help = help::NEW)]
-    New {
-        /// Its id, 1 to 128 of A-Z a-z 0-9 . _ - [default: a fresh UUID]
-        #[arg(long)]
-        id: Option<String>,
-        /// Its first facts: a JSON object, `-` for stdin
-        #[arg(long, value_name = "JSON")]
-        facts: Option<String>,
-        /// Print the id alone
-        #[arg(short, long)]
-        quiet: bool,
-    },
-
-    /// Shows a ticket, or one of its fields as it is stored
-    #[command(after_help = help::SHOW, after_long_help = help::SHOW_LONG)]
-    Show {
-        /// The ticket
-        id: String,
-        /// Print this field alone, as it is stored
-        #[arg(long, value_name = "NAME")]
-        field: Option<Field>,
-    },
-
-    /// Lists all tickets
-    #[command(after_help = help::LIST)]
-    List {
-        /// Print the ids alone, one a line
-        #[arg(short, long, conflicts_with = "long")]
-        quiet: bool,
-        /// Print in JSON too what the table shows
-        #[arg(long)]
-        long: bool,
-        /// List at most this many tickets
-        #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
-        limit: Option<u32>,
-    },
-
-    /// Adds what the user said to the history
-    #[command(after_help = help::SAY, override_usage = "ticket say [OPTIONS] <ID> <TEXT | --json <JSON>>")]
-    Say {
-        /// The ticket
-        id: String,
-        /// What the user said, `-` for stdin (without its last line break)
-        #[arg(required_unless_present = "json", conflicts_with = "json", allow_negative_numbers = true)]
-        text: Option<String>,
-        /// The message as JSON, a string or an object, `-` for stdin; an object with a string `id` is stored once
-        #[arg(long, value_name = "JSON")]
-        json: Option<String>,
-        #[command(flatten)]
-        at: At,
-    },
-
-    /// Merges what the agent learnt into the facts
-    #[command(after_help = help::LEARN)]
-    Learn {
-        /// The ticket
-        id: String,
-        /// A JSON object, applied as a merge patch (RFC 7396): null removes a key; `-` for stdin
-        json: String,
-        #[command(flatten)]
-        at: At,
-    },
-
-    /// Replaces the last decision
-    #[command(after_help = help::DECIDE)]
-    Decide {
-        /// The ticket
-        id: String,
-        /// Any JSON, `-` for stdin
-        #[arg(allow_negative_numbers = true)]
-        json: String,
-        #[command(flatten)]
-        at: At,
-    },
-
-    /// Makes several changes in one atomic write
-    #[command(after_help = help::APPLY)]
-    Apply {
-        /// The ticket
-        id: String,
-        /// Changes as a JSON array or as JSON lines, `-` for stdin
-        file: PathBuf,
-        #[command(flatten)]
-        at: At,
-    },
-
-    /// Keeps a ticket alive without changing it
-    #[command(after_help = help::TOUCH)]
-    Touch {
-        /// The ticket
-        id: String,
-    },
-
-    /// Deletes a ticket
-    #[command(after_help = help::CLOSE)]
-    Close {
-        /// The ticket
-        id: String,
-        #[command(flatten)]
-        at: At,
-    },
-
-    /// Prints a snapshot: the whole ticket as one line, for rollback and restore
-    #[command(after_help = help::SNAPSHOT)]
-    Snapshot {
-        /// The ticket
-        id: String,
-    },
-
-    /// Rolls a ticket back to a snapshot
-    #[command(after_help = help::ROLLBACK)]
-    Rollback {
-        /// The ticket
-        id: String,
-        /// The snapshot, `-` for stdin
-        file: PathBuf,
-        #[command(flatten)]
-        at: At,
-    },
-
-    /// Creates a ticket again from a snapshot after it is gone
-    #[command(after_help = help::RESTORE)]
-    Restore {
-        /// The snapshot, `-` for stdin
-        file: PathBuf,
-    },
-
-    /// Shows what differs between a snapshot and another, or the ticket as it is now
-    #[command(after_help = help::DIFF)]
-    Diff {
-        /// The ticket
-        id: String,
-        /// A snapshot: FILE, or FILE:N for snapshot N of a file with several; `-` for stdin
-        before: PathBuf,
-        /// A later snapshot [default: the ticket as it is now]
-        after: Option<PathBuf>,
-    },
-
-    /// Shows how a ticket changed from snapshot to snapshot of a file
-    #[command(after_help = help::HISTORY)]
-    History {
-        /// The ticket
-        id: String,
-        /// Its snapshots, one a line; `-` for stdin
-        file: PathBuf,
-    },
-
-    /// Shows changes of tickets as they come, until it is interrupted
-    #[command(after_help = help::WATCH)]
-    Watch {
-        /// The ticket [default: all]
-        id: Option<String>,
-        /// How often to read, for example 1s or 1m
-        #[arg(long, value_name = "TIME", value_parser = time::interval, default_value = "1s")]
-        interval: Duration,
-    },
-
-    /// Replays chat transcripts, one ticket per conversation
-    #[command(after_help = help::REPLAY, after_long_help = help::REPLAY_LONG)]
-    Replay {
-        /// Transcripts as JSON lines or as JSON documents, `-` for stdin
-        file: PathBuf,
-        /// The form of the transcripts; auto tells it from each conversation
-        #[arg(long, value_name = "FORM", default_value = "auto")]
-        from: FormArg,
-        /// Results of tools that match are failures too, beside those that say `error`
-        #[arg(long, value_name = "REGEX", value_parser = Regex::new)]
-        error_pattern: Option<Regex>,
-        /// Keep images and files in messages, in place of their media types, sizes and SHA-256
-        #[arg(long)]
-        keep_media: bool,
-        /// Stop at what would be skipped
-        #[arg(long)]
-        strict: bool,
-        /// Close tickets of the same ids first
-        #[arg(long)]
-        replace: bool,
-        /// How long to wait at the end for a store that is down, for example 10s or 2m
-        #[arg(long, value_name = "TIME", value_parser = time::wait, default_value = "10s")]
-        wait: Duration,
-    },
-
-    /// Shows and applies states that did not fit into their tickets after an outage
-    #[command(after_help = help::BRANCHES, subcommand_required = true, arg_required_else_help = true)]
-    Branches {
-        #[command(subcommand)]
-        command: BranchCommand,
-    },
-
-    /// Checks the health of the store: what it is, how fast, what is wrong
-    #[command(after_help = help::DOCTOR)]
-    Doctor,
-
-    /// Checks that a store keeps its promises, or runs a scenario on it
-    ///
-    /// Checks every promise of a store and of the engine over it, and compares random scenarios with memory.
-    /// It works in namespaces of its own (conform-…) and empties them; other tickets are not changed.
-    #[command(verbatim_doc_comment, after_help = help::CONFORM)]
-    Conform {
-        /// Check these promises alone, for example P7,E3
-        #[arg(long, value_name = "NUMBERS", value_delimiter = ',', conflicts_with = "scenario")]
-        only: Vec<String>,
-        /// How many random scenarios to compare
-        #[arg(long, value_name = "COUNT", default_value_t = 100, conflicts_with = "scenario")]
-        random: u32,
-        /// Compare the scenarios of this seed [default: a fresh one, which is printed]
-        #[arg(long, value_name = "NUMBER", conflicts_with = "scenario")]
-        seed: Option<u64>,
-        /// Run this scenario and print its transcript, nothing else; `-` for stdin
-        #[arg(long, value_name = "FILE")]
-        scenario: Option<PathBuf>,
-    },
-
-    /// Prints a script that completes the commands in a shell
-    #[command(after_help = help::COMPLETIONS)]
-    Completions {
-        /// The shell
-        shell: Shell,
-    },
 }
 
 impl Command {
@@ -312,7 +87,11 @@ impl Command {
             | Self::Say { id, .. }
             | Self::Learn { id, .. }
             | Self::Decide { id, .. }
+            | Self::Put { id, .. }
+            | Self::Retract { id, .. }
+            | Self::Trim { id, .. }
             | Self::Apply { id, .. }
+            | Self::Exists { id }
             | Self::Touch { id }
             | Self::Close { id, .. }
             | Self::Snapshot { id }
@@ -323,34 +102,14 @@ impl Command {
             Self::List { .. }
             | Self::Restore { .. }
             | Self::Replay { .. }
+            | Self::Export { .. }
+            | Self::Import { .. }
             | Self::Branches { .. }
             | Self::Doctor
             | Self::Conform { .. }
             | Self::Completions { .. } => None,
         }
     }
-}
-
-/// Commands on branches.
-#[derive(Subcommand)]
-pub(crate) enum BranchCommand {
-    /// Lists all branches, the oldest first
-    List,
-    /// Shows one
-    Show {
-        /// Its number
-        number: u64,
-    },
-    /// Merges one into its ticket, or creates the ticket again if it is gone, and drops the branch
-    Apply {
-        /// Its number
-        number: u64,
-    },
-    /// Drops one
-    Drop {
-        /// Its number
-        number: u64,
-    },
 }
 
 #[cfg(test)]

@@ -2,15 +2,15 @@
 
 use clap::CommandFactory;
 use serde::Serialize;
-use ticket_host::{Change, Ticket, Tickets};
+use ticket_host::{Bounds, Change, Put, Ticket, Tickets};
 use ticket_transcripts::Reading;
 
-use super::args::{Args, Command, Common, Field, Format};
+use super::args::{Args, Command, Common, Expected, Format};
 use super::exit::Failure;
 use super::list::{self, Columns};
 use super::output::Output;
 use super::session::Session;
-use super::{branches, conform, diff, doctor, input, replay, watch};
+use super::{branches, conform, diff, doctor, input, replay, show, transfer, watch};
 
 /// The result of `ticket close`.
 #[derive(Serialize)]
@@ -57,40 +57,44 @@ async fn on_tickets(command: Command, tickets: &Tickets, output: &Output) -> Res
             }
             ticket
         }
-        Command::Show { id, field } => {
-            let ticket = tickets.get(&id).await?;
-            if let Some(field) = field {
-                return output.json_text(&stored(&ticket, field));
-            }
-            ticket
-        }
-        Command::Say { id, text, json, at } => {
-            let change = match (text, json) {
+        Command::Show { id, part } => return show::run(tickets, &id, part, output).await,
+        Command::Exists { id } => return show::exists(tickets, &id).await,
+        Command::Say { id, text, json, expected } => {
+            let said = match (text, json) {
                 (_, Some(json)) => Change::Say(input::typed(json)?),
                 (text, None) => Change::say(&input::said(text.unwrap_or_default())?),
             };
-            tickets.apply(&id, &[change], at.at.as_deref()).await?
+            change(tickets, &id, &[said], &expected).await?
         }
-        Command::Learn { id, json, at } => {
-            tickets.apply(&id, &[Change::Learn(input::typed(json)?)], at.at.as_deref()).await?
+        Command::Learn { id, json, expected } => {
+            change(tickets, &id, &[Change::Learn(input::typed(json)?)], &expected).await?
         }
-        Command::Decide { id, json, at } => {
-            tickets.apply(&id, &[Change::Decide(input::typed(json)?)], at.at.as_deref()).await?
+        Command::Decide { id, json, expected } => {
+            change(tickets, &id, &[Change::Decide(input::typed(json)?)], &expected).await?
         }
-        Command::Apply { id, file, at } => {
-            tickets.apply(&id, &input::changes(&input::file(&file)?)?, at.at.as_deref()).await?
+        Command::Put { id, pointer, json, only_if_absent, expected } => {
+            let put = Put { pointer, value: input::typed(json)?, only_if_absent };
+            change(tickets, &id, &[Change::Put(put)], &expected).await?
+        }
+        Command::Apply { id, file, expected } => {
+            change(tickets, &id, &input::changes(&input::file(&file)?)?, &expected).await?
+        }
+        Command::Retract { id, count, at } => tickets.apply(&id, &[Change::Retract(count)], at.at.as_deref()).await?,
+        Command::Trim { id, entries, bytes, at } => {
+            let bounds = Bounds { entries_max: entries, bytes_max: bytes };
+            tickets.apply(&id, &[Change::Trim(bounds)], at.at.as_deref()).await?
         }
         Command::Touch { id } => tickets.touch(&id).await?,
         Command::Rollback { id, file, at } => tickets.rollback(&id, &input::file(&file)?, at.at.as_deref()).await?,
         Command::Restore { file } => tickets.restore(&input::file(&file)?).await?,
         Command::Snapshot { id } => return output.json_text(&tickets.snapshot(&id).await?),
-        Command::List { quiet, long, limit } => {
+        Command::List { prefix, quiet, long, limit } => {
             let columns = match (quiet, long) {
                 (true, _) => Columns::Id,
                 (false, true) => Columns::All,
                 (false, false) => Columns::Usual,
             };
-            return list::run(tickets, columns, limit, output).await;
+            return list::run(tickets, &prefix, columns, limit, output).await;
         }
         Command::Close { id, at } => return close(tickets, output, &id, at.at.as_deref()).await,
         Command::Replay { file, from, error_pattern, keep_media, strict, replace, wait: _ } => {
@@ -100,6 +104,10 @@ async fn on_tickets(command: Command, tickets: &Tickets, output: &Output) -> Res
             reading.keep_media = keep_media;
             let options = replay::Options { reading, replace, strict };
             return replay::run(tickets, input::open(&file)?, options, output).await;
+        }
+        Command::Export { prefix, after } => return transfer::export(tickets, &prefix, after.as_deref(), output).await,
+        Command::Import { file, replace } => {
+            return transfer::import(tickets, input::open(&file)?, replace, output).await;
         }
         Command::Diff { id, before, after } => {
             return diff::run(tickets, &id, &before, after.as_deref(), output).await;
@@ -113,6 +121,15 @@ async fn on_tickets(command: Command, tickets: &Tickets, output: &Output) -> Res
     output.ticket(&ticket)
 }
 
+/// Applies changes to a ticket, and creates it if that was asked for.
+async fn change(tickets: &Tickets, id: &str, changes: &[Change], expected: &Expected) -> Result<Ticket, Failure> {
+    let changed = match expected.create {
+        true => tickets.ensure(id, changes).await,
+        false => tickets.apply(id, changes, expected.at.at.as_deref()).await,
+    };
+    Ok(changed?)
+}
+
 async fn close(tickets: &Tickets, output: &Output, id: &str, at: Option<&str>) -> Result<(), Failure> {
     tickets.close(id, at).await?;
     match output.format() {
@@ -121,16 +138,5 @@ async fn close(tickets: &Tickets, output: &Output, id: &str, at: Option<&str>) -
             output.remark(&format!("ticket `{id}` is closed"));
             Ok(())
         }
-    }
-}
-
-fn stored(ticket: &Ticket, field: Field) -> String {
-    match field {
-        Field::Facts => ticket.facts.clone(),
-        Field::History => ticket.history.clone(),
-        Field::LastDecision => ticket.last_decision.clone(),
-        Field::CreatedAt => ticket.created_at.to_string(),
-        Field::UpdatedAt => ticket.updated_at.to_string(),
-        Field::Version => ticket.version.to_string(),
     }
 }

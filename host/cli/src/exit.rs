@@ -49,6 +49,20 @@ pub(crate) enum Failure {
         /// What stopped it.
         source: Error,
     },
+    /// A line of an export could not be imported.
+    #[error("the import stopped at line {line}")]
+    Import {
+        /// The line.
+        line: usize,
+        /// What stopped it.
+        source: Error,
+    },
+    /// Tickets of an export are in the store with other content, and stay.
+    #[error("{count} of the tickets are in the store with other content, which stays")]
+    Kept {
+        /// How many.
+        count: u64,
+    },
     /// Pending changes of these tickets were in memory alone.
     #[error("pending changes of {} are lost with this process: {}", tickets(.ids), .ids.join(", "))]
     Lost {
@@ -97,17 +111,23 @@ fn code_of(error: &Error) -> u8 {
 
 fn code(failure: &Failure) -> u8 {
     match failure {
-        Failure::Ticket(error) | Failure::Replay { source: error, .. } | Failure::Unchecked(error) => code_of(error),
+        Failure::Ticket(error)
+        | Failure::Replay { source: error, .. }
+        | Failure::Import { source: error, .. }
+        | Failure::Unchecked(error) => code_of(error),
         Failure::Input(_) => USAGE,
         Failure::Broken(_) => BROKEN,
-        Failure::AlreadyThere { .. } => CONFLICT,
+        Failure::AlreadyThere { .. } | Failure::Kept { .. } => CONFLICT,
         Failure::Lost { .. } | Failure::Unhealthy(_) | Failure::Scenario(_) | Failure::Output(_) => UNAVAILABLE,
     }
 }
 
 /// What the user can do about it, if the error does not say it.
 fn hint(failure: &Failure) -> Option<String> {
-    if let Failure::Ticket(error) | Failure::Replay { source: error, .. } | Failure::Unchecked(error) = failure
+    if let Failure::Ticket(error)
+    | Failure::Replay { source: error, .. }
+    | Failure::Import { source: error, .. }
+    | Failure::Unchecked(error) = failure
         && let Some(setting) = misconfiguration(error)
     {
         return Some(setting.remedy("the store URL (`--store` or TICKET_STORE)"));
@@ -125,7 +145,11 @@ fn usual_hint(failure: &Failure) -> Option<&'static str> {
         Failure::Replay { source: Error::Unavailable(_), .. } => {
             return Some("earlier lines are written: check that the store runs, and replay again with `--replace`");
         }
-        Failure::Ticket(error) | Failure::Replay { source: error, .. } => error,
+        Failure::Import { source: Error::Unavailable(_), .. } => {
+            return Some("check that the store runs, and import again: what is there is found unchanged");
+        }
+        Failure::Ticket(error) | Failure::Replay { source: error, .. } | Failure::Import { source: error, .. } => error,
+        Failure::Kept { .. } => return Some("`--replace` replaces them"),
         Failure::AlreadyThere { .. } => return Some("`--replace` closes that ticket first"),
         Failure::Lost { .. } => return Some("with `--fallback sqlite:PATH` a file keeps them until the store is up"),
         Failure::Input(_)

@@ -43,14 +43,15 @@ Exit codes:
    2  wrong usage or input; a limit is exceeded; a ticket of that id exists
    3  there is no such ticket: never created, expired or closed
    4  conflict: the ticket is not at the revision of --at, or other clients kept changing it;
-      replay: a ticket of that id exists
+      replay: a ticket of that id exists; import: a ticket is there with other content
   65  what is stored is not a ticket, or has a newer version
   70  internal error: a defect of this program
   75  the store is down, or it is uncertain whether the change was made
   77  the store denies it
 
 Environment:
-  TICKET_STORE, TICKET_TTL, TICKET_NAMESPACE, TICKET_FALLBACK, TICKET_FORMAT
+  TICKET_STORE, TICKET_TTL, TICKET_NAMESPACE, TICKET_FALLBACK, TICKET_FORMAT, TICKET_HISTORY_MAX_ENTRIES,
+  TICKET_HISTORY_MAX_BYTES
                   the options of these names, where they are not given; an empty one counts as unset
   TICKET_LOG      what to log to stderr, for example `warn` or `ticket_host=debug`; nothing unless set";
 
@@ -64,12 +65,16 @@ pub(crate) const SHOW: &str = "\
 Examples:
   ticket show order-17
   ticket show order-17 --field facts
+  ticket show order-17 --fact /address/city
+  ticket show order-17 --last 3
   ticket show order-17 --format json | jq .revision";
 
 pub(crate) const SHOW_LONG: &str = "\
 Examples:
   ticket show order-17
   ticket show order-17 --field facts
+  ticket show order-17 --fact /address/city
+  ticket show order-17 --last 3
   ticket show order-17 --format json | jq .revision
 
 The JSON of a ticket is an object on one line. The first six after `id` are the stored fields, byte for byte
@@ -83,24 +88,29 @@ but for line breaks:
   version        of the schema, now 1
   revision       names this state; give it as --at to change only what you have seen
   expires_at_ms  Unix milliseconds after which the ticket is gone; 0 for never
+A command that took messages back or dropped some adds
+  retracted      array: the messages that were taken back, oldest first
+  trimmed        how many of the oldest messages were dropped
 
 Reading does not extend the TTL of a ticket.";
 
 pub(crate) const LIST: &str = "\
-A table has a row per ticket: id, messages, last update, deadline. The reason is shown for a ticket that cannot
+A table has a row per ticket: id, messages, bytes, last update, deadline. The reason is shown for a ticket that cannot
 be read. JSON is one array of ids, with --long of objects, which have `error` if the ticket cannot be read:
-  {\"id\":…,\"messages\":…,\"updated_at\":…,\"expires_at_ms\":…}
+  {\"id\":…,\"messages\":…,\"bytes\":…,\"updated_at\":…,\"expires_at_ms\":…}
 Both are sorted by id. A table and --long read every ticket; --quiet and the array of ids do not. --limit lists
 tickets that the store names first, which are not the first by id.
 
 Examples:
   ticket list
+  ticket list order-
   ticket list --quiet | wc -l
   ticket list --long --format json | jq 'max_by(.updated_at)'";
 
 pub(crate) const SAY: &str = "\
 Examples:
   ticket say order-17 'Where is my parcel?'
+  ticket say order-17 'Where is my parcel?' --create
   ticket say order-17 - < message.txt
   ticket say order-17 --json '{\"id\":\"m1\",\"text\":\"Where is my parcel?\"}'
   ticket say order-17 -- '--this begins with a dash'";
@@ -117,12 +127,46 @@ Examples:
   ticket decide order-17 - < decision.json";
 
 pub(crate) const APPLY: &str = "\
-A change is an object with one key: `say`, `learn` or `decide`. All changes are one atomic write.
+A change is an object with one key. All changes are one atomic write, in their order:
+  {\"say\":JSON}  {\"learn\":{…}}  {\"decide\":JSON}
+  {\"put\":{\"pointer\":\"/a/b\",\"value\":JSON,\"only_if_absent\":true}}
+  {\"retract\":COUNT}  {\"trim\":{\"entries_max\":COUNT,\"bytes_max\":BYTES}}
 
 Examples:
   echo '[{\"say\":\"Yes, please.\"},{\"learn\":{\"agreed\":true}},{\"decide\":{\"tool\":\"refund\"}}]' |
     ticket apply order-17 -
   ticket apply order-17 changes.jsonl --at \"$REVISION\"";
+
+pub(crate) const PUT: &str = "\
+The pointer is that of RFC 6901: /address/city, with ~1 for / and ~0 for ~ in a name. The object that gets the
+member must exist, as for the operation `add` of a JSON Patch; arrays are replaced as a whole.
+
+Examples:
+  ticket put order-17 /address/city '\"Austin\"'
+  ticket put order-17 /refund null
+  ticket put order-17 /first_seen 1795700050 --only-if-absent";
+
+pub(crate) const RETRACT: &str = "\
+JSON has the messages as `retracted`. A retry after a command whose result is uncertain (exit code 75) may take back
+more: give --at.
+
+Examples:
+  ticket retract order-17
+  ticket retract order-17 2 --format json | jq .retracted";
+
+pub(crate) const TRIM: &str = "\
+JSON has the number of messages that were dropped as `trimmed`. To bound tickets with every change, set
+--history-max-entries or --history-max-bytes.
+
+Examples:
+  ticket trim order-17 --entries 100
+  ticket trim order-17 --bytes 65536";
+
+pub(crate) const EXISTS: &str = "\
+Nothing is printed on stdout. What is stored need not be a ticket: `ticket show` tells.
+
+Example:
+  ticket exists order-17 || ticket new --id order-17";
 
 pub(crate) const TOUCH: &str = "\
 Example:
@@ -239,6 +283,31 @@ Examples:
   ticket replay tests/data/shop-conversations.jsonl
   ticket replay messages.json --from anthropic --error-pattern '^not found'
   ticket replay - --store memory: --format json < conversations.jsonl";
+
+pub(crate) const EXPORT: &str = "\
+One line for each ticket, sorted by id, and a total; SHA-256 over the digests of the snapshots. The snapshot brings
+every field back byte for byte:
+  {\"expires_at_ms\":…,\"snapshot\":{\"ticket_snapshot\":1,\"id\":…,\"fields\":[…],\"sha256\":…}}
+  {\"total\":{\"tickets\":…,\"sha256\":…}}
+An export is not one moment of the store: each ticket is as it was when it was read. An entry that cannot be read is
+named on stderr, and the exit code is 65. It holds what users said: protect it like the tickets.
+
+Examples:
+  ticket export > tickets.jsonl
+  ticket export order- --after order-17 >> tickets.jsonl
+  ticket export --store sqlite:old.db | ticket import - --store redis://localhost";
+
+pub(crate) const IMPORT: &str = "\
+Tickets keep the deadlines that they had; those that are past are left out. A ticket that is in the store stays: with
+the same content it is unchanged, with other content the exit code is 4 at the end, or --replace replaces it. An
+import that stopped can be run again from the beginning. The total in the export is checked.
+
+JSON is one object:
+  {\"total\":{\"tickets\":…,\"created\":…,\"unchanged\":…,\"replaced\":…,\"kept\":…,\"expired\":…,\"sha256\":…}}
+
+Examples:
+  ticket import tickets.jsonl --store redis://localhost
+  gzip -cd tickets.jsonl.gz | ticket import - --replace";
 
 pub(crate) const DOCTOR: &str = "\
 Exit codes: 0 if the store keeps tickets as promised, also with warnings; 75 if it has a problem or is down;

@@ -4,9 +4,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use ticket_host::Change;
+use ticket_model::written::WrittenChange;
 
 use super::exit::Failure;
 
@@ -74,31 +73,9 @@ pub(crate) fn said(text: String) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// A change in JSON, its value raw.
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Written<'a> {
-    #[serde(borrow)]
-    Say(&'a RawValue),
-    #[serde(borrow)]
-    Learn(&'a RawValue),
-    #[serde(borrow)]
-    Decide(&'a RawValue),
-}
-
-impl From<Written<'_>> for Change {
-    fn from(written: Written<'_>) -> Self {
-        match written {
-            Written::Say(json) => Self::Say(json.get().to_owned()),
-            Written::Learn(json) => Self::Learn(json.get().to_owned()),
-            Written::Decide(json) => Self::Decide(json.get().to_owned()),
-        }
-    }
-}
-
 /// Parses changes: one JSON array, or JSON values one after the other.
 pub(crate) fn changes(text: &str) -> Result<Vec<Change>, Failure> {
-    let written: Result<Vec<Written<'_>>, _> = if text.trim_start().starts_with('[') {
+    let written: Result<Vec<WrittenChange<'_>>, _> = if text.trim_start().starts_with('[') {
         serde_json::from_str(text)
     } else {
         serde_json::Deserializer::from_str(text).into_iter().collect()

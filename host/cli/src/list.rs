@@ -1,6 +1,6 @@
-//! `ticket list`: the ids of all tickets, or a few numbers about each of them.
+//! `ticket list`: the ids of tickets, or a few numbers about each of them.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use ticket_host::{Error, ServedBy, Ticket, Tickets};
@@ -38,33 +38,37 @@ struct Row {
 #[serde(untagged)]
 enum Read {
     Ticket {
-        messages: usize,
+        messages: u32,
+        /// Of facts, history and last decision.
+        bytes: u64,
         updated_at: u64,
         expires_at_ms: u64,
     },
     /// It is stored and cannot be read.
-    Damaged {
-        error: String,
-    },
+    Damaged { error: String },
 }
 
-/// Lists all tickets, or `limit` of them, sorted by id.
+/// Lists the tickets whose ids begin with `prefix`, or `limit` of them, sorted by id.
 pub(crate) async fn run(
     tickets: &Tickets,
+    prefix: &str,
     columns: Columns,
     limit: Option<u32>,
     output: &Output,
 ) -> Result<(), Failure> {
-    let ids = ids(tickets, limit.map_or(usize::MAX, |limit| limit as usize)).await?;
+    let limit = limit.map_or(usize::MAX, |limit| limit as usize);
     match (columns, output.format()) {
-        (Columns::Id, _) if ids.is_empty() => Ok(()),
-        (Columns::Id, _) => output.ids(&ids),
-        (Columns::Usual, Format::Json) => output.json(&ids),
-        (Columns::All, Format::Json) => output.json(&rows(tickets, &ids).await?),
+        (Columns::Usual, Format::Json) => output.json(&ids(tickets, prefix, limit).await?),
+        (Columns::Id, _) => match ids(tickets, prefix, limit).await? {
+            ids if ids.is_empty() => Ok(()),
+            ids => output.ids(&ids),
+        },
+        (Columns::All, Format::Json) => output.json(&rows(tickets, prefix, limit).await?),
         (_, Format::Table) => {
-            let rows = rows(tickets, &ids).await?;
+            let rows = rows(tickets, prefix, limit).await?;
             if rows.is_empty() {
-                output.remark(&format!("no tickets in {}", tickets.store()));
+                let named = if prefix.is_empty() { String::new() } else { format!(" that begin with `{prefix}`") };
+                output.remark(&format!("no tickets{named} in {}", tickets.store()));
                 return Ok(());
             }
             output.table(&table(&rows))
@@ -73,53 +77,91 @@ pub(crate) async fn run(
 }
 
 /// The ids of `limit` tickets; those that the store names first.
-pub(crate) async fn ids(tickets: &Tickets, limit: usize) -> Result<Vec<String>, Failure> {
-    let mut ids = BTreeSet::new();
-    let (mut cursor, mut partial) = (None, false);
-    'pages: loop {
-        let page = tickets.list(cursor.as_deref()).await?;
-        partial |= page.served_by == ServedBy::Fallback;
-        // A page may repeat ids.
-        for id in page.ids {
-            if ids.len() < limit || ids.contains(&id) {
-                ids.insert(id);
-            } else {
-                exit::tell(&format!("note: there are more tickets than these {limit}"));
-                break 'pages;
-            }
+pub(crate) async fn ids(tickets: &Tickets, prefix: &str, limit: usize) -> Result<Vec<String>, Failure> {
+    let mut listing = Listing::new(limit);
+    loop {
+        let page = tickets.list(prefix, listing.cursor.as_deref()).await?;
+        listing.add_page(page.ids.into_iter().map(|id| (id, ())), page.served_by, page.cursor);
+        if listing.is_done {
+            return Ok(listing.finish().into_keys().collect());
         }
-        cursor = page.cursor;
-        if cursor.is_none() {
+    }
+}
+
+/// What is listed of `limit` tickets; one that is gone since it was listed is left out.
+async fn rows(tickets: &Tickets, prefix: &str, limit: usize) -> Result<Vec<Row>, Failure> {
+    let mut listing = Listing::new(limit);
+    loop {
+        let page = tickets.list_summaries(prefix, listing.cursor.as_deref()).await?;
+        let read = page.summaries.into_iter().map(|summary| {
+            let bytes = [summary.facts_bytes, summary.history_bytes, summary.last_decision_bytes];
+            let ticket = Read::Ticket {
+                messages: summary.history_entries,
+                bytes: bytes.into_iter().map(u64::from).sum(),
+                updated_at: summary.updated_at,
+                expires_at_ms: summary.expires_at_ms,
+            };
+            (summary.id, Some(ticket))
+        });
+        let unreadable = page.unreadable.into_iter().map(|id| (id, None));
+        listing.add_page(read.chain(unreadable), page.served_by, page.cursor);
+        if listing.is_done {
             break;
         }
     }
-    if partial {
-        exit::tell("warning: the list may be incomplete: the store may have tickets that this host does not know");
-    }
-    Ok(ids.into_iter().collect())
-}
-
-/// Reads tickets; one that is gone since it was listed is left out.
-async fn rows(tickets: &Tickets, ids: &[String]) -> Result<Vec<Row>, Failure> {
-    let mut rows = Vec::with_capacity(ids.len());
-    for ids in ids.chunks(READS_MAX) {
-        for (id, read) in ids.iter().zip(read(tickets, ids).await?) {
-            let ticket = match read {
-                Ok(ticket) => Read::Ticket {
-                    messages: ticket.message_count(),
-                    updated_at: ticket.updated_at,
-                    expires_at_ms: ticket.expires_at_ms,
-                },
+    let mut rows = Vec::new();
+    for (id, ticket) in listing.finish() {
+        let ticket = match ticket {
+            Some(ticket) => ticket,
+            // Why it cannot be read, only reading tells; it may have become readable, or be gone.
+            None => match tickets.get_summary(&id).await {
                 Err(Error::NotFound(_)) => continue,
                 Err(error @ (Error::Corrupt(_) | Error::UnsupportedVersion(_) | Error::TooLarge(_))) => {
                     Read::Damaged { error: error.to_string() }
                 }
                 Err(error) => return Err(error.into()),
-            };
-            rows.push(Row { id: id.clone(), ticket });
-        }
+                Ok(_) => Read::Damaged { error: "it was damaged a moment ago".into() },
+            },
+        };
+        rows.push(Row { id, ticket });
     }
     Ok(rows)
+}
+
+/// What pages have named so far, each ticket once.
+struct Listing<T> {
+    limit: usize,
+    listed: BTreeMap<String, T>,
+    cursor: Option<String>,
+    is_partial: bool,
+    is_done: bool,
+}
+
+impl<T> Listing<T> {
+    fn new(limit: usize) -> Self {
+        Self { limit, listed: BTreeMap::new(), cursor: None, is_partial: false, is_done: false }
+    }
+
+    fn add_page(&mut self, page: impl Iterator<Item = (String, T)>, served_by: ServedBy, cursor: Option<String>) {
+        self.is_partial |= served_by == ServedBy::Fallback;
+        self.is_done = cursor.is_none();
+        self.cursor = cursor;
+        for (id, item) in page {
+            if self.listed.len() == self.limit && !self.listed.contains_key(&id) {
+                exit::tell(&format!("note: there are more tickets than these {}", self.limit));
+                self.is_done = true;
+                return;
+            }
+            self.listed.insert(id, item);
+        }
+    }
+
+    fn finish(self) -> BTreeMap<String, T> {
+        if self.is_partial {
+            exit::tell("warning: the list may be incomplete: the store may have tickets that this host does not know");
+        }
+        self.listed
+    }
 }
 
 /// Reads these tickets at the same time.
@@ -137,20 +179,20 @@ pub(crate) async fn read(tickets: &Tickets, ids: &[String]) -> Result<Vec<Result
 }
 
 fn table(rows: &[Row]) -> comfy_table::Table {
-    let mut table = render::headed(&["ticket", "messages", "updated", "expires"]);
+    let mut table = render::headed(&["ticket", "messages", "bytes", "updated", "expires"]);
     let or = |number: u64, zero: &str, unix_s: u64| if number == 0 { zero.to_owned() } else { utc(unix_s) };
     for Row { id, ticket } in rows {
         match ticket {
-            Read::Ticket { messages, updated_at, expires_at_ms } => {
+            Read::Ticket { messages, bytes, updated_at, expires_at_ms } => {
                 let updated = or(*updated_at, "unknown", *updated_at);
                 let expires = or(*expires_at_ms, "never", *expires_at_ms / 1_000);
-                table.add_row([id, &messages.to_string(), &updated, &expires]);
+                table.add_row([id, &messages.to_string(), &bytes.to_string(), &updated, &expires]);
             }
             Read::Damaged { error } => {
-                table.add_row([id, "—", &printable(error), "—"]);
+                table.add_row([id, "—", "—", &printable(error), "—"]);
             }
         }
     }
-    render::align_right(&mut table, &[1]);
+    render::align_right(&mut table, &[1, 2]);
     table
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle, presets};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::value::RawValue;
-use ticket_host::Ticket;
 use ticket_host::store::clock::{Clock, SystemClock};
+use ticket_host::{Effect, Summary, Ticket};
 
 use super::escape::{beginning, printable};
 use super::time::{length, utc};
@@ -46,6 +47,18 @@ pub(crate) fn align_right(table: &mut Table, columns: &[usize]) {
     }
 }
 
+/// Shows how much of the file is done, on stderr where that is a terminal, else nothing.
+pub(crate) fn file_bar(bytes: Option<u64>) -> ProgressBar {
+    match bytes {
+        Some(bytes) => ProgressBar::new(bytes).with_style(style("{wide_bar} {percent} %, {elapsed}")),
+        None => ProgressBar::new_spinner().with_style(style("{spinner} {pos} bytes, {elapsed}")),
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
 /// A ticket, with a row for each message and fact.
 pub(crate) fn ticket(ticket: &Ticket) -> Table {
     let now_ms = SystemClock.now_ms();
@@ -59,7 +72,43 @@ pub(crate) fn ticket(ticket: &Ticket) -> Table {
     section(&mut table, "updated", [(String::new(), past(ticket.updated_at, now_s))]);
     section(&mut table, "expires", [(String::new(), deadline(ticket.expires_at_ms, now_ms))]);
     section(&mut table, "revision", [(String::new(), printable(&ticket.revision))]);
+    let Effect { retracted, trimmed, .. } = &ticket.effect;
+    section(&mut table, "retracted", numbered(retracted.iter().map(String::as_str), 0));
+    if *trimmed > 0 {
+        let messages = if *trimmed == 1 { "message was" } else { "messages were" };
+        section(&mut table, "trimmed", [(trimmed.to_string(), format!("oldest {messages} dropped"))]);
+    }
     table
+}
+
+/// The sizes and times of a ticket.
+pub(crate) fn summary(summary: &Summary, now_ms: u64) -> Table {
+    let mut table = plain();
+    let bytes = |bytes: u32| format!("{bytes} bytes");
+    let history = format!("{}, {} messages", bytes(summary.history_bytes), summary.history_entries);
+    for (label, text) in [
+        ("ticket", summary.id.clone()),
+        ("facts", bytes(summary.facts_bytes)),
+        ("history", history),
+        ("decision", bytes(summary.last_decision_bytes)),
+        ("created", past(summary.created_at, now_ms / 1_000)),
+        ("updated", past(summary.updated_at, now_ms / 1_000)),
+        ("expires", deadline(summary.expires_at_ms, now_ms)),
+        ("revision", printable(&summary.revision)),
+    ] {
+        section(&mut table, label, [(String::new(), text)]);
+    }
+    table
+}
+
+/// Messages with their numbers, of which so many come before.
+fn numbered<'a>(messages: impl Iterator<Item = &'a str>, before: usize) -> Vec<(String, String)> {
+    let row = |(place, message): (usize, &str)| {
+        // A lone surrogate, which Python may have stored, is not text: then the JSON as it is.
+        let text = serde_json::from_str::<String>(message).unwrap_or_else(|_| message.to_owned());
+        ((before + place + 1).to_string(), beginning(&text, TEXT_CHARS_MAX))
+    };
+    messages.enumerate().map(row).collect()
 }
 
 /// Rows under one label: a name or number each, and a text.
@@ -102,11 +151,7 @@ fn history(stored: &str) -> Vec<(String, String)> {
     if earlier > 0 {
         rows.push(("…".into(), format!("{earlier} earlier, `--field history` shows them")));
     }
-    rows.extend(messages.iter().enumerate().skip(earlier).map(|(place, message)| {
-        // A lone surrogate, which Python may have stored, is not text: then the JSON as it is.
-        let text = serde_json::from_str::<String>(message.get()).unwrap_or_else(|_| message.get().to_owned());
-        ((place + 1).to_string(), beginning(&text, TEXT_CHARS_MAX))
-    }));
+    rows.extend(numbered(messages.iter().skip(earlier).map(|message| message.get()), earlier));
     rows
 }
 

@@ -1,11 +1,10 @@
 //! `ticket replay`: replays conversations through the engine, with a digest of what is stored at the end.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write;
 use std::io::BufRead;
 use std::time::Instant;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -13,6 +12,7 @@ use ticket_host::{Error, Ticket, Tickets};
 use ticket_transcripts::{Conversation, Documents, Form, Place, Reading, Skipped};
 
 use super::args::Format;
+use super::digest;
 use super::escape::printable;
 use super::exit::{self, Failure};
 use super::input::Lines;
@@ -77,7 +77,7 @@ struct Notes {
 /// Replays every conversation and shows a row for each, then the total.
 pub(crate) async fn run(tickets: &Tickets, lines: Lines, options: Options, output: &Output) -> Result<(), Failure> {
     let started = Instant::now();
-    let bar = bar(lines.bytes);
+    let bar = render::file_bar(lines.bytes);
     let (rows, total, notes) = (vec![], Total::default(), Notes::default());
     let mut replay = Replay { tickets, options, output, bar: &bar, rows, total, notes };
     let done = replay.documents(Documents::new(lines.reader)).await;
@@ -157,7 +157,7 @@ impl Replay<'_> {
             }
             self.bar.set_position(documents.bytes_read());
         }
-        self.total.sha256 = hex(digests);
+        self.total.sha256 = digest::hex(digests);
         Ok(())
     }
 
@@ -210,7 +210,7 @@ impl Replay<'_> {
             decisions: counts.decisions,
             facts: fact_count(&ticket),
             rollbacks: counts.rollbacks,
-            sha256: hex(digest),
+            sha256: digest::hex(digest),
         })
     }
 
@@ -263,29 +263,9 @@ fn digest(ticket: &Ticket) -> Sha256 {
     digest
 }
 
-fn hex(digest: Sha256) -> String {
-    digest.finalize().iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
-}
-
 fn fact_count(ticket: &Ticket) -> u64 {
     let facts: BTreeMap<String, &RawValue> = serde_json::from_str(&ticket.facts).unwrap_or_default();
     facts.len() as u64
-}
-
-/// Shows how much of the file is done, on stderr where that is a terminal, else nothing.
-fn bar(bytes: Option<u64>) -> ProgressBar {
-    match bytes {
-        Some(bytes) => ProgressBar::new(bytes).with_style(style("{wide_bar} {percent} %, {elapsed}")),
-        None => ProgressBar::new_spinner().with_style(style("{spinner} {pos} bytes, {elapsed}")),
-    }
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 fn table(rows: &[Row], total: Option<&Total>) -> comfy_table::Table {

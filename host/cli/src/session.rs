@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ticket_host::fallback::{Branches, Outage, ReplicaStorage, ShutdownReport};
 use ticket_host::store::{self, Key};
-use ticket_host::{Error, Fallback, StoreUrl, Tickets, TicketsBuilder};
+use ticket_host::{Bounds, Error, Fallback, StoreUrl, Tickets, TicketsBuilder};
 
 use super::args::{Common, FallbackArg};
 use super::escape::printable;
@@ -44,6 +44,8 @@ impl Session {
         if let Some(ttl_ms) = common.ttl {
             builder = builder.ttl(Duration::from_millis(ttl_ms));
         }
+        let bounds = Bounds { entries_max: common.history_max_entries, bytes_max: common.history_max_bytes };
+        let builder = builder.history_bounds(bounds);
         let open = |replica: Option<Replica>| builder.clone().fallback(fallback(replica, first.clone())).open();
         let tickets = match open(replica.clone()).await {
             // The default file must not fail a command that the store can serve.

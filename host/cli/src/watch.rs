@@ -110,7 +110,7 @@ impl Watch<'_> {
     async fn read(&mut self, id: Option<&str>, tell: bool) -> Result<(), Failure> {
         let mut ids = match id {
             Some(id) => vec![id.to_owned()],
-            None => list::ids(self.tickets, usize::MAX).await?,
+            None => list::ids(self.tickets, "", usize::MAX).await?,
         };
         // Whether a ticket that is not listed is gone, only a reading tells: a fallback lists what it knows.
         let missing: Vec<String> = self.seen.keys().filter(|seen| ids.binary_search(seen).is_err()).cloned().collect();

@@ -7,7 +7,7 @@ pub const ENGINE_PROMISES: &[(&str, &str)] = &[
         "`create` makes an empty ticket, dated now, with all given changes applied, under the given id or a fresh one.",
     ),
     ("E2", "`create` with an id that exists answers `exists` and changes nothing."),
-    ("E3", "Without a ticket, every operation on it answers `not-found` and creates none."),
+    ("E3", "Without a ticket, every operation on it but `ensure` and `exists` answers `not-found` and creates none."),
     ("E4", "`apply` makes all its changes in order in one write, or none of them."),
     (
         "E5",
@@ -60,4 +60,24 @@ pub const ENGINE_PROMISES: &[(&str, &str)] = &[
         "E28",
         "Errors of the store reach the caller as they are: `denied`, `unavailable`, `uncertain`, `too-large`, `corrupt`.",
     ),
+    (
+        "E29",
+        "`retract` takes back the newest messages, as many as there are, returns them as stored, and frees their ids.",
+    ),
+    ("E30", "`trim` drops the oldest messages, no more than the bounds ask for, and returns how many."),
+    (
+        "E31",
+        "`put` sets one member of an object, also to `null`, and keeps all other bytes; `only-if-absent` keeps the member.",
+    ),
+    (
+        "E32",
+        "`ensure` creates an absent ticket and changes a present one; of many writers one creates, and none is lost.",
+    ),
+    ("E33", "`exists`, `get-summary`, `get-messages` and `get-fact` agree with `get`, and do not move the deadline."),
+    ("E34", "A listing with a prefix returns the tickets of that prefix alone, and names those that cannot be read."),
+    (
+        "E35",
+        "A write with a time to live of its own sets the deadline by it, longer or shorter; outside the limits it is `invalid`.",
+    ),
+    ("E36", "With bounds of the operator every change trims in the same write, and the answer says how many."),
 ];

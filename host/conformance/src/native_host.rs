@@ -60,28 +60,54 @@ impl NativeHost {
 
     async fn answer(&self, call: Call) -> Result<Answer, ticket_host::Error> {
         let tickets = &self.tickets;
+        let lasting = |ttl_ms: Option<u64>| {
+            ttl_ms.map_or_else(|| tickets.clone(), |ttl_ms| tickets.with_ttl(Duration::from_millis(ttl_ms)))
+        };
         Ok(match call {
-            Call::Create { id, changes } => Answer::Ticket(tickets.create(id.as_deref(), &changes).await?),
-            Call::Get { id } => Answer::Ticket(tickets.get(&id).await?),
-            Call::Apply { id, changes, at } => Answer::Ticket(tickets.apply(&id, &changes, at.as_deref()).await?),
-            Call::Touch { id } => Answer::Ticket(tickets.touch(&id).await?),
-            Call::Snapshot { id } => Answer::Snapshot(tickets.snapshot(&id).await?),
-            Call::Rollback { id, snapshot, at } => {
-                Answer::Ticket(tickets.rollback(&id, &snapshot, at.as_deref()).await?)
+            Call::Create { id, changes, ttl_ms } => {
+                Answer::Ticket(lasting(ttl_ms).create(id.as_deref(), &changes).await?)
             }
-            Call::Restore { snapshot } => Answer::Ticket(tickets.restore(&snapshot).await?),
+            Call::Ensure { id, changes, ttl_ms } => Answer::Ticket(lasting(ttl_ms).ensure(&id, &changes).await?),
+            Call::Get { id } => Answer::Ticket(tickets.get(&id).await?),
+            Call::Exists { id } => Answer::Exists(tickets.exists(&id).await?),
+            Call::GetSummary { id } => Answer::Summary(tickets.get_summary(&id).await?),
+            Call::GetMessages { id, entries_max, bytes_max } => {
+                Answer::Messages(id.clone(), tickets.get_messages(&id, entries_max, bytes_max).await?)
+            }
+            Call::GetFact { id, pointer } => Answer::Fact(id.clone(), tickets.get_fact(&id, &pointer).await?),
+            Call::Apply { id, changes, at, ttl_ms } => {
+                Answer::Ticket(lasting(ttl_ms).apply(&id, &changes, at.as_deref()).await?)
+            }
+            Call::Touch { id, ttl_ms } => Answer::Ticket(lasting(ttl_ms).touch(&id).await?),
+            Call::Snapshot { id } => Answer::Snapshot(tickets.snapshot(&id).await?),
+            Call::Rollback { id, snapshot, at, ttl_ms } => {
+                Answer::Ticket(lasting(ttl_ms).rollback(&id, &snapshot, at.as_deref()).await?)
+            }
+            Call::Restore { snapshot, ttl_ms } => Answer::Ticket(lasting(ttl_ms).restore(&snapshot).await?),
             Call::Close { id, at } => {
                 tickets.close(&id, at.as_deref()).await?;
                 Answer::Done
             }
-            Call::List => {
+            Call::List { prefix } => {
                 let (mut ids, mut cursor) = (Vec::new(), None);
                 loop {
-                    let page = tickets.list(cursor.as_deref()).await?;
+                    let page = tickets.list(&prefix, cursor.as_deref()).await?;
                     ids.extend(page.ids);
                     cursor = page.cursor;
                     if cursor.is_none() {
                         break Answer::Ids(ids);
+                    }
+                }
+            }
+            Call::ListSummaries { prefix } => {
+                let (mut summaries, mut unreadable, mut cursor) = (Vec::new(), Vec::new(), None);
+                loop {
+                    let page = tickets.list_summaries(&prefix, cursor.as_deref()).await?;
+                    summaries.extend(page.summaries);
+                    unreadable.extend(page.unreadable);
+                    cursor = page.cursor;
+                    if cursor.is_none() {
+                        break Answer::Summaries(summaries, unreadable);
                     }
                 }
             }

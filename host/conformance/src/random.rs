@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use fastrand::Rng;
-use ticket_host::Change;
+use ticket_host::store::TTL_MS_MIN;
+use ticket_host::{Bounds, Change, Put};
 
 use crate::scenario::{At, Header, Limits, Scenario, Snapshot, Step, StoreCall};
 
@@ -42,6 +43,8 @@ const PATCHES: [&str; 8] = [
     "{\"a\":1,\"a\":2}",
     "{\"name\":\"Mia\"}",
 ];
+const POINTERS: [&str; 9] = ["/a", "/b/c", "/b", "", "/café", "/name/x", "/b/c/1", "a", "/~1~0"];
+const VALUES: [&str; 5] = ["null", "{ \"c\" : 1.0 }", "\"\\u00e9\"", "[]", "nul"];
 const DECISIONS: [&str; 6] = ["{}", "null", "{\"tool\":\"search\",\"n\":-1.50e+3}", "[ 1.0 ]", "{'a':1}", "\"x\""];
 /// Records of other clients: version 0, a newer version, and damage.
 const EXTERNAL: [&[(&str, &str)]; 6] = [
@@ -70,7 +73,7 @@ const EXTERNAL: [&[(&str, &str)]; 6] = [
 /// The next random scenario.
 pub(super) fn scenario(rng: &mut Rng) -> Scenario {
     let header = Header { about: "random".into(), settings: LIMITS };
-    let first = Step::Create { id: Some("a".into()), changes: changes(rng) };
+    let first = Step::Create { id: Some("a".into()), changes: changes(rng), ttl_ms: None };
     let rest: Vec<Step> = (0..rng.u64(STEPS)).flat_map(|number| group(rng, external_ttl_ms(number))).collect();
     Scenario { header, steps: std::iter::once(first).chain(rest).collect() }
 }
@@ -94,7 +97,7 @@ fn group(rng: &mut Rng, external_ttl_ms: u64) -> Vec<Step> {
 fn rolled_back_over_damage(external_ttl_ms: u64) -> Vec<Step> {
     let id = || IDS[0].to_owned();
     let put = Step::Put { id: id(), fields: fields(EXTERNAL[0]), ttl_ms: external_ttl_ms, before: None };
-    let rollback = Step::Rollback { id: id(), snapshot: Snapshot::Number(-1), at: None };
+    let rollback = Step::Rollback { id: id(), snapshot: Snapshot::Number(-1), at: None, ttl_ms: None };
     vec![Step::Snapshot { id: id() }, put, rollback, Step::Get { id: id() }]
 }
 
@@ -111,8 +114,8 @@ fn lost_race(rng: &mut Rng, external_ttl_ms: u64) -> Vec<Step> {
         }
     };
     let operation = match rng.u32(0..4) {
-        0 => Step::Rollback { id: id(), snapshot: snapshot(rng), at: at(rng) },
-        _ => Step::Apply { id: id(), changes: changes(rng), at: at(rng) },
+        0 => Step::Rollback { id: id(), snapshot: snapshot(rng), at: at(rng), ttl_ms: None },
+        _ => Step::Apply { id: id(), changes: changes(rng), at: at(rng), ttl_ms: None },
     };
     vec![Step::Get { id: id() }, first, operation, Step::Get { id: id() }]
 }
@@ -124,16 +127,24 @@ fn fields(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 fn step(rng: &mut Rng, external_ttl_ms: u64) -> Step {
     let id = id(rng);
     match rng.u32(0..100) {
-        0..12 => Step::Create { id: Some(id), changes: changes(rng) },
-        12..14 => Step::Create { id: None, changes: changes(rng) },
-        14..22 => Step::Get { id },
-        22..46 => Step::Apply { id, changes: changes(rng), at: at(rng) },
-        46..51 => Step::Touch { id },
-        51..60 => Step::Snapshot { id },
-        60..69 => Step::Rollback { id, snapshot: snapshot(rng), at: at(rng) },
-        69..73 => Step::Restore { snapshot: snapshot(rng) },
+        0..9 => Step::Create { id: Some(id), changes: changes(rng), ttl_ms: ttl_ms(rng) },
+        9..11 => Step::Create { id: None, changes: changes(rng), ttl_ms: None },
+        11..16 => Step::Ensure { id, changes: changes(rng), ttl_ms: ttl_ms(rng) },
+        16..20 => Step::Get { id },
+        20..21 => Step::Exists { id },
+        21..23 => Step::GetSummary { id },
+        23..25 => Step::GetMessages { id, entries_max: rng.u32(0..4), bytes_max: rng.bool().then(|| rng.u32(0..90)) },
+        25..27 => Step::GetFact { id, pointer: POINTERS[rng.usize(..POINTERS.len())].into() },
+        27..49 => Step::Apply { id, changes: changes(rng), at: at(rng), ttl_ms: ttl_ms(rng) },
+        49..53 => Step::Touch { id, ttl_ms: ttl_ms(rng) },
+        53..61 => Step::Snapshot { id },
+        61..69 => Step::Rollback { id, snapshot: snapshot(rng), at: at(rng), ttl_ms: ttl_ms(rng) },
+        69..73 => Step::Restore { snapshot: snapshot(rng), ttl_ms: ttl_ms(rng) },
         73..77 => Step::Close { id, at: at(rng) },
-        77..79 => Step::List {},
+        77..79 => {
+            let prefix = ["", "a", "b", "a b"][rng.usize(..4)].to_owned();
+            if rng.bool() { Step::List { prefix } } else { Step::ListSummaries { prefix } }
+        }
         79..85 => Step::Pass { ms: PASSES_MS[rng.usize(..PASSES_MS.len())] },
         85..88 => Step::Date { ms: rng.i64(-100..100) * 1_000 },
         88..97 => {
@@ -157,13 +168,28 @@ fn stored_id(rng: &mut Rng) -> String {
 }
 
 fn changes(rng: &mut Rng) -> Vec<Change> {
-    let one = |rng: &mut Rng| match rng.u32(0..10) {
-        0..4 => Change::Say(MESSAGES[rng.usize(..MESSAGES.len())].into()),
-        4..8 => Change::Learn(PATCHES[rng.usize(..PATCHES.len())].into()),
-        8 => Change::Decide(format!("\"{}\"", "d".repeat(rng.usize(500..1_600)))),
+    let one = |rng: &mut Rng| match rng.u32(0..16) {
+        0..5 => Change::Say(MESSAGES[rng.usize(..MESSAGES.len())].into()),
+        5..9 => Change::Learn(PATCHES[rng.usize(..PATCHES.len())].into()),
+        9..11 => Change::Put(Put {
+            pointer: POINTERS[rng.usize(..POINTERS.len())].into(),
+            value: VALUES[rng.usize(..VALUES.len())].into(),
+            only_if_absent: rng.bool(),
+        }),
+        11 => Change::Retract(rng.u32(0..3)),
+        12 => Change::Trim(Bounds {
+            entries_max: rng.bool().then(|| rng.u32(0..5)),
+            bytes_max: rng.bool().then(|| rng.u32(0..200)),
+        }),
+        13 => Change::Decide(format!("\"{}\"", "d".repeat(rng.usize(500..1_600)))),
         _ => Change::Decide(DECISIONS[rng.usize(..DECISIONS.len())].into()),
     };
     (0..rng.usize(0..4)).map(|_| one(rng)).collect()
+}
+
+/// Mostly that of the settings. Another valid one would let a ticket get a deadline, and so a revision, again.
+fn ttl_ms(rng: &mut Rng) -> Option<u64> {
+    (rng.u32(0..16) == 0).then_some(TTL_MS_MIN - 1)
 }
 
 fn at(rng: &mut Rng) -> Option<At> {

@@ -71,21 +71,49 @@ pub enum Step {
     Create {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<String>,
-        #[serde(default, skip_serializing_if = "Vec::is_empty", with = "changes")]
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         changes: Vec<Change>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ttl_ms: Option<u64>,
+    },
+    /// `ensure`
+    Ensure {
+        id: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        changes: Vec<Change>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ttl_ms: Option<u64>,
     },
     /// `get`
     Get { id: String },
+    /// `exists`
+    Exists { id: String },
+    /// `get-summary`
+    GetSummary { id: String },
+    /// `get-messages`
+    GetMessages {
+        id: String,
+        entries_max: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bytes_max: Option<u32>,
+    },
+    /// `get-fact`
+    GetFact { id: String, pointer: String },
     /// `apply`
     Apply {
         id: String,
-        #[serde(with = "changes")]
         changes: Vec<Change>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<At>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ttl_ms: Option<u64>,
     },
     /// `touch`
-    Touch { id: String },
+    Touch {
+        id: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ttl_ms: Option<u64>,
+    },
     /// `snapshot`
     Snapshot { id: String },
     /// `rollback`
@@ -94,9 +122,15 @@ pub enum Step {
         snapshot: Snapshot,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<At>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ttl_ms: Option<u64>,
     },
     /// `restore`
-    Restore { snapshot: Snapshot },
+    Restore {
+        snapshot: Snapshot,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ttl_ms: Option<u64>,
+    },
     /// `close`
     Close {
         id: String,
@@ -104,7 +138,15 @@ pub enum Step {
         at: Option<At>,
     },
     /// `list-ids`, every page
-    List {},
+    List {
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        prefix: String,
+    },
+    /// `list-summaries`, every page
+    ListSummaries {
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        prefix: String,
+    },
     /// `merge`
     Merge {
         #[serde(with = "state")]
@@ -271,42 +313,6 @@ impl fmt::Display for Scenario {
     }
 }
 
-/// Changes as `{"say": TEXT}`, `{"learn": TEXT}` and `{"decide": TEXT}`.
-mod changes {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use ticket_host::Change;
-
-    #[derive(Serialize, Deserialize)]
-    #[serde(rename_all = "snake_case")]
-    enum Text {
-        Say(String),
-        Learn(String),
-        Decide(String),
-    }
-
-    pub(super) fn serialize<S: Serializer>(changes: &[Change], serializer: S) -> Result<S::Ok, S::Error> {
-        let texts = changes.iter().cloned().map(|change| match change {
-            Change::Say(text) => Text::Say(text),
-            Change::Learn(text) => Text::Learn(text),
-            Change::Decide(text) => Text::Decide(text),
-        });
-        serializer.collect_seq(texts)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Change>, D::Error> {
-        let texts = Vec::<Text>::deserialize(deserializer)?;
-        Ok(texts
-            .into_iter()
-            .map(|text| match text {
-                Text::Say(text) => Change::Say(text),
-                Text::Learn(text) => Change::Learn(text),
-                Text::Decide(text) => Change::Decide(text),
-            })
-            .collect())
-    }
-}
-
 /// The five fields of a mergeable state.
 mod state {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -345,6 +351,10 @@ mod tests {
             "{\"op\":\"restore\",\"snapshot\":\"no\"}\n",
             "{\"op\":\"close\",\"id\":\"a\",\"at\":\"r\"}\n",
             "{\"op\":\"list\"}\n",
+            "{\"op\":\"ensure\",\"id\":\"a\",\"changes\":[{\"retract\":1},{\"trim\":{\"entries_max\":2}},",
+            "{\"put\":{\"pointer\":\"/a\",\"value\":\"1\",\"only_if_absent\":true}}],\"ttl_ms\":60000}\n",
+            "{\"op\":\"get_messages\",\"id\":\"a\",\"entries_max\":2}\n",
+            "{\"op\":\"list_summaries\",\"prefix\":\"a\"}\n",
             "{\"op\":\"put\",\"id\":\"a\",\"fields\":{\"facts\":\"{}\"},\"ttl_ms\":1000,\"before\":\"write\"}\n",
             "{\"op\":\"fail\",\"call\":\"scan\",\"error\":\"too-large\",\"made\":true}\n",
         );
@@ -355,6 +365,7 @@ mod tests {
         let wrong = [
             "{\"op\":\"get\"}".to_owned(),
             "{\"op\":\"get\",\"id\":\"a\",\"x\":1}".to_owned(),
+            "{\"op\":\"ensure\",\"id\":\"a\",\"changes\":[{\"trim\":[1,2]}]}".to_owned(),
             String::new(),
             put("a b", "{\"facts\":\"{}\"}", 1_000),
             put("a", "{}", 1_000),

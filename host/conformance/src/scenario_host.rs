@@ -39,15 +39,21 @@ pub trait ScenarioHost: Send {
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "operations and parameters of the interface `tickets`")]
 pub enum Call {
-    Create { id: Option<String>, changes: Vec<Change> },
+    Create { id: Option<String>, changes: Vec<Change>, ttl_ms: Option<u64> },
+    Ensure { id: String, changes: Vec<Change>, ttl_ms: Option<u64> },
     Get { id: String },
-    Apply { id: String, changes: Vec<Change>, at: Option<String> },
-    Touch { id: String },
+    Exists { id: String },
+    GetSummary { id: String },
+    GetMessages { id: String, entries_max: u32, bytes_max: Option<u32> },
+    GetFact { id: String, pointer: String },
+    Apply { id: String, changes: Vec<Change>, at: Option<String>, ttl_ms: Option<u64> },
+    Touch { id: String, ttl_ms: Option<u64> },
     Snapshot { id: String },
-    Rollback { id: String, snapshot: String, at: Option<String> },
-    Restore { snapshot: String },
+    Rollback { id: String, snapshot: String, at: Option<String>, ttl_ms: Option<u64> },
+    Restore { snapshot: String, ttl_ms: Option<u64> },
     Close { id: String, at: Option<String> },
-    List,
+    List { prefix: String },
+    ListSummaries { prefix: String },
     Merge { base: State, ours: State, theirs: State },
 }
 
@@ -100,26 +106,41 @@ pub async fn run_scenario(scenario: &Scenario, host: &mut dyn ScenarioHost) -> R
 fn resolve(step: &Step, names: &Transcript) -> Option<(&'static str, Call)> {
     let at = |id: &str, at: &Option<_>| at.as_ref().map(|at| names.revision(id, at));
     Some(match step {
-        Step::Create { id, changes } => {
-            ("create", Call::Create { id: id.as_deref().map(|id| names.id(id)), changes: changes.clone() })
+        Step::Create { id, changes, ttl_ms } => {
+            let id = id.as_deref().map(|id| names.id(id));
+            ("create", Call::Create { id, changes: changes.clone(), ttl_ms: *ttl_ms })
+        }
+        Step::Ensure { id, changes, ttl_ms } => {
+            ("ensure", Call::Ensure { id: names.id(id), changes: changes.clone(), ttl_ms: *ttl_ms })
         }
         Step::Get { id } => ("get", Call::Get { id: names.id(id) }),
-        Step::Apply { id, changes, at: named } => {
-            let id = names.id(id);
-            ("apply", Call::Apply { at: at(&id, named), id, changes: changes.clone() })
+        Step::Exists { id } => ("exists", Call::Exists { id: names.id(id) }),
+        Step::GetSummary { id } => ("get_summary", Call::GetSummary { id: names.id(id) }),
+        Step::GetMessages { id, entries_max, bytes_max } => {
+            let (entries_max, bytes_max) = (*entries_max, *bytes_max);
+            ("get_messages", Call::GetMessages { id: names.id(id), entries_max, bytes_max })
         }
-        Step::Touch { id } => ("touch", Call::Touch { id: names.id(id) }),
+        Step::GetFact { id, pointer } => ("get_fact", Call::GetFact { id: names.id(id), pointer: pointer.clone() }),
+        Step::Apply { id, changes, at: named, ttl_ms } => {
+            let id = names.id(id);
+            ("apply", Call::Apply { at: at(&id, named), id, changes: changes.clone(), ttl_ms: *ttl_ms })
+        }
+        Step::Touch { id, ttl_ms } => ("touch", Call::Touch { id: names.id(id), ttl_ms: *ttl_ms }),
         Step::Snapshot { id } => ("snapshot", Call::Snapshot { id: names.id(id) }),
-        Step::Rollback { id, snapshot, at: named } => {
+        Step::Rollback { id, snapshot, at: named, ttl_ms } => {
             let id = names.id(id);
-            ("rollback", Call::Rollback { at: at(&id, named), id, snapshot: names.snapshot(snapshot) })
+            let snapshot = names.snapshot(snapshot);
+            ("rollback", Call::Rollback { at: at(&id, named), id, snapshot, ttl_ms: *ttl_ms })
         }
-        Step::Restore { snapshot } => ("restore", Call::Restore { snapshot: names.snapshot(snapshot) }),
+        Step::Restore { snapshot, ttl_ms } => {
+            ("restore", Call::Restore { snapshot: names.snapshot(snapshot), ttl_ms: *ttl_ms })
+        }
         Step::Close { id, at: named } => {
             let id = names.id(id);
             ("close", Call::Close { at: at(&id, named), id })
         }
-        Step::List {} => ("list", Call::List),
+        Step::List { prefix } => ("list", Call::List { prefix: prefix.clone() }),
+        Step::ListSummaries { prefix } => ("list_summaries", Call::ListSummaries { prefix: prefix.clone() }),
         Step::Merge { base, ours, theirs } => {
             ("merge", Call::Merge { base: base.clone(), ours: ours.clone(), theirs: theirs.clone() })
         }

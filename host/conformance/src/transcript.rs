@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use ticket_host::{Error, Merged, Side, Ticket};
+use ticket_host::{Effect, Error, Fact, Merged, Messages, Side, Summary, Ticket};
 
 use crate::scenario::{At, START_MS, Snapshot};
 
@@ -17,9 +17,17 @@ const MINUTE_MS: i64 = 60_000;
 #[expect(missing_docs, reason = "named after what they contain")]
 pub enum Answer {
     Ticket(Ticket),
+    Exists(bool),
+    Summary(Summary),
+    /// Of the ticket of this id.
+    Messages(String, Messages),
+    /// Of the ticket of this id.
+    Fact(String, Fact),
     Snapshot(String),
     Done,
     Ids(Vec<String>),
+    /// Summaries, and ids that cannot be read.
+    Summaries(Vec<Summary>, Vec<String>),
     Merged(Merged),
 }
 
@@ -48,13 +56,55 @@ struct Line<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Shown {
-    Ticket { ticket: ShownTicket },
-    Snapshot { snapshot: usize, text: String },
-    Done { done: bool },
-    Ids { ids: Vec<String> },
-    Merged { merged: ShownState, aside: Option<&'static str> },
-    Conflict { error: &'static str, ticket: Option<ShownTicket> },
-    Error { error: &'static str },
+    Ticket {
+        ticket: ShownTicket,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        created: Option<bool>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        retracted: Vec<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        trimmed: Option<u32>,
+    },
+    Exists {
+        exists: bool,
+    },
+    Summary {
+        summary: ShownSummary,
+    },
+    Messages {
+        messages: Vec<String>,
+        history_entries: u32,
+        revision: usize,
+    },
+    Fact {
+        value: Option<String>,
+        revision: usize,
+    },
+    Summaries {
+        summaries: Vec<ShownSummary>,
+        unreadable: Vec<String>,
+    },
+    Snapshot {
+        snapshot: usize,
+        text: String,
+    },
+    Done {
+        done: bool,
+    },
+    Ids {
+        ids: Vec<String>,
+    },
+    Merged {
+        merged: ShownState,
+        aside: Option<&'static str>,
+    },
+    Conflict {
+        error: &'static str,
+        ticket: Option<ShownTicket>,
+    },
+    Error {
+        error: &'static str,
+    },
 }
 
 #[derive(Serialize)]
@@ -63,6 +113,20 @@ struct ShownTicket {
     facts: String,
     history: String,
     last_decision: String,
+    created_at: Option<i64>,
+    updated_at: Option<i64>,
+    version: u32,
+    revision: usize,
+    expires: i64,
+}
+
+#[derive(Serialize)]
+struct ShownSummary {
+    id: String,
+    facts_bytes: u32,
+    history_bytes: u32,
+    last_decision_bytes: u32,
+    history_entries: u32,
     created_at: Option<i64>,
     updated_at: Option<i64>,
     version: u32,
@@ -148,17 +212,38 @@ impl Transcript {
     /// Adds an answer. Deadlines are counted from `start_ms`, by the clock that ends entries.
     pub(super) fn add(&mut self, step: usize, op: &str, answer: Result<Answer, Error>, start_ms: u64) {
         let answer = match answer {
-            Ok(Answer::Ticket(ticket)) => Shown::Ticket { ticket: self.ticket(ticket, start_ms) },
+            Ok(Answer::Ticket(mut ticket)) => {
+                let Effect { created, retracted, trimmed } = std::mem::take(&mut ticket.effect);
+                Shown::Ticket {
+                    ticket: self.ticket(ticket, start_ms),
+                    created: (op == "ensure").then_some(created),
+                    retracted: retracted.into_iter().map(short).collect(),
+                    trimmed: (trimmed > 0).then_some(trimmed),
+                }
+            }
+            Ok(Answer::Exists(exists)) => Shown::Exists { exists },
+            Ok(Answer::Summary(summary)) => Shown::Summary { summary: self.summary(summary, start_ms) },
+            Ok(Answer::Messages(id, Messages { messages, history_entries, revision })) => Shown::Messages {
+                messages: messages.into_iter().map(short).collect(),
+                history_entries,
+                revision: self.ordinal(id, revision),
+            },
+            Ok(Answer::Fact(id, Fact { value, revision })) => {
+                Shown::Fact { value: value.map(short), revision: self.ordinal(id, revision) }
+            }
             Ok(Answer::Snapshot(text)) => {
                 self.snapshots.push(text.clone());
                 Shown::Snapshot { snapshot: self.snapshots.len(), text: short(text) }
             }
             Ok(Answer::Done) => Shown::Done { done: true },
-            Ok(Answer::Ids(ids)) => {
-                let mut ids: Vec<String> = ids.into_iter().map(|id| self.shown_id(id)).collect();
-                ids.sort_unstable();
-                ids.dedup();
-                Shown::Ids { ids }
+            Ok(Answer::Ids(ids)) => Shown::Ids { ids: self.shown_ids(ids) },
+            Ok(Answer::Summaries(mut summaries, unreadable)) => {
+                summaries.sort_unstable_by_key(|summary| self.shown_id(summary.id.clone()));
+                summaries.dedup_by(|one, other| one.id == other.id);
+                Shown::Summaries {
+                    summaries: summaries.into_iter().map(|summary| self.summary(summary, start_ms)).collect(),
+                    unreadable: self.shown_ids(unreadable),
+                }
             }
             Ok(Answer::Merged(Merged { state, branch })) => Shown::Merged {
                 merged: ShownState {
@@ -184,14 +269,7 @@ impl Transcript {
     }
 
     fn ticket(&mut self, ticket: Ticket, start_ms: u64) -> ShownTicket {
-        let key = (ticket.id.clone(), ticket.revision);
-        let next = self.revisions.len() + 1;
-        let revision = *self.ordinals.entry(key.clone()).or_insert(next);
-        if revision == next {
-            self.revisions.push(key);
-        }
-        self.shown.entry(ticket.id.clone()).or_default().push(revision);
-        let left_ms = signed(ticket.expires_at_ms).saturating_sub(signed(start_ms));
+        let revision = self.ordinal(ticket.id.clone(), ticket.revision);
         ShownTicket {
             id: self.shown_id(ticket.id),
             facts: short(ticket.facts),
@@ -201,8 +279,43 @@ impl Transcript {
             updated_at: time(ticket.updated_at),
             version: ticket.version,
             revision,
-            expires: left_ms.saturating_add(MINUTE_MS / 2).div_euclid(MINUTE_MS),
+            expires: minutes(ticket.expires_at_ms, start_ms),
         }
+    }
+
+    fn summary(&mut self, summary: Summary, start_ms: u64) -> ShownSummary {
+        let revision = self.ordinal(summary.id.clone(), summary.revision);
+        ShownSummary {
+            id: self.shown_id(summary.id),
+            facts_bytes: summary.facts_bytes,
+            history_bytes: summary.history_bytes,
+            last_decision_bytes: summary.last_decision_bytes,
+            history_entries: summary.history_entries,
+            created_at: time(summary.created_at),
+            updated_at: time(summary.updated_at),
+            version: summary.version,
+            revision,
+            expires: minutes(summary.expires_at_ms, start_ms),
+        }
+    }
+
+    /// The ordinal of a revision of a ticket, which is shown now.
+    fn ordinal(&mut self, id: String, revision: String) -> usize {
+        let key = (id.clone(), revision);
+        let next = self.revisions.len() + 1;
+        let ordinal = *self.ordinals.entry(key.clone()).or_insert(next);
+        if ordinal == next {
+            self.revisions.push(key);
+        }
+        self.shown.entry(id).or_default().push(ordinal);
+        ordinal
+    }
+
+    fn shown_ids(&self, ids: Vec<String>) -> Vec<String> {
+        let mut ids: Vec<String> = ids.into_iter().map(|id| self.shown_id(id)).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
     }
 
     fn shown_id(&self, id: String) -> String {
@@ -216,6 +329,12 @@ impl Transcript {
 /// The item that a negative number refers to, counted from the end.
 fn back<T>(items: &[T], number: i64) -> Option<&T> {
     items.len().checked_sub(usize::try_from(number.unsigned_abs()).ok()?).and_then(|index| items.get(index))
+}
+
+/// A deadline in minutes since the start, rounded.
+fn minutes(expires_at_ms: u64, start_ms: u64) -> i64 {
+    let left_ms = signed(expires_at_ms).saturating_sub(signed(start_ms));
+    left_ms.saturating_add(MINUTE_MS / 2).div_euclid(MINUTE_MS)
 }
 
 fn signed(number: u64) -> i64 {

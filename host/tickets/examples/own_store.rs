@@ -100,7 +100,7 @@ async fn main() -> Result<(), ticket_host::Error> {
     tickets.create(Some("b"), &[]).await?;
     let ticket = tickets.apply("a", &[Change::say("second")], None).await?;
     println!("{} says {}", tickets.store(), ticket.history);
-    println!("tickets: {:?}", tickets.list(None).await?.ids);
+    println!("tickets: {:?}", tickets.list("", None).await?.ids);
     tickets.close("b", None).await?;
     println!("health: {:?}", tickets.store().health().await?);
     Ok(())

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::merge::merge_with;
 use crate::settings::{Limits, Settings};
+use crate::ticket::Bounds;
 use crate::tickets::Tickets;
 use ticket_fallback::{FallbackStore, Merge, ReplicaStorage};
 use ticket_store::clock::Clock;
@@ -160,6 +161,14 @@ impl<Source> TicketsBuilder<Source> {
     /// The largest tickets that are accepted.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.settings.limits = limits;
+        self
+    }
+
+    /// Drops the oldest messages past these bounds in the same write as each change, for endless conversations; without
+    /// bounds unless set. [`Effect::trimmed`](crate::Effect) says how many. A host that trims during an outage merges
+    /// with the changes of other hosts as after a rollback.
+    pub fn history_bounds(mut self, bounds: Bounds) -> Self {
+        self.settings.history_bounds = bounds;
         self
     }
 

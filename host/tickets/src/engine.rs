@@ -13,7 +13,7 @@ use std::sync::Arc;
 use self::pool::{Answer, Pool};
 use crate::error::Error;
 use crate::settings::Settings;
-use crate::ticket::{Change, IdPage, Merged, State, Ticket};
+use crate::ticket::{Bounds, Change, Fact, IdPage, Merged, Messages, State, Summary, Ticket};
 use ticket_store::{self as store, SharedStore};
 
 /// Largest limit of a ticket in bytes: a merge holds some twelve copies of a ticket, and an instance may have 64 MiB.
@@ -25,6 +25,8 @@ const INPUT_BYTES_MAX: usize = 16 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Engine {
     pool: Pool,
+    /// What every change trims a history to.
+    history_bounds: Bounds,
 }
 
 impl Engine {
@@ -39,15 +41,51 @@ impl Engine {
             return Err(Error::Invalid(format!("ticket limit of {bytes} bytes is over {TICKET_BYTES_MAX}").into()));
         }
         let image = image::load(settings.image_folder.as_deref(), settings.fresh_instances).map_err(Error::internal)?;
+        let history_bounds = settings.history_bounds;
         let pool = Pool::new(&image, store, Arc::new(settings)).map_err(Error::internal)?;
-        Ok(Self { pool })
+        Ok(Self { pool, history_bounds })
     }
 
-    pub(crate) async fn create(&self, id: Option<&str>, changes: &[Change]) -> Result<Ticket, Error> {
-        bounded(changes.iter().map(Change::text).chain(id))?;
+    pub(crate) async fn create(
+        &self,
+        id: Option<&str>,
+        changes: &[Change],
+        ttl_ms: Option<u64>,
+    ) -> Result<Ticket, Error> {
+        bounded(changes.iter().flat_map(Change::texts).chain(id))?;
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
-        let answer = tickets.call_create(store, id, &wire::changes(changes)).await;
+        let answer = tickets.call_create(store, id, &wire::changes(changes, self.history_bounds), ttl_ms).await;
+        self.finish_changes(instance, answer)
+    }
+
+    pub(crate) async fn ensure(&self, id: &str, changes: &[Change], ttl_ms: Option<u64>) -> Result<Ticket, Error> {
+        bounded(changes.iter().flat_map(Change::texts).chain([id]))?;
+        let mut instance = self.pool.borrow().await?;
+        let (tickets, store) = instance.parts();
+        let answer = tickets.call_ensure(store, id, &wire::changes(changes, self.history_bounds), ttl_ms).await;
+        self.finish_changes(instance, answer)
+    }
+
+    pub(crate) async fn apply(
+        &self,
+        id: &str,
+        changes: &[Change],
+        at: Option<&str>,
+        ttl_ms: Option<u64>,
+    ) -> Result<Ticket, Error> {
+        bounded(changes.iter().flat_map(Change::texts).chain([id]).chain(at))?;
+        let mut instance = self.pool.borrow().await?;
+        let (tickets, store) = instance.parts();
+        let answer = tickets.call_apply(store, id, &wire::changes(changes, self.history_bounds), at, ttl_ms).await;
+        self.finish_changes(instance, answer)
+    }
+
+    pub(crate) async fn touch(&self, id: &str, ttl_ms: Option<u64>) -> Result<Ticket, Error> {
+        bounded([id])?;
+        let mut instance = self.pool.borrow().await?;
+        let (tickets, store) = instance.parts();
+        let answer = tickets.call_touch(store, id, ttl_ms).await;
         self.finish_ticket(instance, answer)
     }
 
@@ -59,20 +97,41 @@ impl Engine {
         self.finish_ticket(instance, answer)
     }
 
-    pub(crate) async fn apply(&self, id: &str, changes: &[Change], at: Option<&str>) -> Result<Ticket, Error> {
-        bounded(changes.iter().map(Change::text).chain([id]).chain(at))?;
-        let mut instance = self.pool.borrow().await?;
-        let (tickets, store) = instance.parts();
-        let answer = tickets.call_apply(store, id, &wire::changes(changes), at).await;
-        self.finish_ticket(instance, answer)
-    }
-
-    pub(crate) async fn touch(&self, id: &str) -> Result<Ticket, Error> {
+    pub(crate) async fn exists(&self, id: &str) -> Result<bool, Error> {
         bounded([id])?;
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
-        let answer = tickets.call_touch(store, id).await;
-        self.finish_ticket(instance, answer)
+        let answer = tickets.call_exists(store, id).await;
+        self.finish(instance, answer)
+    }
+
+    pub(crate) async fn get_summary(&self, id: &str) -> Result<Summary, Error> {
+        bounded([id])?;
+        let mut instance = self.pool.borrow().await?;
+        let (tickets, store) = instance.parts();
+        let answer = tickets.call_get_summary(store, id).await;
+        self.finish(instance, answer).map(wire::summary)
+    }
+
+    pub(crate) async fn get_messages(
+        &self,
+        id: &str,
+        entries_max: u32,
+        bytes_max: Option<u32>,
+    ) -> Result<Messages, Error> {
+        bounded([id])?;
+        let mut instance = self.pool.borrow().await?;
+        let (tickets, store) = instance.parts();
+        let answer = tickets.call_get_messages(store, id, entries_max, bytes_max).await;
+        self.finish(instance, answer).map(wire::messages)
+    }
+
+    pub(crate) async fn get_fact(&self, id: &str, pointer: &str) -> Result<Fact, Error> {
+        bounded([id, pointer])?;
+        let mut instance = self.pool.borrow().await?;
+        let (tickets, store) = instance.parts();
+        let answer = tickets.call_get_fact(store, id, pointer).await;
+        self.finish(instance, answer).map(wire::fact)
     }
 
     pub(crate) async fn snapshot(&self, id: &str) -> Result<String, Error> {
@@ -83,19 +142,25 @@ impl Engine {
         self.finish(instance, answer)
     }
 
-    pub(crate) async fn rollback(&self, id: &str, snapshot: &str, at: Option<&str>) -> Result<Ticket, Error> {
+    pub(crate) async fn rollback(
+        &self,
+        id: &str,
+        snapshot: &str,
+        at: Option<&str>,
+        ttl_ms: Option<u64>,
+    ) -> Result<Ticket, Error> {
         bounded([id, snapshot].into_iter().chain(at))?;
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
-        let answer = tickets.call_rollback(store, id, snapshot, at).await;
+        let answer = tickets.call_rollback(store, id, snapshot, at, ttl_ms).await;
         self.finish_ticket(instance, answer)
     }
 
-    pub(crate) async fn restore(&self, snapshot: &str) -> Result<Ticket, Error> {
+    pub(crate) async fn restore(&self, snapshot: &str, ttl_ms: Option<u64>) -> Result<Ticket, Error> {
         bounded([snapshot])?;
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
-        let answer = tickets.call_restore(store, snapshot).await;
+        let answer = tickets.call_restore(store, snapshot, ttl_ms).await;
         self.finish_ticket(instance, answer)
     }
 
@@ -107,11 +172,11 @@ impl Engine {
         self.finish(instance, answer)
     }
 
-    pub(crate) async fn list(&self, cursor: Option<&str>) -> Result<IdPage, Error> {
-        bounded(cursor)?;
+    pub(crate) async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<IdPage, Error> {
+        bounded([prefix].into_iter().chain(cursor))?;
         let mut instance = self.pool.borrow().await?;
         let (tickets, store) = instance.parts();
-        let answer = tickets.call_list_ids(store, cursor).await;
+        let answer = tickets.call_list_ids(store, prefix, cursor).await;
         let served_by = instance.served_by();
         self.finish(instance, answer).map(|page| wire::page(page, served_by))
     }
@@ -127,6 +192,11 @@ impl Engine {
     fn finish_ticket(&self, instance: pool::Borrowed, answer: Answer<wire::WireTicket>) -> Result<Ticket, Error> {
         let served_by = instance.served_by();
         self.finish(instance, answer).map(|ticket| wire::ticket(ticket, served_by))
+    }
+
+    fn finish_changes(&self, instance: pool::Borrowed, answer: Answer<wire::WireApplied>) -> Result<Ticket, Error> {
+        let served_by = instance.served_by();
+        self.finish(instance, answer).map(|applied| wire::applied(applied, served_by))
     }
 
     /// Gives an instance back after an answer. One that trapped is dropped.

@@ -96,5 +96,7 @@ pub use builder::{Fallback, OverPrimary, StoreUrl, TicketsBuilder};
 pub use error::{BoxError, Error, Reason};
 pub use merge::merge;
 pub use settings::{DEFAULT_TTL, Limits};
-pub use ticket::{Change, IdPage, Merged, ServedBy, Side, State, Ticket};
+pub use ticket::{
+    Bounds, Change, Effect, Fact, IdPage, Merged, Messages, Put, ServedBy, Side, State, Summary, SummaryPage, Ticket,
+};
 pub use tickets::Tickets;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::ticket::Bounds;
 use ticket_store::clock::{Clock, SystemClock};
 
 /// How long a ticket lives after its last change unless the builder sets another time: 30 minutes.
@@ -63,6 +64,8 @@ pub(crate) struct Settings {
     /// Time to live that every change gives a ticket.
     pub(crate) ttl: Duration,
     pub(crate) limits: Limits,
+    /// What every change trims a history to; without bounds, nothing.
+    pub(crate) history_bounds: Bounds,
     /// How long one operation may take: it waits for a store with a fallback, and tries again after lost races.
     pub(crate) deadline: Duration,
     /// Where compiled images of the engine are kept between processes.
@@ -85,6 +88,7 @@ impl Default for Settings {
         Self {
             ttl: DEFAULT_TTL,
             limits: Limits::default(),
+            history_bounds: Bounds::default(),
             deadline: DEADLINE,
             image_folder: None,
             fresh_instances: false,

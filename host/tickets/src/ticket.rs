@@ -1,6 +1,7 @@
 //! What callers pass and receive: tickets, changes and pages of ids, with JSON as text.
 
 pub use ticket_fallback::{Merged, Side, State};
+pub use ticket_model::ticket::{Bounds, Change, Effect, Fact, Messages, Put, Summary};
 pub use ticket_store::operation::ServedBy;
 
 use serde::ser::SerializeStruct;
@@ -9,7 +10,7 @@ use serde_json::value::RawValue;
 
 /// One ticket, as it was at `revision`. Serializes to the ticket object of the command line, with its JSON as it is.
 ///
-/// `served_by` does not count for equality.
+/// `served_by` and `effect` say how the answer came about, and do not count for equality.
 #[derive(Clone, Debug, Eq)]
 pub struct Ticket {
     /// Its id.
@@ -32,6 +33,9 @@ pub struct Ticket {
     pub expires_at_ms: u64,
     /// Who answered: the store, or the fallback while the store is down. Not serialized.
     pub served_by: ServedBy,
+    /// What the operation did that the ticket does not show: whether it made it, the messages it took back, how many it
+    /// dropped. Serialized, as `retracted` and `trimmed`, only where messages were taken back or dropped.
+    pub effect: Effect,
 }
 
 impl PartialEq for Ticket {
@@ -59,7 +63,9 @@ impl Ticket {
 impl Serialize for Ticket {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let raw = |text: &str| RawValue::from_string(text.to_owned()).map_err(serde::ser::Error::custom);
-        let mut object = serializer.serialize_struct("Ticket", 9)?;
+        let Effect { retracted, trimmed, .. } = &self.effect;
+        let more = usize::from(!retracted.is_empty()) + usize::from(*trimmed > 0);
+        let mut object = serializer.serialize_struct("Ticket", 9 + more)?;
         object.serialize_field("id", &self.id)?;
         object.serialize_field("facts", &raw(&self.facts)?)?;
         object.serialize_field("history", &raw(&self.history)?)?;
@@ -69,46 +75,14 @@ impl Serialize for Ticket {
         object.serialize_field("version", &self.version)?;
         object.serialize_field("revision", &self.revision)?;
         object.serialize_field("expires_at_ms", &self.expires_at_ms)?;
-        object.end()
-    }
-}
-
-/// One change to a ticket. Each has JSON text, which the engine checks; [`Change::say`], [`Change::learn`] and
-/// [`Change::decide`] make that text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// Appends a message: a JSON string or object. An object with a string `id` is stored once.
-    Say(String),
-    /// Merges facts: a JSON object, applied as a merge patch (RFC 7396).
-    Learn(String),
-    /// Replaces the last decision: any JSON.
-    Decide(String),
-}
-
-impl Change {
-    /// The JSON text of any change.
-    pub(crate) fn text(&self) -> &str {
-        match self {
-            Self::Say(text) | Self::Learn(text) | Self::Decide(text) => text,
+        if !retracted.is_empty() {
+            let messages = retracted.iter().map(|message| raw(message)).collect::<Result<Vec<_>, _>>()?;
+            object.serialize_field("retracted", &messages)?;
         }
-    }
-
-    /// Appends a plain text as a message.
-    #[must_use]
-    pub fn say(text: &str) -> Self {
-        Self::Say(serde_json::Value::from(text).to_string())
-    }
-
-    /// Merges facts.
-    #[must_use]
-    pub fn learn(patch: &serde_json::Value) -> Self {
-        Self::Learn(patch.to_string())
-    }
-
-    /// Replaces the last decision.
-    #[must_use]
-    pub fn decide(decision: &serde_json::Value) -> Self {
-        Self::Decide(decision.to_string())
+        if *trimmed > 0 {
+            object.serialize_field("trimmed", trimmed)?;
+        }
+        object.end()
     }
 }
 
@@ -120,5 +94,18 @@ pub struct IdPage {
     /// Where the next page begins; none after the last page.
     pub cursor: Option<String>,
     /// Who answered. A page of the fallback has the tickets that this host knows, which may not be all.
+    pub served_by: ServedBy,
+}
+
+/// One page of tickets without their texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SummaryPage {
+    /// The tickets, in no particular order. May be empty, and may repeat a ticket.
+    pub summaries: Vec<Summary>,
+    /// Ids of entries that are there but cannot be read; [`Tickets::get`](crate::Tickets::get) says why.
+    pub unreadable: Vec<String>,
+    /// Where the next page begins; none after the last page.
+    pub cursor: Option<String>,
+    /// As in [`IdPage`].
     pub served_by: ServedBy,
 }

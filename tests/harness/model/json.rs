@@ -70,6 +70,21 @@ pub(super) fn patched(target: &str, patch: &str) -> Option<String> {
     Some(Node::Object(target.patched(&patch)).text())
 }
 
+/// Whether a text is a JSON pointer to a member.
+pub(super) fn is_member_pointer(pointer: &str) -> bool {
+    let has_escapes = pointer.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+    pointer.starts_with('/') && has_escapes && pointer.matches('/').count() <= DEPTH_MAX
+}
+
+/// Facts with one member set. The outer `None` if there is no object for it, the inner one if the member stays.
+pub(super) fn put(facts: &str, pointer: &str, value: &str, only_if_absent: bool) -> Option<Option<String>> {
+    let Node::Object(facts) = parse(facts)?.node else { return None };
+    let keys: Vec<String> =
+        pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~")).collect();
+    let set = facts.with(&keys, &parse(value)?.node, only_if_absent)?;
+    Some(set.map(|object| Node::Object(object).text()))
+}
+
 /// The string under `id` of a message that is an object.
 pub(super) fn message_id(message: &Node) -> Option<String> {
     let Node::Object(object) = message else { return None };
@@ -112,6 +127,32 @@ impl Node {
 }
 
 impl Object {
+    fn with(mut self, keys: &[String], value: &Node, only_if_absent: bool) -> Option<Option<Self>> {
+        let (key, rest) = keys.split_first()?;
+        let index = self.members.iter().rposition(|member| said(&member.key) == *key);
+        match (index, rest.is_empty()) {
+            (Some(_), true) if only_if_absent => return Some(None),
+            (Some(index), true) => self.members[index].value = value.clone(),
+            (Some(index), false) => {
+                let Node::Object(inner) = self.members[index].value.clone() else { return None };
+                match inner.with(rest, value, only_if_absent)? {
+                    Some(inner) => self.members[index].value = Node::Object(inner),
+                    None => return Some(None),
+                }
+            }
+            (None, true) => {
+                if self.members.is_empty() {
+                    (self.open, self.close) = ("{".to_owned(), "}".to_owned());
+                }
+                let (before, middle) = (",".to_owned(), ":".to_owned());
+                let key = serde_json::Value::from(key.as_str()).to_string();
+                self.members.push(Member { before, key, middle, value: value.clone() });
+            }
+            (None, false) => return None,
+        }
+        Some(Some(self))
+    }
+
     fn patched(mut self, patch: &Self) -> Self {
         let was_empty = self.members.is_empty();
         for Member { key, value, .. } in &patch.members {

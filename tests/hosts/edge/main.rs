@@ -61,6 +61,95 @@ async fn every_route_works_on_one_instance() {
 }
 
 #[tokio::test]
+async fn put_makes_a_ticket_or_changes_it() {
+    let mut edge = Edge::on(&[]).await;
+    let absent = edge.ask("HEAD", "/tickets/a", "").await;
+    assert_eq!((absent.status, absent.body.as_str()), (404, ""));
+    let body = r#"{"changes":[{"say":"x"}],"ttl_ms":60000}"#;
+    let created = edge.ask("PUT", "/tickets/a", body).await;
+    let made = ticket(&created, 201);
+    assert_eq!((created.header("location"), &made["history"]), ("/tickets/a", &json!(["x"])));
+    let lives_ms = made["expires_at_ms"].as_u64().unwrap() - made["updated_at"].as_u64().unwrap() * 1_000;
+    assert!((60_000..120_000).contains(&lives_ms), "{made}");
+
+    let present = edge.ask("HEAD", "/tickets/a", "").await;
+    assert_eq!((present.status, present.body.as_str(), present.header("content-length")), (200, "", ""));
+    let changed = edge.ask("PUT", "/tickets/a", body).await;
+    assert_eq!((&ticket(&changed, 200)["history"], changed.header("location")), (&json!(["x", "x"]), ""));
+    let kept = edge.ask("PUT", "/tickets/a", "").await;
+    assert_eq!(ticket(&kept, 200)["history"], json!(["x", "x"]));
+    let touched = ticket(&edge.ask("POST", "/tickets/a/touch", r#"{"ttl_ms":86400000}"#).await, 200);
+    assert!(touched["expires_at_ms"].as_u64().unwrap() > made["expires_at_ms"].as_u64().unwrap() + 80_000_000);
+}
+
+#[tokio::test]
+async fn messages_are_taken_back_and_dropped() {
+    let mut edge = Edge::on(&[]).await;
+    let body = r#"{"id":"a","changes":[{"say":"1"},{"say":"2"},{"say":{"n": 3.0}},{"say":"4"}]}"#;
+    let made = ticket(&edge.ask("POST", "/tickets", body).await, 201);
+    assert!(made.get("retracted").is_none() && made.get("trimmed").is_none(), "{made}");
+    let body = r#"{"changes":[{"retract":2},{"trim":{"entries_max":1}}]}"#;
+    let less = edge.ask("POST", "/tickets/a/apply", body).await;
+    assert_eq!(ticket(&less, 200)["history"], json!(["2"]));
+    assert!(less.body.ends_with("\"retracted\":[{\"n\":3.0},\"4\"],\"trimmed\":1}\n"), "{}", less.body);
+}
+
+#[tokio::test]
+async fn parts_of_a_ticket_are_read() {
+    let mut edge = Edge::on(&[]).await;
+    let body = r#"{"id":"a","changes":[{"say":"1"},{"say":"2"},{"say":"3"},{"learn":{"a/b":{"n": 1.0}}},
+        {"put":{"pointer":"/none","value":null}},{"put":{"pointer":"/none","value":1,"only_if_absent":true}}]}"#;
+    let made = ticket(&edge.ask("POST", "/tickets", body).await, 201);
+    let revision = &made["revision"];
+    for (path, wanted) in [
+        ("messages?entries_max=2", r#""messages":["2","3"],"history_entries":3"#),
+        ("messages?entries_max=9&bytes_max=4", r#""messages":["3"],"history_entries":3"#),
+        ("facts", r#""value":{"a/b":{"n":1.0},"none":null}"#),
+        ("facts?pointer=/a~1b/n", r#""value":1.0"#),
+        ("facts?pointer=%2Fnone", r#""value":null"#),
+    ] {
+        let part = edge.ask("GET", &format!("/tickets/a/{path}"), "").await;
+        assert_eq!(part.body, format!("{{{wanted},\"revision\":{revision}}}\n"), "{path}");
+        assert_eq!((part.status, part.header("etag")), (200, revision.to_string().as_str()), "{path}");
+    }
+    let absent = edge.ask("GET", "/tickets/a/facts?pointer=/x", "").await;
+    assert_eq!(parsed(&absent), json!({"revision": revision}));
+
+    let summary = ticket(&edge.ask("GET", "/tickets/a/summary", "").await, 200);
+    let wanted = json!({
+        "id": "a", "facts_bytes": 29, "history_bytes": 13, "last_decision_bytes": 2, "history_entries": 3,
+        "created_at": made["created_at"], "updated_at": made["updated_at"], "version": 1,
+        "revision": revision, "expires_at_ms": made["expires_at_ms"],
+    });
+    assert_eq!(summary, wanted);
+    for path in ["summary", "messages?entries_max=1", "facts"] {
+        refused(&edge.ask("GET", &format!("/tickets/b/{path}"), "").await, 404, "not-found");
+    }
+}
+
+#[tokio::test]
+async fn listings_take_a_prefix_and_read_tickets() {
+    let mut edge = Edge::on(&[("ticket:o-broken", "{}")]).await;
+    for id in ["o-1", "o-2", "p-1"] {
+        assert_eq!(edge.ask("PUT", &format!("/tickets/{id}"), "").await.status, 201);
+    }
+    let ids = parsed(&edge.ask("GET", "/tickets?prefix=o-", "").await);
+    assert_eq!(sorted(&ids["ids"], |id| id), ["o-1", "o-2", "o-broken"], "{ids}");
+    let page = parsed(&edge.ask("GET", "/tickets?summaries=true&prefix=o-", "").await);
+    assert_eq!(sorted(&page["summaries"], |summary| &summary["id"]), ["o-1", "o-2"], "{page}");
+    assert_eq!((&page["unreadable"], &page["cursor"]), (&json!(["o-broken"]), &Value::Null));
+    let one = parsed(&edge.ask("GET", "/tickets/o-1/summary", "").await);
+    assert!(page["summaries"].as_array().unwrap().contains(&one), "{page}");
+    assert_eq!(edge.ask("HEAD", "/tickets/o-broken", "").await.status, 200);
+}
+
+fn sorted<'a>(items: &'a Value, id: impl Fn(&'a Value) -> &'a Value) -> Vec<&'a str> {
+    let mut ids: Vec<_> = items.as_array().unwrap().iter().map(|item| id(item).as_str().unwrap()).collect();
+    ids.sort_unstable();
+    ids
+}
+
+#[tokio::test]
 async fn if_match_takes_the_etag_of_a_response() {
     let mut edge = Edge::on(&[]).await;
     let made = edge.ask("POST", "/tickets", r#"{"id":"a"}"#).await;
@@ -119,7 +208,8 @@ async fn invalid_requests_have_their_own_status() {
     }
     for (method, path, allowed) in [
         ("PUT", "/tickets", "GET, POST"),
-        ("PATCH", "/tickets/a", "DELETE, GET"),
+        ("PATCH", "/tickets/a", "DELETE, GET, HEAD, PUT"),
+        ("POST", "/tickets/a/messages", "GET"),
         ("GET", "/tickets/a/apply", "POST"),
         ("BREW", "/tickets/a/snapshot", "GET"),
     ] {
@@ -136,8 +226,22 @@ async fn invalid_requests_have_their_own_status() {
         ("/tickets/a/apply", b""),
         ("/tickets/a/rollback", b"no snapshot"),
         ("/tickets/%F0%9F%98%80/touch", b""),
+        ("/tickets/a/touch", b"no object"),
+        ("/tickets/a/touch", b"{\"ttl_ms\":1}"),
+        ("/tickets", b"{\"ttl_ms\":\"60000\"}"),
+        ("/tickets", b"{\"changes\":[{\"trim\":{}}]}"),
     ] {
         refused(&edge.ask("POST", path, body).await, 400, "invalid");
+    }
+    for path in [
+        "/tickets?prefix=%2F",
+        "/tickets?summaries=1",
+        "/tickets/a/messages",
+        "/tickets/a/messages?entries_max=-1",
+        "/tickets/a/facts?pointer=a",
+        "/tickets/a/summary?x=1",
+    ] {
+        refused(&edge.ask("GET", path, "").await, 400, "invalid");
     }
 }
 

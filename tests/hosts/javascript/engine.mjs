@@ -1,13 +1,20 @@
 // The ticket engine in V8: loads it with a store and an environment, and returns its operations as functions.
 //
 // The folder is the output of `jco transpile engine.wasm -o FOLDER -I --name engine`. Values are those of jco:
-// u64 is a BigInt, an option is the value or undefined, a variant is `{ tag, val }`.
+// u64 is a BigInt, an option is the value or undefined, a variant is `{ tag, val }`, as in
+// `{ tag: 'trim', val: { entriesMax: 50 } }`. `create`, `ensure` and `apply` return `{ ticket, effect }`.
+// A number that does not fit its type in WIT is cut to its bits, so check those that come from elsewhere.
 
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-const OPERATIONS = ['create', 'get', 'apply', 'touch', 'snapshot', 'rollback', 'restore', 'close', 'listIds', 'merge'];
+/** The engine exports the former version too. */
+const TICKETS = 'agent:tickets/tickets@0.2.0';
+const OPERATIONS = [
+  ...['create', 'ensure', 'apply', 'touch', 'get', 'exists', 'getSummary', 'getMessages', 'getFact', 'snapshot'],
+  ...['rollback', 'restore', 'close', 'listIds', 'listSummaries', 'merge'],
+];
 
 /** A refused operation: `tickets.error`. */
 export class TicketsError extends Error {
@@ -43,8 +50,8 @@ export async function loadEngine(folder, store, environment) {
   };
   // jco expects the names without a version, unlike in the generated types.
   const imports = { 'agent:tickets/key-value': functionsOf(store), 'agent:tickets/environment': environment };
-  const newInstance = () =>
-    instantiate(coreModule, imports, (module, moduleImports) => new WebAssembly.Instance(module, moduleImports)).tickets;
+  const newCore = (module, moduleImports) => new WebAssembly.Instance(module, moduleImports);
+  const newInstance = () => instantiate(coreModule, imports, newCore)[TICKETS];
 
   let instance = newInstance();
   const call = (operation, args) => {

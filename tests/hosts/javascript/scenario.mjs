@@ -113,26 +113,39 @@ class Run {
     const [engine, names, transcript] = [this.#engine, this.#names, this.#transcript];
     const id = step.id === undefined ? undefined : names.idOf(step.id);
     const at = names.revisionOf(id, step.at);
+    const ttlMs = step.ttl_ms === undefined ? undefined : BigInt(step.ttl_ms);
     switch (step.op) {
       case 'create':
-        return { ticket: transcript.ticket(engine.create(id, changesOf(step))) };
+        return transcript.applied(engine.create(id, changesOf(step), ttlMs));
+      case 'ensure':
+        return transcript.ensured(engine.ensure(id, changesOf(step), ttlMs));
       case 'get':
         return { ticket: transcript.ticket(engine.get(id)) };
+      case 'exists':
+        return { exists: engine.exists(id) };
+      case 'get_summary':
+        return { summary: transcript.summary(engine.getSummary(id)) };
+      case 'get_messages':
+        return transcript.messages(id, engine.getMessages(id, step.entries_max, step.bytes_max));
+      case 'get_fact':
+        return transcript.fact(id, engine.getFact(id, step.pointer));
       case 'apply':
-        return { ticket: transcript.ticket(engine.apply(id, changesOf(step), at)) };
+        return transcript.applied(engine.apply(id, changesOf(step), at, ttlMs));
       case 'touch':
-        return { ticket: transcript.ticket(engine.touch(id)) };
+        return { ticket: transcript.ticket(engine.touch(id, ttlMs)) };
       case 'snapshot':
         return transcript.snapshot(engine.snapshot(id));
       case 'rollback':
-        return { ticket: transcript.ticket(engine.rollback(id, names.snapshotOf(step.snapshot), at)) };
+        return { ticket: transcript.ticket(engine.rollback(id, names.snapshotOf(step.snapshot), at, ttlMs)) };
       case 'restore':
-        return { ticket: transcript.ticket(engine.restore(names.snapshotOf(step.snapshot))) };
+        return { ticket: transcript.ticket(engine.restore(names.snapshotOf(step.snapshot), ttlMs)) };
       case 'close':
         engine.close(id, at);
         return { done: true };
       case 'list':
-        return { ids: transcript.ids(this.#listAll()) };
+        return { ids: transcript.ids(this.#pages('listIds', step).flatMap((page) => page.ids)) };
+      case 'list_summaries':
+        return transcript.summaries(this.#pages('listSummaries', step));
       case 'merge':
         return transcript.merged(engine.merge(stateOf(step.base), stateOf(step.ours), stateOf(step.theirs)));
       default:
@@ -140,20 +153,28 @@ class Run {
     }
   }
 
-  #listAll() {
-    const ids = [];
-    let cursor;
+  #pages(operation, step) {
+    const pages = [];
     do {
-      const page = this.#engine.listIds(cursor);
-      ids.push(...page.ids);
-      cursor = page.cursor;
-    } while (cursor !== undefined);
-    return ids;
+      pages.push(this.#engine[operation](step.prefix ?? '', pages.at(-1)?.cursor));
+    } while (pages.at(-1).cursor !== undefined);
+    return pages;
   }
 }
 
 function changesOf(step) {
-  return (step.changes ?? []).flatMap((change) => Object.entries(change).map(([tag, val]) => ({ tag, val })));
+  return (step.changes ?? []).flatMap((change) => Object.entries(change).map(([tag, val]) => changeOf(tag, val)));
+}
+
+function changeOf(tag, val) {
+  switch (tag) {
+    case 'put':
+      return { tag, val: { pointer: val.pointer, value: val.value, onlyIfAbsent: val.only_if_absent ?? false } };
+    case 'trim':
+      return { tag, val: { entriesMax: val.entries_max, bytesMax: val.bytes_max } };
+    default:
+      return { tag, val };
+  }
 }
 
 function stateOf(state) {

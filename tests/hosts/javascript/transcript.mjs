@@ -37,7 +37,46 @@ export class Transcript {
       updated_at: time(ticket.updatedAt),
       version: ticket.version,
       revision: this.#names.showRevision(ticket.id, ticket.revision),
-      expires: Math.round((Number(ticket.expiresAtMs) - START_MS) / MINUTE_MS),
+      expires: minutes(ticket.expiresAtMs),
+    };
+  }
+
+  /** The answer to changes; of the effect only what is not empty. */
+  applied({ ticket, effect }) {
+    return { ticket: this.ticket(ticket), ...effectOf(effect) };
+  }
+
+  ensured({ ticket, effect }) {
+    return { ticket: this.ticket(ticket), created: effect.created, ...effectOf(effect) };
+  }
+
+  summary(summary) {
+    return {
+      id: this.#names.idName(summary.id),
+      facts_bytes: summary.factsBytes,
+      history_bytes: summary.historyBytes,
+      last_decision_bytes: summary.lastDecisionBytes,
+      history_entries: summary.historyEntries,
+      created_at: time(summary.createdAt),
+      updated_at: time(summary.updatedAt),
+      version: summary.version,
+      revision: this.#names.showRevision(summary.id, summary.revision),
+      expires: minutes(summary.expiresAtMs),
+    };
+  }
+
+  messages(id, { messages, historyEntries, revision }) {
+    return {
+      messages: messages.map(short),
+      history_entries: historyEntries,
+      revision: this.#names.showRevision(id, revision),
+    };
+  }
+
+  fact(id, { value, revision }) {
+    return {
+      value: value === undefined ? null : short(value),
+      revision: this.#names.showRevision(id, revision),
     };
   }
 
@@ -46,8 +85,17 @@ export class Transcript {
   }
 
   ids(ids) {
-    const names = new Set(ids.map((id) => this.#names.idName(id)));
-    return [...names].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    return [...new Set(ids.map((id) => this.#names.idName(id)))].sort(byBytes);
+  }
+
+  /** The summaries of all pages, each ticket once, sorted by the ids that are shown. */
+  summaries(pages) {
+    const byId = new Map(pages.flatMap((page) => page.summaries.map((one) => [this.#names.idName(one.id), one])));
+    const ids = [...byId.keys()].sort(byBytes);
+    return {
+      summaries: ids.map((id) => this.summary(byId.get(id))),
+      unreadable: this.ids(pages.flatMap((page) => page.unreadable)),
+    };
   }
 
   merged({ state, aside }) {
@@ -65,6 +113,22 @@ export class Transcript {
     if (error.case !== 'conflict') return { error: error.case };
     return { error: error.case, ticket: error.ticket ? this.ticket(error.ticket) : null };
   }
+}
+
+function effectOf({ retracted, trimmed }) {
+  return {
+    ...(retracted.length > 0 && { retracted: retracted.map(short) }),
+    ...(trimmed > 0 && { trimmed }),
+  };
+}
+
+function byBytes(a, b) {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+/** A deadline in minutes since the start, rounded. */
+function minutes(expiresAtMs) {
+  return Math.round((Number(expiresAtMs) - START_MS) / MINUTE_MS);
 }
 
 function time(seconds) {

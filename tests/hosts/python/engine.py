@@ -4,7 +4,7 @@
     ticket = engine.create(changes=[("say", '"hello"')])
     engine.apply(ticket.id, [("learn", '{"name":"Ada"}')], at=ticket.revision)
 
-A refused operation raises a TicketsError. store.py describes stores.
+tickets.py has the types of arguments and answers, store.py those of stores. A refused operation raises a TicketsError.
 
 Threads may share an Engine; its lock lets one operation run at a time. Processes may fork with it. An Engine lives as
 long as its process. docs/own-hosts.md says what this host lacks.
@@ -14,60 +14,30 @@ import functools
 import os
 import threading
 import time
-from dataclasses import dataclass, fields
+from dataclasses import fields, is_dataclass
 from typing import Optional
 
 import wasmtime
 from wasmtime.component import Component, Linker, Record, Variant
 
 from store import Condition, StoreError
+from tickets import Changes, Effect, Fact, Messages, State, Summary, Ticket, TicketsError
 
-TICKETS = "agent:tickets/tickets@0.1.0"
+# Each interface has a version of its own.
+TICKETS = "agent:tickets/tickets@0.2.0"
 KEY_VALUE = "agent:tickets/key-value@0.1.0"
 ENVIRONMENT = "agent:tickets/environment@0.1.0"
+FUNCTIONS = (
+    "create ensure apply touch get exists get-summary get-messages get-fact snapshot rollback restore close "
+    "list-ids list-summaries merge"
+).split()
 MEMORY_BYTES_MAX = 64 * 1024 * 1024
 # After this time a lost race is a `conflict`.
 OPERATION_S_MAX = 10.0
 
 
-@dataclass(frozen=True)
-class Ticket:
-    """As in `tickets.wit`."""
-
-    id: str
-    facts: str
-    history: str
-    last_decision: str
-    created_at: int
-    updated_at: int
-    version: int
-    revision: str
-    expires_at_ms: int
-
-
-@dataclass(frozen=True)
-class State:
-    """As in `tickets.wit`."""
-
-    facts: str
-    history: str
-    last_decision: str
-    created_at: int
-    updated_at: int
-
-
-class TicketsError(Exception):
-    """A case of `tickets.error`; `ticket` is the current ticket of a `conflict`, if there is one."""
-
-    def __init__(self, case, text, ticket=None):
-        super().__init__(f"{case}: {text}")
-        self.case = case
-        self.text = text
-        self.ticket = ticket
-
-
 class Engine:
-    """All operations of `tickets.wit`. A change is a pair such as ("say", JSON text)."""
+    """All operations of `tickets.wit`. Without `ttl_ms`, a write gives the time to live of the settings."""
 
     def __init__(self, component_path, store, environment):
         self._component = _load(str(component_path))
@@ -81,36 +51,59 @@ class Engine:
         self._lock = threading.Lock()
         self._instance = None
 
-    def create(self, id: Optional[str] = None, changes=()):
-        return _ticket(self._call("create", id, _changes(changes)))
+    def create(self, id: Optional[str] = None, changes: Changes = (), *, ttl_ms: Optional[int] = None) -> Ticket:
+        return _applied(self._call("create", id, _changes(changes), _unsigned(ttl_ms, 64)))
 
-    def get(self, id):
-        return _ticket(self._call("get", id))
+    def ensure(self, id: str, changes: Changes = (), *, ttl_ms: Optional[int] = None) -> Ticket:
+        return _applied(self._call("ensure", id, _changes(changes), _unsigned(ttl_ms, 64)))
 
-    def apply(self, id, changes, at: Optional[str] = None):
-        return _ticket(self._call("apply", id, _changes(changes), at))
+    def apply(self, id: str, changes: Changes, at: Optional[str] = None, *, ttl_ms: Optional[int] = None) -> Ticket:
+        return _applied(self._call("apply", id, _changes(changes), at, _unsigned(ttl_ms, 64)))
 
-    def touch(self, id):
-        return _ticket(self._call("touch", id))
+    def touch(self, id: str, *, ttl_ms: Optional[int] = None) -> Ticket:
+        return _lifted(Ticket, self._call("touch", id, _unsigned(ttl_ms, 64)))
 
-    def snapshot(self, id):
+    def get(self, id: str) -> Ticket:
+        return _lifted(Ticket, self._call("get", id))
+
+    def exists(self, id: str) -> bool:
+        return self._call("exists", id)
+
+    def get_summary(self, id: str) -> Summary:
+        return _lifted(Summary, self._call("get-summary", id))
+
+    def get_messages(self, id: str, entries_max: int, bytes_max: Optional[int] = None) -> Messages:
+        return _lifted(Messages, self._call("get-messages", id, _unsigned(entries_max, 32), _unsigned(bytes_max, 32)))
+
+    def get_fact(self, id: str, pointer: str = "") -> Fact:
+        """One value by its JSON pointer; by the empty one all facts."""
+        return _lifted(Fact, self._call("get-fact", id, pointer))
+
+    def snapshot(self, id: str) -> str:
         return self._call("snapshot", id)
 
-    def rollback(self, id, snapshot, at: Optional[str] = None):
-        return _ticket(self._call("rollback", id, snapshot, at))
+    def rollback(self, id: str, snapshot: str, at: Optional[str] = None, *, ttl_ms: Optional[int] = None) -> Ticket:
+        return _lifted(Ticket, self._call("rollback", id, snapshot, at, _unsigned(ttl_ms, 64)))
 
-    def restore(self, snapshot):
-        return _ticket(self._call("restore", snapshot))
+    def restore(self, snapshot: str, *, ttl_ms: Optional[int] = None) -> Ticket:
+        return _lifted(Ticket, self._call("restore", snapshot, _unsigned(ttl_ms, 64)))
 
-    def close(self, id, at: Optional[str] = None):
+    def close(self, id: str, at: Optional[str] = None) -> None:
         self._call("close", id, at)
 
-    def list_ids(self, cursor: Optional[str] = None):
+    def list_ids(self, prefix: str = "", cursor: Optional[str] = None) -> tuple[list[str], Optional[str]]:
         """One page: ids, and the cursor of the next page."""
-        page = self._call("list-ids", cursor)
+        page = self._call("list-ids", prefix, cursor)
         return page.ids, page.cursor
 
-    def merge(self, base, ours, theirs):
+    def list_summaries(
+        self, prefix: str = "", cursor: Optional[str] = None
+    ) -> tuple[list[Summary], list[str], Optional[str]]:
+        """One page: summaries, ids of entries that cannot be read, and the cursor of the next page."""
+        page = self._call("list-summaries", prefix, cursor)
+        return [_lifted(Summary, summary) for summary in page.summaries], page.unreadable, page.cursor
+
+    def merge(self, base: State, ours: State, theirs: State) -> tuple[State, Optional[str]]:
         """The merged state, and the side whose state does not fit into it, if there is one."""
         merged = self._call("merge", *map(_lowered, (base, ours, theirs)))
         return _lifted(State, merged.state), merged.aside
@@ -153,8 +146,7 @@ class Engine:
         def function(name):
             return instance.get_func(store, instance.get_export_index(store, name, tickets))
 
-        names = "create get apply touch snapshot rollback restore close list-ids merge".split()
-        return store, {name: function(name) for name in names}
+        return store, {name: function(name) for name in FUNCTIONS}
 
     def _import(self, function):
         """The function as an import of the engine: a StoreError is an answer, any other exception a trap."""
@@ -215,16 +207,30 @@ def _lowered(value):
     return _record(**{field.name: getattr(value, field.name) for field in fields(value)})
 
 
-def _lifted(kind, record):
-    return kind(*(getattr(record, field.name.replace("_", "-")) for field in fields(kind)))
+def _lifted(kind, record, **more):
+    names = [field.name for field in fields(kind)]
+    return kind(**{name: getattr(record, name.replace("_", "-")) for name in names if name != "effect"}, **more)
 
 
-def _ticket(record):
-    return _lifted(Ticket, record)
+def _applied(record):
+    return _lifted(Ticket, record.ticket, effect=_lifted(Effect, record.effect))
 
 
 def _changes(changes):
-    return [Variant(kind, text) for kind, text in changes]
+    return [Variant(kind, _payload(payload)) for kind, payload in changes]
+
+
+def _payload(payload):
+    if is_dataclass(payload):
+        return _record(**{field.name: _payload(getattr(payload, field.name)) for field in fields(payload)})
+    return _unsigned(payload, 32) if isinstance(payload, int) else payload
+
+
+def _unsigned(number, bits):
+    """The number, or None. wasmtime-py cuts it to its bits without an error: -1 would be 4294967295 messages."""
+    if number is not None and not 0 <= number < 1 << bits:
+        raise TicketsError("invalid", f"{number} is not a number from 0 to {(1 << bits) - 1}")
+    return number
 
 
 def _entry(entry):
@@ -248,5 +254,5 @@ def _error(error):
         return TicketsError(error.tag, error.payload)
     if error.payload is None:
         return TicketsError("conflict", "ticket was removed or damaged by another client")
-    ticket = _ticket(error.payload)
+    ticket = _lifted(Ticket, error.payload)
     return TicketsError("conflict", f"ticket `{ticket.id}` was changed by another client", ticket)

@@ -14,11 +14,13 @@ from pathlib import Path
 import transcript
 from interposed import Interposed
 from broken import RULES
-from engine import Engine, State, TicketsError
+from engine import Engine
 from environment import Settings
 from names import Names
+from steps import changes
 from transcript import START_MS
 from test_stores import test_store
+from tickets import State, TicketsError
 
 
 class ScriptedEnvironment:
@@ -88,6 +90,9 @@ class Run:
     def _shown(self, ticket):
         return transcript.ticket(ticket, self._names, self._backend.from_start_ms)
 
+    def _summary(self, summary):
+        return transcript.summary(summary, self._names, self._backend.from_start_ms)
+
     def _ticket(self, ticket):
         return {"ticket": self._shown(ticket)}
 
@@ -99,16 +104,42 @@ class Run:
 
     def _create(self, step):
         id = self._id(step) if "id" in step else None
-        return self._ticket(self._engine.create(id, _changes(step)))
+        ticket = self._engine.create(id, changes(step), ttl_ms=step.get("ttl_ms"))
+        return {"ticket": self._shown(ticket), **transcript.effect(ticket.effect)}
+
+    def _ensure(self, step):
+        ticket = self._engine.ensure(self._id(step), changes(step), ttl_ms=step.get("ttl_ms"))
+        effect = transcript.effect(ticket.effect)
+        return {"ticket": self._shown(ticket), "created": ticket.effect.created, **effect}
 
     def _get(self, step):
         return self._ticket(self._engine.get(self._id(step)))
 
+    def _exists(self, step):
+        return {"exists": self._engine.exists(self._id(step))}
+
+    def _get_summary(self, step):
+        return {"summary": self._summary(self._engine.get_summary(self._id(step)))}
+
+    def _get_messages(self, step):
+        id = self._id(step)
+        found = self._engine.get_messages(id, step["entries_max"], step.get("bytes_max"))
+        messages = [transcript.short(message) for message in found.messages]
+        revision = self._names.revision(id, found.revision)
+        return {"messages": messages, "history_entries": found.history_entries, "revision": revision}
+
+    def _get_fact(self, step):
+        id = self._id(step)
+        found = self._engine.get_fact(id, step["pointer"])
+        value = None if found.value is None else transcript.short(found.value)
+        return {"value": value, "revision": self._names.revision(id, found.revision)}
+
     def _apply(self, step):
-        return self._ticket(self._engine.apply(self._id(step), _changes(step), self._at(step)))
+        ticket = self._engine.apply(self._id(step), changes(step), self._at(step), ttl_ms=step.get("ttl_ms"))
+        return {"ticket": self._shown(ticket), **transcript.effect(ticket.effect)}
 
     def _touch(self, step):
-        return self._ticket(self._engine.touch(self._id(step)))
+        return self._ticket(self._engine.touch(self._id(step), ttl_ms=step.get("ttl_ms")))
 
     def _snapshot(self, step):
         text = self._engine.snapshot(self._id(step))
@@ -116,28 +147,40 @@ class Run:
 
     def _rollback(self, step):
         snapshot = self._names.snapshot(step["snapshot"])
-        return self._ticket(self._engine.rollback(self._id(step), snapshot, self._at(step)))
+        id, at, ttl_ms = self._id(step), self._at(step), step.get("ttl_ms")
+        return self._ticket(self._engine.rollback(id, snapshot, at, ttl_ms=ttl_ms))
 
     def _restore(self, step):
-        return self._ticket(self._engine.restore(self._names.snapshot(step["snapshot"])))
+        snapshot = self._names.snapshot(step["snapshot"])
+        return self._ticket(self._engine.restore(snapshot, ttl_ms=step.get("ttl_ms")))
 
     def _close(self, step):
         self._engine.close(self._id(step), self._at(step))
         return {"done": True}
 
-    def _list(self, _step):
-        ids, cursor = self._engine.list_ids()
+    def _list(self, step):
+        prefix = step.get("prefix", "")
+        ids, cursor = self._engine.list_ids(prefix)
         while cursor is not None:
-            more, cursor = self._engine.list_ids(cursor)
+            more, cursor = self._engine.list_ids(prefix, cursor)
             ids += more
-        return {"ids": sorted({self._names.shown_id(id) for id in ids})}
+        return {"ids": self._shown_ids(ids)}
+
+    def _list_summaries(self, step):
+        prefix = step.get("prefix", "")
+        found, unreadable, cursor = self._engine.list_summaries(prefix)
+        while cursor is not None:
+            more, more_unreadable, cursor = self._engine.list_summaries(prefix, cursor)
+            found, unreadable = found + more, unreadable + more_unreadable
+        by_id = {self._names.shown_id(summary.id): summary for summary in found}
+        summaries = [self._summary(by_id[id]) for id in sorted(by_id)]
+        return {"summaries": summaries, "unreadable": self._shown_ids(unreadable)}
+
+    def _shown_ids(self, ids):
+        return sorted({self._names.shown_id(id) for id in ids})
 
     def _merge(self, step):
         return transcript.merged(*self._engine.merge(*(State(**step[side]) for side in ("base", "ours", "theirs"))))
-
-
-def _changes(step):
-    return [pair for change in step.get("changes", []) for pair in change.items()]
 
 
 def run(component, store, path, rule=None):

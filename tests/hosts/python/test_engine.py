@@ -1,4 +1,4 @@
-"""Tests of the host itself: threads, forked processes, traps, races, and a Redis that does not answer.
+"""Tests of the host itself: operations, threads, forked processes, traps, races, and a Redis that does not answer.
 
     python test_engine.py ENGINE.wasm REDIS_URL [TEST...]
 
@@ -27,7 +27,8 @@ from dict_store import DictStore
 from engine import Engine, TicketsError
 from environment import SystemEnvironment
 from redis_store import CALL_S_MAX, RedisStore
-from store import PRESENT
+from store import ABSENT, PRESENT
+from tickets import Bounds, Effect, Messages, Put
 
 COMPONENT, URL = sys.argv[1:3]
 PAGE = Path(__file__).resolve().parents[3] / "docs/own-hosts.md"
@@ -82,6 +83,79 @@ class Checks(unittest.TestCase):
         with self.assertRaises(TicketsError) as raised:
             yield
         self.assertEqual(raised.exception.case, case, raised.exception)
+
+
+class OperationsTest(Checks):
+    """Scenarios test what the engine answers; this is about arguments and answers in Python."""
+
+    def setUp(self):
+        self.engine, self.store = on_dict()
+
+    def test_writes_answer_the_ticket_and_their_effect(self):
+        made = self.engine.ensure("a", [("say", '"one"'), ("say", '"two"'), ("say", '"three"')])
+        self.assertEqual(made.effect, Effect(created=True))
+        changes = [("retract", 1), ("trim", Bounds(entries_max=1)), ("put", Put("/city", '"Rome"'))]
+        ticket = self.engine.ensure("a", changes)
+        self.assertEqual(ticket.effect, Effect(False, ['"three"'], 1))
+        self.assertEqual((ticket.history, ticket.facts), ('["two"]', '{"city":"Rome"}'))
+        self.assertEqual(self.engine.get("a"), ticket, "a read has no effect, and is equal nevertheless")
+        ticket = self.engine.apply("a", [("put", Put("/city", '"Oslo"', only_if_absent=True))], at=ticket.revision)
+        self.assertEqual((ticket.facts, ticket.effect), ('{"city":"Rome"}', Effect()))
+        self.assertEqual(self.engine.create("b").effect, Effect(created=True))
+        with self.assert_error("invalid"):
+            self.engine.apply("a", [("trim", Bounds())])
+
+    def test_reads_of_a_part(self):
+        self.assertIs(self.engine.exists("a"), False)
+        ticket = self.engine.create("a", [("say", '"one"'), ("say", '"two"'), ("learn", '{"n":[1,2.0]}')])
+        self.assertIs(self.engine.exists("a"), True)
+        summary = self.engine.get_summary("a")
+        self.assertEqual((summary.facts_bytes, summary.history_bytes, summary.history_entries), (13, 13, 2))
+        self.assertEqual((summary.revision, summary.expires_at_ms), (ticket.revision, ticket.expires_at_ms))
+        self.assertEqual(self.engine.get_messages("a", 1), Messages(['"two"'], 2, ticket.revision))
+        self.assertEqual(self.engine.get_messages("a", 9, bytes_max=4).messages, [])
+        self.assertEqual(self.engine.get_fact("a", "/n/1").value, "2.0")
+        self.assertEqual(self.engine.get_fact("a").value, ticket.facts)
+        self.assertIsNone(self.engine.get_fact("a", "/none").value)
+        with self.assert_error("not-found"):
+            self.engine.get_summary("b")
+
+    def test_listings_by_prefix(self):
+        for id in "order-1", "order-2", "user-1":
+            self.engine.create(id)
+        self.store.write("ticket:order-3", [("facts", "{")], 60_000, ABSENT)
+        self.assertEqual(self.engine.list_ids("order-"), (["order-1", "order-2", "order-3"], None))
+        summaries, unreadable, cursor = self.engine.list_summaries("order-")
+        self.assertEqual([summary.id for summary in summaries], ["order-1", "order-2"])
+        self.assertEqual((unreadable, cursor), (["order-3"], None))
+        self.assertEqual(len(self.engine.list_ids()[0]), 4)
+
+    def test_time_to_live_of_one_write(self):
+        def left_s(ticket):
+            return round(ticket.expires_at_ms / 1_000 - SystemEnvironment().now_ms() / 1_000)
+
+        ticket = self.engine.create("a", ttl_ms=90_000)
+        self.assertEqual(left_s(ticket), 90)
+        snapshot = self.engine.snapshot("a")
+        self.assertEqual(left_s(self.engine.touch("a", ttl_ms=600_000)), 600)
+        self.assertEqual(left_s(self.engine.apply("a", [("decide", "1")], ttl_ms=120_000)), 120)
+        self.assertEqual(left_s(self.engine.rollback("a", snapshot, ttl_ms=300_000)), 300)
+        self.assertEqual(left_s(self.engine.ensure("a")), 1_800)
+        self.engine.close("a")
+        self.assertEqual(left_s(self.engine.restore(snapshot, ttl_ms=31_622_400_000)), 31_622_400)
+
+    def test_numbers_are_refused_and_not_cut(self):
+        ticket = self.engine.create("a", [("say", '"kept"')])
+        for number in -1, 1 << 32:
+            for change in ("retract", number), ("trim", Bounds(entries_max=number)), ("trim", Bounds(bytes_max=number)):
+                with self.assert_error("invalid"):
+                    self.engine.apply("a", [change])
+            with self.assert_error("invalid"):
+                self.engine.get_messages("a", number)
+        for ttl_ms in -1, 999, (1 << 64) + 60_000:
+            with self.assert_error("invalid"):
+                self.engine.touch("a", ttl_ms=ttl_ms)
+        self.assertEqual(self.engine.get("a"), ticket)
 
 
 class ThreadsTest(Checks):

@@ -18,6 +18,17 @@ def short(text):
     return text if len(data) <= SHORT_BYTES_MAX else "sha256:" + hashlib.sha256(data).hexdigest()
 
 
+def minutes(deadline_ms):
+    """MINUTES of a time from the start of the scenario to a deadline."""
+    return (deadline_ms + MINUTE_MS // 2) // MINUTE_MS
+
+
+def effect(effect):
+    """What a write did, without what is empty."""
+    shown = {"retracted": [short(message) for message in effect.retracted], "trimmed": effect.trimmed}
+    return {name: value for name, value in shown.items() if value}
+
+
 def ticket(ticket, names, deadline_ms):
     """TICKET; `deadline_ms` returns the time from the start of the scenario to a deadline."""
     return {
@@ -29,7 +40,23 @@ def ticket(ticket, names, deadline_ms):
         "updated_at": _time(ticket.updated_at),
         "version": ticket.version,
         "revision": names.revision(ticket.id, ticket.revision),
-        "expires": (deadline_ms(ticket.expires_at_ms) + MINUTE_MS // 2) // MINUTE_MS,
+        "expires": minutes(deadline_ms(ticket.expires_at_ms)),
+    }
+
+
+def summary(summary, names, deadline_ms):
+    """SUMMARY; `deadline_ms` as above."""
+    return {
+        "id": names.shown_id(summary.id),
+        "facts_bytes": summary.facts_bytes,
+        "history_bytes": summary.history_bytes,
+        "last_decision_bytes": summary.last_decision_bytes,
+        "history_entries": summary.history_entries,
+        "created_at": _time(summary.created_at),
+        "updated_at": _time(summary.updated_at),
+        "version": summary.version,
+        "revision": names.revision(summary.id, summary.revision),
+        "expires": minutes(deadline_ms(summary.expires_at_ms)),
     }
 
 

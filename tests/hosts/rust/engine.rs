@@ -8,15 +8,15 @@ use wasmtime::component::{Component, HasSelf, Linker};
 
 wasmtime::component::bindgen!({
     path: "../wit",
-    world: "agent:tickets/engine",
+    world: "agent:tickets/engine@0.2.0",
     exports: { default: async },
 });
 
-use agent::tickets::{environment, key_value};
+use agent::tickets0_1_0::{environment, key_value};
 
 /// Loads the component of a file. `T` is the host context: it implements the two interfaces.
 ///
-/// `instantiate_async` on a `Store<T>` creates an instance; its `agent_tickets_tickets()` has the functions. An
+/// `instantiate_async` on a `Store<T>` creates an instance; its `agent_tickets0_2_0_tickets()` has the functions. An
 /// instance serves any number of calls. Discard one that trapped.
 pub(crate) fn load<T>(path: &Path) -> wasmtime::Result<EnginePre<T>>
 where

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use ticket_conformance::{ExternalWrite, Fault, Interruption, Interruptions, Limits, START_MS, StoreCall, StoreError};
 use ticket_tests::broken::Rule;
 
-use crate::engine::agent::tickets::environment::{self, Settings};
-use crate::engine::agent::tickets::key_value::{
+use crate::engine::agent::tickets0_1_0::environment::{self, Settings};
+use crate::engine::agent::tickets0_1_0::key_value::{
     Condition, Entry, Error, Fields, Freshness, Host, Lookup, Outcome, Page, Revision,
 };
 use crate::map_store::MapStore;

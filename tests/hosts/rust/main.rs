@@ -1,11 +1,13 @@
 //! Runs scenarios on a small host in Rust and writes their transcripts.
 //!
-//! `host-rust [--break RULE] ENGINE.wasm OUT_FOLDER SCENARIO.jsonl...`; `engine.rs` and `map_store.rs` are the host,
-//! the rest runs scenarios on it. With `--break` the store breaks a rule, to test that transcripts show it.
+//! `host-rust [--break RULE] [--former] ENGINE.wasm OUT_FOLDER SCENARIO.jsonl...`; `engine.rs` and `map_store.rs` are the
+//! host, the rest runs scenarios on it. With `--break` the store breaks a rule, to test that transcripts show it. With
+//! `--former` operations go through `tickets` of 0.1.0, where it has them.
 
 mod engine;
 #[path = "../exported.rs"]
 mod exported;
+mod former;
 mod host_ctx;
 mod map_store;
 
@@ -22,22 +24,26 @@ use wasmtime::Store;
 
 /// The exports of the engine, as scenarios use them.
 mod tickets {
-    crate::exported::exported!(crate::engine::exports::agent::tickets::tickets);
+    crate::exported::exported!(crate::engine::exports::agent::tickets0_2_0::tickets);
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (rule, arguments) = Rule::parse_option(&arguments).map_err(Error::msg)?;
+    let (is_former, arguments) = match arguments {
+        [option, arguments @ ..] if option == "--former" => (true, arguments),
+        arguments => (false, arguments),
+    };
     let [component, folder, scenarios @ ..] = arguments else {
-        bail!("usage: host-rust [--break RULE] ENGINE.wasm OUT_FOLDER SCENARIO.jsonl...");
+        bail!("usage: host-rust [--break RULE] [--former] ENGINE.wasm OUT_FOLDER SCENARIO.jsonl...");
     };
     let engine = engine::load(Path::new(component)).map_err(BoxError::from).map_err(Error::from_boxed)?;
     for path in scenarios.iter().map(Path::new) {
         let scenario = Scenario::parse(&std::fs::read_to_string(path)?)?;
         let mut store = Store::new(engine.engine(), HostCtx::new(&scenario.header.settings, rule));
         let instance = engine.instantiate_async(&mut store).await.map_err(BoxError::from).map_err(Error::from_boxed)?;
-        let run = conformance::run_scenario(&scenario, &mut RustHost { store, instance }).await;
+        let run = conformance::run_scenario(&scenario, &mut RustHost { store, instance, is_former }).await;
         let transcript = run.map_err(Error::from_boxed).with_context(|| format!("running {}", path.display()))?;
         let name = path.file_name().context("the scenario path has no file name")?;
         std::fs::write(Path::new(folder).join(name), transcript.text())?;
@@ -49,6 +55,7 @@ async fn main() -> anyhow::Result<()> {
 struct RustHost {
     store: Store<HostCtx>,
     instance: engine::Engine,
+    is_former: bool,
 }
 
 #[async_trait]
@@ -59,7 +66,11 @@ impl ScenarioHost for RustHost {
         interruptions: Interruptions,
     ) -> Result<Result<Answer, ticket_host::Error>, BoxError> {
         self.store.data_mut().interruptions = interruptions;
-        let answer = tickets::answer(&mut self.store, self.instance.agent_tickets_tickets(), call).await;
+        let answer = if self.is_former {
+            former::answer(&mut self.store, &self.instance, call).await
+        } else {
+            tickets::answer(&mut self.store, self.instance.agent_tickets0_2_0_tickets(), call).await
+        };
         self.store.data_mut().interruptions = Interruptions::default();
         Ok(answer?)
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::engine::agent::tickets::key_value::{
+use crate::engine::agent::tickets0_1_0::key_value::{
     Condition, Entry, Error, Fields, Freshness, Host, Lookup, Outcome, Page, Revision,
 };
 

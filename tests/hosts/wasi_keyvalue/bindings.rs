@@ -6,7 +6,7 @@ wasmtime::component::bindgen!({
         package agent:hosts;
         world composed {
             import agent:adapters/interposition@0.1.0;
-            export agent:tickets/tickets@0.1.0;
+            export agent:tickets/tickets@0.2.0;
             export agent:tickets/key-value@0.1.0;
         }
     ",
@@ -14,4 +14,4 @@ wasmtime::component::bindgen!({
     exports: { default: async },
 });
 
-crate::exported::exported!(crate::bindings::exports::agent::tickets::tickets);
+crate::exported::exported!(crate::bindings::exports::agent::tickets0_2_0::tickets);

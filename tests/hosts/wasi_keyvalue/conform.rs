@@ -33,7 +33,7 @@ mod generated {
     });
 }
 
-use generated::exports::agent::tickets::key_value as wit;
+use generated::exports::agent::tickets0_1_0::key_value as wit;
 
 const ADAPTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../guest/dist/wasi-keyvalue.wasm");
 
@@ -125,7 +125,7 @@ impl Adapter {
     fn call<T>(&self, call: impl FnOnce(&mut wasmtime::Store<HostCtx>, &wit::Guest) -> Called<T>) -> Result<T, Error> {
         let mut locked: MutexGuard<'_, _> = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (store, instance) = &mut *locked;
-        call(store, instance.agent_tickets_key_value()).unwrap().map_err(error)
+        call(store, instance.agent_tickets0_1_0_key_value()).unwrap().map_err(error)
     }
 }
 

@@ -9,7 +9,7 @@ use ticket_tests::broken::Rule;
 use wasmtime::component::Linker;
 use wasmtime::{Engine, Store};
 
-use crate::bindings::exports::agent::tickets::key_value::Condition;
+use crate::bindings::exports::agent::tickets0_1_0::key_value::Condition;
 use crate::bindings::{Composed, ComposedPre, answer};
 use crate::host_ctx::HostCtx;
 
@@ -64,7 +64,7 @@ impl ScenarioHost for WasiHost {
         if !interruptions.is_empty() {
             self.interposition()?.interruptions = interruptions;
         }
-        let answer = answer(&mut self.store, self.instance.agent_tickets_tickets(), call).await;
+        let answer = answer(&mut self.store, self.instance.agent_tickets0_2_0_tickets(), call).await;
         self.store.data_mut().interruptions = Interruptions::default();
         Ok(answer?)
     }
@@ -81,7 +81,7 @@ impl ScenarioHost for WasiHost {
 
     /// Through the interface `key-value`: removes any entry, then writes the new one.
     async fn external_write(&mut self, write: ExternalWrite) -> Result<(), BoxError> {
-        let key_value = self.instance.agent_tickets_key_value();
+        let key_value = self.instance.agent_tickets0_1_0_key_value();
         let (ExternalWrite::Put { id, .. } | ExternalWrite::Drop { id }) = &write;
         let key = format!("ticket:{id}");
         key_value.call_remove(&mut self.store, &key, &Condition::Present).await?.map_err(wasmtime::Error::from)?;

@@ -2,7 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use ticket_host::Change;
+use ticket_host::{Bounds, Change, Put};
 use ticket_tests::model::{Answer, At, Call, Fields, Model};
 
 /// Tickets of one sequence.
@@ -145,7 +145,17 @@ fn change() -> impl Strategy<Value = Change> {
         4 => message.prop_map(Change::Say),
         4 => patch.prop_map(Change::Learn),
         2 => decision.prop_map(Change::Decide),
+        2 => put(),
+        1 => (0..4_u32).prop_map(Change::Retract),
+        1 => (proptest::option::of(0..6_u32), proptest::option::of(0..120_u32))
+            .prop_map(|(entries_max, bytes_max)| Change::Trim(Bounds { entries_max, bytes_max })),
     ]
+}
+
+fn put() -> impl Strategy<Value = Change> {
+    let pointer = prop_oneof![8 => "(/[abn]){1,3}", 1 => "/[~/a]{0,3}", 1 => Just("a".to_owned())];
+    (pointer, prop_oneof![20 => value(), 1 => bad_json()], proptest::bool::ANY)
+        .prop_map(|(pointer, value, only_if_absent)| Change::Put(Put { pointer, value, only_if_absent }))
 }
 
 const MESSAGES: [&str; 6] = [

@@ -120,7 +120,7 @@ impl Subject {
             Call::List => {
                 let (mut ids, mut cursor) = (BTreeSet::new(), None);
                 loop {
-                    let page = tickets.list(cursor.as_deref()).await?;
+                    let page = tickets.list("", cursor.as_deref()).await?;
                     ids.extend(page.ids);
                     cursor = page.cursor;
                     if cursor.is_none() {

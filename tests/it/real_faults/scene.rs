@@ -174,7 +174,7 @@ impl Scene {
     async fn listed(&self, tickets: &Tickets) -> BTreeSet<String> {
         let (mut ids, mut cursor) = (BTreeSet::new(), None);
         loop {
-            let page = self.call("list", tickets.list(cursor.as_deref())).await;
+            let page = self.call("list", tickets.list("", cursor.as_deref())).await;
             ids.extend(page.ids);
             cursor = page.cursor;
             if cursor.is_none() {

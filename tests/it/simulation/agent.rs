@@ -42,7 +42,7 @@ impl Agent {
                 50..60 => self.learn(&id, number).await,
                 60..68 => told(self.tickets.get(&id).await.map(|it| it.served_by)),
                 68..74 => told(self.tickets.touch(&id).await.map(|it| it.served_by)),
-                74..78 => self.tickets.list(None).await.map(|_| Told::Other),
+                74..78 => self.tickets.list("", None).await.map(|_| Told::Other),
                 78..84 => self.snapshot(&id, &mut snapshots).await,
                 84..88 if !calm => self.roll_back(&snapshots).await,
                 88..92 if !calm => {

@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 
-use crate::port::{Change, Error, IdPage, Ticket, Tickets};
+use ticket_model::ticket::{Applied, Change, Effect, Fact, IdPage, Messages, State, Summary, SummaryPage, Ticket};
+
+use crate::port::{Error, Tickets};
 use crate::request::Request;
 use crate::response::Response;
 use crate::routes::answer;
@@ -12,6 +14,8 @@ use crate::routes::answer;
 struct Fake {
     asked: RefCell<Vec<String>>,
     error: Option<Error>,
+    effect: Effect,
+    absent: bool,
 }
 
 impl Fake {
@@ -19,23 +23,50 @@ impl Fake {
         self.asked.borrow_mut().push(asked);
         self.error.clone().map_or(Ok(answer), Err)
     }
+
+    fn applied(&self, created: bool) -> Applied {
+        Applied { ticket: ticket(), effect: Effect { created: created || self.effect.created, ..self.effect.clone() } }
+    }
 }
 
 impl Tickets for Fake {
-    fn create(&self, id: Option<&str>, changes: Vec<Change>) -> Result<Ticket, Error> {
-        self.note(format!("create {id:?} {changes:?}"), ticket())
+    fn create(&self, id: Option<&str>, changes: Vec<Change>, ttl_ms: Option<u64>) -> Result<Applied, Error> {
+        self.note(format!("create {id:?} {changes:?} {ttl_ms:?}"), self.applied(true))
+    }
+
+    fn ensure(&self, id: &str, changes: Vec<Change>, ttl_ms: Option<u64>) -> Result<Applied, Error> {
+        self.note(format!("ensure {id} {changes:?} {ttl_ms:?}"), self.applied(false))
+    }
+
+    fn apply(&self, id: &str, changes: Vec<Change>, at: Option<&str>, ttl_ms: Option<u64>) -> Result<Applied, Error> {
+        self.note(format!("apply {id} {changes:?} {at:?} {ttl_ms:?}"), self.applied(false))
+    }
+
+    fn touch(&self, id: &str, ttl_ms: Option<u64>) -> Result<Ticket, Error> {
+        self.note(format!("touch {id} {ttl_ms:?}"), ticket())
     }
 
     fn get(&self, id: &str) -> Result<Ticket, Error> {
         self.note(format!("get {id}"), ticket())
     }
 
-    fn apply(&self, id: &str, changes: Vec<Change>, at: Option<&str>) -> Result<Ticket, Error> {
-        self.note(format!("apply {id} {changes:?} {at:?}"), ticket())
+    fn exists(&self, id: &str) -> Result<bool, Error> {
+        self.note(format!("exists {id}"), !self.absent)
     }
 
-    fn touch(&self, id: &str) -> Result<Ticket, Error> {
-        self.note(format!("touch {id}"), ticket())
+    fn get_summary(&self, id: &str) -> Result<Summary, Error> {
+        self.note(format!("summary {id}"), summary())
+    }
+
+    fn get_messages(&self, id: &str, entries_max: u32, bytes_max: Option<u32>) -> Result<Messages, Error> {
+        let messages = vec!["{ \"n\": 1.0}".into(), "\"\\ud800\"".into()];
+        let found = Messages { messages, history_entries: 7, revision: "r.1".into() };
+        self.note(format!("messages {id} {entries_max} {bytes_max:?}"), found)
+    }
+
+    fn get_fact(&self, id: &str, pointer: &str) -> Result<Fact, Error> {
+        let value = (!self.absent).then(|| if pointer.is_empty() { "{ \"n\": 1.0}" } else { "null" }.into());
+        self.note(format!("fact {id} {pointer:?}"), Fact { value, revision: "r.1".into() })
     }
 
     fn snapshot(&self, id: &str) -> Result<String, Error> {
@@ -54,17 +85,35 @@ impl Tickets for Fake {
         self.note(format!("close {id} {at:?}"), ())
     }
 
-    fn list_ids(&self, cursor: Option<&str>) -> Result<IdPage, Error> {
-        self.note(format!("list {cursor:?}"), IdPage { ids: vec!["a".into()], cursor: Some("ticket:a".into()) })
+    fn list_ids(&self, prefix: &str, cursor: Option<&str>) -> Result<IdPage, Error> {
+        let page = IdPage { ids: vec!["a".into()], cursor: Some("ticket:a".into()) };
+        self.note(format!("list {prefix:?} {cursor:?}"), page)
+    }
+
+    fn list_summaries(&self, prefix: &str, cursor: Option<&str>) -> Result<SummaryPage, Error> {
+        let page = SummaryPage { summaries: vec![summary()], unreadable: vec!["b".into()], cursor: None };
+        self.note(format!("summaries {prefix:?} {cursor:?}"), page)
     }
 }
 
 fn ticket() -> Ticket {
-    Ticket {
-        id: "a".into(),
+    let state = State {
         facts: "{ \"n\": 1.0}".into(),
         history: "[\"\\ud800\", 1e400]".into(),
         last_decision: "null".into(),
+        created_at: 1,
+        updated_at: 2,
+    };
+    Ticket { id: "a".into(), state, revision: "r.1".into(), expires_at_ms: 3 }
+}
+
+fn summary() -> Summary {
+    Summary {
+        id: "a".into(),
+        facts_bytes: 4,
+        history_bytes: 5,
+        last_decision_bytes: 6,
+        history_entries: 7,
         created_at: 1,
         updated_at: 2,
         version: 1,
@@ -74,6 +123,11 @@ fn ticket() -> Ticket {
 }
 
 const TICKET: &str = r#"{"id":"a","facts":{ "n": 1.0},"history":["\ud800", 1e400],"last_decision":null,"created_at":1,"updated_at":2,"version":1,"revision":"r.1","expires_at_ms":3}"#;
+const SUMMARY: &str = r#"{"id":"a","facts_bytes":4,"history_bytes":5,"last_decision_bytes":6,"history_entries":7,"created_at":1,"updated_at":2,"version":1,"revision":"r.1","expires_at_ms":3}"#;
+const MESSAGES: &str = r#"{"messages":[{ "n": 1.0},"\ud800"],"history_entries":7,"revision":"r.1"}"#;
+const FACTS: &str = r#"{"value":{ "n": 1.0},"revision":"r.1"}"#;
+const NULL_FACT: &str = r#"{"value":null,"revision":"r.1"}"#;
+const IDS: &str = r#"{"ids":["a"],"cursor":"ticket:a"}"#;
 
 fn ask(fake: &Fake, method: &str, path_with_query: &str, if_match: &[&str], body: &str) -> Response {
     let if_match = if_match.iter().map(|value| value.as_bytes().to_vec()).collect();
@@ -86,36 +140,88 @@ fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
 
 #[test]
 fn every_route_is_one_operation() {
-    let changes = r#"{"changes":[{"say":"x"}]}"#;
-    for (method, path, body, asked, status) in [
-        ("POST", "/tickets", "", "create None []", 201),
-        ("POST", "/tickets", r#"{"id":"a"}"#, "create Some(\"a\") []", 201),
-        ("GET", "/tickets", "", "list None", 200),
-        ("GET", "/tickets?cursor=ticket:a", "", "list Some(\"ticket:a\")", 200),
-        ("GET", "/tickets/a", "", "get a", 200),
-        ("GET", "/tickets/a%20b?", "", "get a b", 200),
-        ("DELETE", "/tickets/a", "", "close a None", 204),
-        ("POST", "/tickets/a/apply", changes, "apply a [Say(\"\\\"x\\\"\")] None", 200),
-        ("POST", "/tickets/a/touch", "not looked at", "touch a", 200),
-        ("GET", "/tickets/a/snapshot", "", "snapshot a", 200),
-        ("POST", "/tickets/a/rollback", "S", "rollback a S None", 200),
-        ("POST", "/restore", "S", "restore S", 201),
-        ("GET", "/tickets/restore", "", "get restore", 200),
-        ("DELETE", "/tickets/restore", "", "close restore None", 204),
+    let changes = r#"{"changes":[{"say":"x"}],"ttl_ms":9}"#;
+    let summaries = format!(r#"{{"summaries":[{SUMMARY}],"unreadable":["b"],"cursor":null}}"#);
+    for (method, path, body, asked, status, answered) in [
+        ("POST", "/tickets", "", "create None [] None", 201, TICKET),
+        ("POST", "/tickets", r#"{"id":"a","ttl_ms":9}"#, "create Some(\"a\") [] Some(9)", 201, TICKET),
+        ("GET", "/tickets", "", "list \"\" None", 200, IDS),
+        ("GET", "/tickets?cursor=ticket:a&prefix=o-", "", "list \"o-\" Some(\"ticket:a\")", 200, IDS),
+        ("GET", "/tickets?summaries=true", "", "summaries \"\" None", 200, &summaries),
+        ("GET", "/tickets?summaries=true&prefix=o&cursor=c", "", "summaries \"o\" Some(\"c\")", 200, &summaries),
+        ("GET", "/tickets/a", "", "get a", 200, TICKET),
+        ("GET", "/tickets/a%20b?", "", "get a b", 200, TICKET),
+        ("HEAD", "/tickets/a", "", "exists a", 200, ""),
+        ("PUT", "/tickets/a", "", "ensure a [] None", 200, TICKET),
+        ("PUT", "/tickets/a", changes, "ensure a [Say(\"\\\"x\\\"\")] Some(9)", 200, TICKET),
+        ("DELETE", "/tickets/a", "", "close a None", 204, ""),
+        ("POST", "/tickets/a/apply", changes, "apply a [Say(\"\\\"x\\\"\")] None Some(9)", 200, TICKET),
+        ("POST", "/tickets/a/touch", "", "touch a None", 200, TICKET),
+        ("POST", "/tickets/a/touch", r#"{"ttl_ms":9}"#, "touch a Some(9)", 200, TICKET),
+        ("GET", "/tickets/a/summary", "", "summary a", 200, SUMMARY),
+        ("GET", "/tickets/a/messages?entries_max=2", "", "messages a 2 None", 200, MESSAGES),
+        ("GET", "/tickets/a/messages?entries_max=2&bytes_max=9", "", "messages a 2 Some(9)", 200, MESSAGES),
+        ("GET", "/tickets/a/facts", "", "fact a \"\"", 200, FACTS),
+        ("GET", "/tickets/a/facts?pointer=/a%2Fb", "", "fact a \"/a/b\"", 200, NULL_FACT),
+        ("GET", "/tickets/a/snapshot", "", "snapshot a", 200, "snapshot text"),
+        ("POST", "/tickets/a/rollback", "S", "rollback a S None", 200, TICKET),
+        ("POST", "/restore", "S", "restore S", 201, TICKET),
+        ("GET", "/tickets/restore", "", "get restore", 200, TICKET),
+        ("DELETE", "/tickets/restore", "", "close restore None", 204, ""),
     ] {
         let fake = Fake::default();
         let response = ask(&fake, method, path, &[], body);
         assert_eq!(*fake.asked.borrow(), [asked], "{method} {path}: {response:?}");
         assert_eq!(response.status, status, "{method} {path}");
-        let body = match asked.split(' ').next() {
-            Some("close") => "",
-            Some("snapshot") => "snapshot text",
-            Some("list") => "{\"ids\":[\"a\"],\"cursor\":\"ticket:a\"}\n",
-            _ => &format!("{TICKET}\n"),
-        };
-        assert_eq!(response.body, body, "{method} {path}");
-        assert_eq!(header(&response, "etag").is_some(), body.starts_with(TICKET), "{method} {path}");
+        let end = if answered.starts_with('{') { "\n" } else { "" };
+        assert_eq!(response.body, format!("{answered}{end}"), "{method} {path}");
+        let tag = [TICKET, SUMMARY, MESSAGES, FACTS, NULL_FACT].contains(&answered).then_some("\"r.1\"");
+        assert_eq!(header(&response, "etag"), tag, "{method} {path}");
         assert_eq!(header(&response, "location"), (status == 201).then_some("/tickets/a"), "{method} {path}");
+    }
+}
+
+#[test]
+fn a_ticket_that_put_makes_is_201() {
+    let fake = Fake { effect: Effect { created: true, ..Effect::default() }, ..Fake::default() };
+    let response = ask(&fake, "PUT", "/tickets/a", &[], "");
+    assert_eq!((response.status, header(&response, "location")), (201, Some("/tickets/a")));
+    assert_eq!(header(&response, "etag"), Some("\"r.1\""));
+    assert_eq!(response.body, format!("{TICKET}\n"));
+}
+
+#[test]
+fn what_was_taken_back_or_dropped_follows_the_ticket() {
+    let (open, taken) = (TICKET.trim_end_matches('}'), vec!["{ \"n\": 1.0}".to_owned(), "\"\\ud800\"".to_owned()]);
+    for (retracted, trimmed, wanted) in [
+        (taken.clone(), 0, r#","retracted":[{ "n": 1.0},"\ud800"]}"#),
+        (Vec::new(), 2, r#","trimmed":2}"#),
+        (taken, 1, r#","retracted":[{ "n": 1.0},"\ud800"],"trimmed":1}"#),
+    ] {
+        let fake = Fake { effect: Effect { created: false, retracted, trimmed }, ..Fake::default() };
+        for (method, path) in [("POST", "/tickets"), ("PUT", "/tickets/a"), ("POST", "/tickets/a/apply")] {
+            let response = ask(&fake, method, path, &[], "{\"changes\":[]}");
+            assert_eq!(response.body, format!("{open}{wanted}\n"), "{method} {path}");
+        }
+    }
+}
+
+#[test]
+fn a_fact_that_is_absent_has_no_value() {
+    let fake = Fake { absent: true, ..Fake::default() };
+    let response = ask(&fake, "GET", "/tickets/a/facts?pointer=/x", &[], "");
+    assert_eq!((response.status, response.body.as_str()), (200, "{\"revision\":\"r.1\"}\n"));
+}
+
+#[test]
+fn answers_to_head_have_no_body() {
+    let fake = Fake { absent: true, ..Fake::default() };
+    let response = ask(&fake, "HEAD", "/tickets/a", &[], "");
+    assert_eq!((response.status, response.body.as_str()), (404, ""));
+    let fake = Fake { error: Some(Error::Unavailable("down".into())), ..Fake::default() };
+    for (path, status) in [("/tickets/a", 503), ("/tickets/a?x=1", 400), ("/tickets", 405), ("/", 404)] {
+        let response = ask(&fake, "HEAD", path, &[], "");
+        assert_eq!((response.status, response.body.as_str()), (status, ""), "{path}");
     }
 }
 
@@ -124,7 +230,7 @@ fn if_match_is_passed_on_where_accepted_and_refused_elsewhere() {
     for (method, path, body, asked) in [
         ("DELETE", "/tickets/a", "", "close a Some(\"r.1\")"),
         ("DELETE", "/tickets/restore", "", "close restore Some(\"r.1\")"),
-        ("POST", "/tickets/a/apply", "{\"changes\":[]}", "apply a [] Some(\"r.1\")"),
+        ("POST", "/tickets/a/apply", "{\"changes\":[]}", "apply a [] Some(\"r.1\") None"),
         ("POST", "/tickets/a/rollback", "S", "rollback a S Some(\"r.1\")"),
     ] {
         let fake = Fake::default();
@@ -136,7 +242,12 @@ fn if_match_is_passed_on_where_accepted_and_refused_elsewhere() {
         ("POST", "/tickets"),
         ("GET", "/tickets"),
         ("GET", "/tickets/a"),
+        ("HEAD", "/tickets/a"),
+        ("PUT", "/tickets/a"),
         ("POST", "/tickets/a/touch"),
+        ("GET", "/tickets/a/summary"),
+        ("GET", "/tickets/a/messages?entries_max=1"),
+        ("GET", "/tickets/a/facts"),
         ("GET", "/tickets/a/snapshot"),
         ("POST", "/restore"),
     ] {
@@ -157,11 +268,14 @@ fn unknown_paths_and_methods_do_not_reach_the_engine() {
     for (path, allowed) in [
         ("/tickets", "GET, POST"),
         ("/restore", "POST"),
-        ("/tickets/restore", "DELETE, GET"),
-        ("/tickets/a", "DELETE, GET"),
+        ("/tickets/restore", "DELETE, GET, HEAD, PUT"),
+        ("/tickets/a", "DELETE, GET, HEAD, PUT"),
         ("/tickets/a/apply", "POST"),
         ("/tickets/a/touch", "POST"),
         ("/tickets/a/rollback", "POST"),
+        ("/tickets/a/summary", "GET"),
+        ("/tickets/a/messages", "GET"),
+        ("/tickets/a/facts", "GET"),
         ("/tickets/a/snapshot", "GET"),
     ] {
         for method in ["GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS", "", ", ", "get"] {
@@ -170,13 +284,45 @@ fn unknown_paths_and_methods_do_not_reach_the_engine() {
             }
             let response = ask(&fake, method, path, &[], "");
             assert_eq!((response.status, header(&response, "allow")), (405, Some(allowed)), "{method} {path}");
-            assert!(response.body.starts_with("{\"error\":\"wrong-method\""), "{}", response.body);
+            let has_body = response.body.starts_with("{\"error\":\"wrong-method\"");
+            assert_eq!(has_body, method != "HEAD", "{method} {path}: {}", response.body);
         }
     }
-    for path in ["/tickets/a?x=1", "/tickets?limit=1", "/tickets/a/snapshot?cursor=a"] {
-        assert_eq!(ask(&fake, "GET", path, &[], "").status, 400, "{path}");
+    assert_eq!(fake.asked.borrow().len(), 0);
+}
+
+#[test]
+fn invalid_requests_do_not_reach_the_engine() {
+    let fake = Fake::default();
+    for (method, path, body, named) in [
+        ("GET", "/tickets/a?x=1", "", "`x`"),
+        ("PUT", "/tickets/a?ttl_ms=1", "", "`ttl_ms`"),
+        ("POST", "/tickets?prefix=a", "", "`prefix`"),
+        ("GET", "/tickets?limit=1", "", "`limit`"),
+        ("GET", "/tickets?summaries=yes", "", "`summaries`"),
+        ("GET", "/tickets/a/summary?prefix=a", "", "`prefix`"),
+        ("GET", "/tickets/a/snapshot?cursor=a", "", "`cursor`"),
+        ("GET", "/tickets/a/messages", "", "`entries_max`"),
+        ("GET", "/tickets/a/messages?entries_max=x", "", "`entries_max`"),
+        ("GET", "/tickets/a/messages?entries_max=1&bytes_max=-1", "", "`bytes_max`"),
+        ("GET", "/tickets/a/messages?entries_max=1&pointer=", "", "`pointer`"),
+        ("GET", "/tickets/a/facts?path=/a", "", "`path`"),
+        ("GET", "/tickets/a/facts?pointer=%FF", "", "not UTF-8"),
+        ("POST", "/tickets", "{\"ttl\":1}", "`ttl`"),
+        ("POST", "/tickets", "{\"ttl_ms\":1.5}", "`ttl_ms`"),
+        ("PUT", "/tickets/a", "{\"id\":\"a\"}", "`id`"),
+        ("PUT", "/tickets/a", "[[],1]", "array"),
+        ("POST", "/tickets/a/apply", "{", "invalid body"),
+        ("POST", "/tickets/a/apply", "{\"ttl_ms\":1}", "`changes`"),
+        ("POST", "/tickets/a/apply", "{\"changes\":[],\"ttl_ms\":\"1\"}", "`ttl_ms`"),
+        ("POST", "/tickets/a/touch", "not looked at", "invalid body"),
+        ("POST", "/tickets/a/touch", "{\"ttl_ms\":-1}", "`ttl_ms`"),
+        ("POST", "/tickets/a/touch", "{}", "`ttl_ms`"),
+    ] {
+        let response = ask(&fake, method, path, &[], body);
+        assert_eq!(response.status, 400, "{method} {path} {body}");
+        assert!(response.body.contains(named), "{method} {path} {body}: {}", response.body);
     }
-    assert_eq!(ask(&fake, "POST", "/tickets/a/apply", &[], "{").status, 400);
     assert_eq!(fake.asked.borrow().len(), 0);
 }
 
@@ -231,10 +377,18 @@ fn no_tag_for_other_revisions_and_invalid_json_is_internal() {
     let odd = Ticket { revision: "a\"b".into(), ..ticket() };
     let response = Response::ticket(&odd);
     assert_eq!((response.status, header(&response, "etag")), (200, None));
-    let broken = Ticket { facts: "{".into(), ..ticket() };
-    for response in
-        [Response::ticket(&broken), Response::created(&broken), Error::Conflict(Some(Box::new(broken))).into()]
-    {
+    let broken = Ticket { state: State { facts: "{".into(), ..ticket().state }, ..ticket() };
+    let messages = Messages { messages: vec!["{".into()], history_entries: 1, revision: "r.1".into() };
+    let effect = Effect { created: true, retracted: vec!["{".into()], trimmed: 0 };
+    for response in [
+        Response::ticket(&broken),
+        Response::created(&broken),
+        Response::applied(&Applied { ticket: ticket(), effect }),
+        Response::messages(&messages),
+        Response::fact(&Fact { value: Some("{".into()), revision: "r.1".into() }),
+        Error::Conflict(Some(Box::new(broken))).into(),
+    ] {
+        assert_eq!((header(&response, "etag"), header(&response, "location")), (None, None));
         assert_eq!(response.status, 500);
         assert!(response.body.starts_with("{\"error\":\"bug\""), "{}", response.body);
     }

@@ -24,6 +24,13 @@ fn merged(ours: &State, theirs: &State) -> Merged {
 }
 
 #[test]
+fn two_sides_that_did_the_same_leave_nothing_aside() {
+    let trimmed = state("{}", r#"["b"]"#, "{}", 20);
+    let merged = merge(&state("{}", r#"["a","b"]"#, "{}", 10), &trimmed, &trimmed, &SETTINGS).unwrap();
+    assert_eq!((merged.state, merged.branch), (trimmed, None));
+}
+
+#[test]
 fn one_changed_side_is_taken_whole() {
     let changed = state(r#"{"a":2}"#, r#"["x","y"]"#, "1", 11);
     assert_eq!(merged(&changed, &base()), Merged { state: changed.clone(), branch: None });

@@ -11,8 +11,8 @@ use ticket_model::ticket::{Fact, IdPage, Messages, Summary, SummaryPage, Ticket}
 
 /// Keys asked for at a time by a listing: one page of 36-character ids is about 20 KB.
 const PAGE_KEYS: u32 = 500;
-/// Keys asked for at a time by a listing that reads each ticket, so that a page takes some milliseconds.
-const SUMMARY_PAGE_KEYS: u32 = 50;
+/// Keys asked for at a time by a listing that reads each ticket in turn, so that a page takes some milliseconds.
+const SUMMARY_PAGE_KEYS: u32 = 20;
 
 impl<P: Port> Engine<P> {
     /// See `tickets.get`.
@@ -30,14 +30,14 @@ impl<P: Port> Engine<P> {
         }
     }
 
-    /// See `tickets.summary`.
-    pub fn summary(&self, id: String) -> Result<Summary, Error> {
+    /// See `tickets.get-summary`.
+    pub fn get_summary(&self, id: String) -> Result<Summary, Error> {
         let id = TicketId::parse(id)?;
         Ok(self.read(&id)?.into_summary(&id))
     }
 
-    /// See `tickets.messages`.
-    pub fn messages(&self, id: String, entries_max: u32, bytes_max: Option<u32>) -> Result<Messages, Error> {
+    /// See `tickets.get-messages`.
+    pub fn get_messages(&self, id: String, entries_max: u32, bytes_max: Option<u32>) -> Result<Messages, Error> {
         let Found { state, revision, .. } = self.read(&TicketId::parse(id)?)?;
         let bytes_max = bytes_max.map_or(usize::MAX, |max| max as usize);
         let newest = history::newest(&state.state().history, entries_max as usize, bytes_max);
@@ -45,8 +45,8 @@ impl<P: Port> Engine<P> {
         Ok(Messages { messages, history_entries: size(state.entries()), revision })
     }
 
-    /// See `tickets.fact`.
-    pub fn fact(&self, id: String, pointer: &str) -> Result<Fact, Error> {
+    /// See `tickets.get-fact`.
+    pub fn get_fact(&self, id: String, pointer: &str) -> Result<Fact, Error> {
         let (id, pointer) = (TicketId::parse(id)?, Pointer::parse(pointer)?);
         let Found { state, revision, .. } = self.read(&id)?;
         Ok(Fact { value: pointer.find(&state.state().facts).map(str::to_owned), revision })
@@ -62,7 +62,7 @@ impl<P: Port> Engine<P> {
         let IdPage { ids, cursor } = self.ids(prefix, cursor, SUMMARY_PAGE_KEYS)?;
         let mut page = SummaryPage { summaries: Vec::with_capacity(ids.len()), unreadable: Vec::new(), cursor };
         for id in ids {
-            match self.summary(id.clone()) {
+            match self.get_summary(id.clone()) {
                 Ok(summary) => page.summaries.push(summary),
                 // It ended since it was listed.
                 Err(Error::NotFound(_)) => {}

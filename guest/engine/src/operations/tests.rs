@@ -381,18 +381,18 @@ fn parts_of_a_ticket_are_read() {
     let changes =
         vec![Change::Learn("{\"a\":{\"b\":[1,2]}}".into()), Change::Say("\"x\"".into()), Change::Say("\"y\"".into())];
     engine.create(Some("t".into()), changes, None).unwrap();
-    assert_eq!(engine.fact("t".into(), "/a/b/1").unwrap().value.as_deref(), Some("2"));
-    assert_eq!(engine.fact("t".into(), "/a/c").unwrap().value, None);
-    let messages = engine.messages("t".into(), 1, None).unwrap();
+    assert_eq!(engine.get_fact("t".into(), "/a/b/1").unwrap().value.as_deref(), Some("2"));
+    assert_eq!(engine.get_fact("t".into(), "/a/c").unwrap().value, None);
+    let messages = engine.get_messages("t".into(), 1, None).unwrap();
     assert_eq!((messages.messages, messages.history_entries), (vec!["\"y\"".to_owned()], 2));
-    let summary = engine.summary("t".into()).unwrap();
+    let summary = engine.get_summary("t".into()).unwrap();
     assert_eq!((summary.facts_bytes, summary.history_bytes, summary.history_entries), (17, 9, 2));
     assert_eq!(summary.revision, engine.get("t".into()).unwrap().revision);
     assert!(engine.exists("t".into()).unwrap() && !engine.exists("u".into()).unwrap());
-    for error in [engine.fact("u".into(), "").map(drop), engine.messages("u".into(), 1, None).map(drop)] {
+    for error in [engine.get_fact("u".into(), "").map(drop), engine.get_messages("u".into(), 1, None).map(drop)] {
         assert!(matches!(error, Err(Error::NotFound(_))));
     }
-    assert!(matches!(engine.fact("t".into(), "a"), Err(Error::Invalid(_))));
+    assert!(matches!(engine.get_fact("t".into(), "a"), Err(Error::Invalid(_))));
 }
 
 #[test]

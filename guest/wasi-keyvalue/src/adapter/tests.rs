@@ -301,7 +301,7 @@ fn invalid_settings_are_denied_by_name_in_every_call() {
     let error = adapter.read(KEY, Freshness::Latest).unwrap_err();
     assert!(matches!(&error, KeyValueError::Denied(text) if text.contains("`wrong`")), "{error:?}");
     assert_eq!(adapter.scan(None, 1).unwrap_err(), error);
-    let created = Engine::new(adapter).create(Some("a".into()), Vec::new());
+    let created = Engine::new(adapter).create(Some("a".into()), Vec::new(), None);
     assert!(matches!(created, Err(Error::Denied(_))), "{created:?}");
 }
 
@@ -335,16 +335,16 @@ fn fresh_ids_are_random_uuids_and_attempts_end() {
 fn the_engine_works_on_it() {
     let memory = memory();
     let engine = Engine::new(Adapter::new(&memory));
-    let made = engine.create(None, vec![Change::Say("\"hello\"".into())]).unwrap();
+    let made = engine.create(None, vec![Change::Say("\"hello\"".into())], None).unwrap().ticket;
     let snapshot = engine.snapshot(made.id.clone()).unwrap();
-    let said =
-        engine.apply(made.id.clone(), vec![Change::Say("\"more\"".into())], Some(made.revision.clone())).unwrap();
+    let say = |text: &str| vec![Change::Say(text.into())];
+    let said = engine.apply(made.id.clone(), say("\"more\""), Some(&made.revision), None).unwrap().ticket;
     assert_eq!(said.state.history, "[\"hello\",\"more\"]");
-    let late = engine.apply(made.id.clone(), vec![Change::Say("\"late\"".into())], Some(made.revision.clone()));
+    let late = engine.apply(made.id.clone(), say("\"late\""), Some(&made.revision), None);
     assert!(matches!(late, Err(Error::Conflict(Some(current))) if current.revision == said.revision));
-    let back = engine.rollback(made.id.clone(), &snapshot, None).unwrap();
+    let back = engine.rollback(made.id.clone(), &snapshot, None, None).unwrap();
     assert_eq!(back.state.history, "[\"hello\"]");
-    assert_eq!(engine.list_ids(None).unwrap().ids.concat(), made.id);
+    assert_eq!(engine.list_ids("", None).unwrap().ids.concat(), made.id);
     engine.close(made.id.clone(), None).unwrap();
     assert!(matches!(engine.get(made.id), Err(Error::NotFound(_))));
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use ticket_host::ServedBy;
+use ticket_host::{Effect, ServedBy};
 
 use super::*;
 
@@ -18,6 +18,7 @@ fn ticket(facts: &str, history: &str, last_decision: &str) -> Ticket {
         revision: "r".into(),
         expires_at_ms: 1,
         served_by: ServedBy::Store,
+        effect: Effect::default(),
     }
 }
 

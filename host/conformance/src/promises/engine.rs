@@ -1,13 +1,16 @@
-//! E1 to E28: what the ticket engine guarantees over every store.
+//! E1 to E36: what the ticket engine guarantees over every store.
 
 use crate::promise::Promise;
 
 mod changes;
 mod concurrency;
+mod editing;
+mod ensuring;
 mod input;
 mod lifecycle;
 mod merging;
 mod old_and_damaged;
+mod parts;
 mod snapshots;
 mod steps;
 
@@ -21,6 +24,9 @@ pub(crate) fn promises() -> Vec<Promise> {
         old_and_damaged::promises(),
         input::promises(),
         merging::promises(),
+        editing::promises(),
+        ensuring::promises(),
+        parts::promises(),
     ]
     .concat();
     promises.sort_by_key(|promise| promise.name);

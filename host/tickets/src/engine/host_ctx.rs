@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use wasmtime::ResourceLimiter;
 
-use super::bindings::agent::tickets::{environment, key_value as wit};
+use super::bindings::agent::tickets0_1_0::{environment, key_value as wit};
 use super::entry::{Lookup, Outcome};
 use crate::settings::{Limits, Settings};
 use crate::ticket::ServedBy;

@@ -3,7 +3,7 @@
 
 use wasmtime::component::Linker;
 
-use super::bindings::agent::tickets::key_value::{Condition, Error, Freshness, Page};
+use super::bindings::agent::tickets0_1_0::key_value::{Condition, Error, Freshness, Page};
 use super::host_ctx::HostCtx;
 
 type Written = (String, Vec<(String, String)>, u64, Condition);

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use wasmtime::Store;
 use wasmtime::component::{HasSelf, Linker};
 
-use super::bindings::agent::tickets::environment;
-use super::bindings::exports::agent::tickets::tickets as wit;
+use super::bindings::agent::tickets0_1_0::environment;
+use super::bindings::exports::agent::tickets0_2_0::tickets as wit;
 use super::bindings::{Engine as Guest, EnginePre};
 use super::host_ctx::HostCtx;
 use super::image::Image;
@@ -49,7 +49,7 @@ pub(super) struct Borrowed {
 impl Borrowed {
     /// The engine's functions and the store to call them with.
     pub(super) fn parts(&mut self) -> (&wit::Guest, &mut Store<HostCtx>) {
-        (self.instance.guest.agent_tickets_tickets(), &mut self.instance.store)
+        (self.instance.guest.agent_tickets0_2_0_tickets(), &mut self.instance.store)
     }
 
     /// The last error of the store in this call.

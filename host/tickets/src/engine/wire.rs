@@ -1,17 +1,27 @@
 //! The types that cross into and out of the engine, converted once each way.
 
-use super::bindings::agent::tickets::key_value as kv;
-use super::bindings::exports::agent::tickets::tickets as wit;
+use super::bindings::agent::tickets0_1_0::key_value as kv;
+use super::bindings::exports::agent::tickets0_2_0::tickets as wit;
 use crate::error::Error;
-use crate::ticket::{Change, IdPage, Merged, ServedBy, Side, State, Ticket};
+use crate::ticket::{Bounds, Change, Effect, Fact, IdPage, Merged, Messages, ServedBy, Side, State, Summary, Ticket};
 use ticket_store as store;
 
 /// A ticket as the engine gives it.
 pub(super) type WireTicket = wit::Ticket;
+/// The answer to changes as the engine gives it.
+pub(super) type WireApplied = wit::Applied;
 
-/// Changes as the engine takes them; the texts are borrowed.
-pub(super) fn changes(changes: &[Change]) -> Vec<wit::Change<'_>> {
-    changes.iter().map(Into::into).collect()
+/// Changes as the engine takes them, and after any of them a trim to the bounds; the texts are borrowed.
+pub(super) fn changes(changes: &[Change], bounds: Bounds) -> Vec<wit::Change<'_>> {
+    let has_bounds = bounds != Bounds::default() && !changes.is_empty();
+    let trim = has_bounds.then(|| wit::Change::Trim(bounds.into()));
+    changes.iter().map(Into::into).chain(trim).collect()
+}
+
+impl From<Bounds> for wit::Bounds {
+    fn from(Bounds { entries_max, bytes_max }: Bounds) -> Self {
+        Self { entries_max, bytes_max }
+    }
 }
 
 impl<'a> From<&'a Change> for wit::Change<'a> {
@@ -20,6 +30,11 @@ impl<'a> From<&'a Change> for wit::Change<'a> {
             Change::Say(text) => Self::Say(text),
             Change::Learn(text) => Self::Learn(text),
             Change::Decide(text) => Self::Decide(text),
+            Change::Put(put) => {
+                Self::Put(wit::Put { pointer: &put.pointer, value: &put.value, only_if_absent: put.only_if_absent })
+            }
+            Change::Retract(count) => Self::Retract(*count),
+            Change::Trim(bounds) => Self::Trim((*bounds).into()),
         }
     }
 }
@@ -51,12 +66,43 @@ pub(super) fn ticket(ticket: wit::Ticket, served_by: ServedBy) -> Ticket {
         revision: ticket.revision,
         expires_at_ms: ticket.expires_at_ms,
         served_by,
+        effect: Effect::default(),
     }
+}
+
+/// A ticket after changes, and who served it.
+pub(super) fn applied(applied: wit::Applied, served_by: ServedBy) -> Ticket {
+    let wit::Effect { created, retracted, trimmed } = applied.effect;
+    Ticket { effect: Effect { created, retracted, trimmed }, ..ticket(applied.ticket, served_by) }
 }
 
 /// A page of the engine, and who served it.
 pub(super) fn page(page: wit::IdPage, served_by: ServedBy) -> IdPage {
     IdPage { ids: page.ids, cursor: page.cursor, served_by }
+}
+
+/// A summary of the engine.
+pub(super) fn summary(summary: wit::Summary) -> Summary {
+    Summary {
+        id: summary.id,
+        facts_bytes: summary.facts_bytes,
+        history_bytes: summary.history_bytes,
+        last_decision_bytes: summary.last_decision_bytes,
+        history_entries: summary.history_entries,
+        created_at: summary.created_at,
+        updated_at: summary.updated_at,
+        version: summary.version,
+        revision: summary.revision,
+        expires_at_ms: summary.expires_at_ms,
+    }
+}
+
+pub(super) fn messages(found: wit::Messages) -> Messages {
+    Messages { messages: found.messages, history_entries: found.history_entries, revision: found.revision }
+}
+
+pub(super) fn fact(found: wit::Fact) -> Fact {
+    Fact { value: found.value, revision: found.revision }
 }
 
 impl<'a> From<&'a State> for wit::StateParam<'a> {

@@ -213,7 +213,7 @@ async fn e28_errors_of_the_store_reach_the_caller(fixture: Fixture) {
         assert_eq!(refusal(tickets.rollback(ID, &snapshot, None).await), expected);
         assert_eq!(refusal(tickets.restore(&snapshot).await), expected);
         assert_eq!(refusal(tickets.close(ID, None).await), expected);
-        assert_eq!(refusal(tickets.list(None).await), expected);
+        assert_eq!(refusal(tickets.list("", None).await), expected);
     }
     fixture.tickets().get(ID).await.expect("unchanged");
 }

@@ -69,7 +69,7 @@ async fn e03_no_operation_creates_a_missing_ticket(fixture: Fixture) {
         }
     }
     assert_eq!(refusal(tickets.rollback(gone, &snapshot, None).await), ErrorKind::NotFound);
-    assert_eq!(tickets.list(None).await.expect("page").ids, Vec::<String>::new());
+    assert_eq!(tickets.list("", None).await.expect("page").ids, Vec::<String>::new());
     assert_eq!(fixture.live_names().await, Vec::<String>::new());
 }
 
@@ -120,7 +120,7 @@ async fn e13_changes_move_the_deadline_and_reads_do_not(fixture: Fixture) {
     for _ in 0..3 {
         assert_eq!(tickets.get(ID).await.expect("got"), before);
         tickets.snapshot(ID).await.expect("snapshot");
-        tickets.list(None).await.expect("listed");
+        tickets.list("", None).await.expect("listed");
         assert_eq!(refusal(tickets.apply(ID, &[], None).await), ErrorKind::Invalid);
         assert_eq!(refusal(tickets.apply(ID, &[say("\"x\"")], Some("other")).await), ErrorKind::Conflict);
     }
@@ -185,7 +185,7 @@ async fn e19_list_returns_every_ticket_and_nothing_else(fixture: Fixture) {
     }
     assert_eq!(all_ids(&tickets).await, ids);
     for cursor in ["x", "-1", "ticket:a b", "99999999999999999999999"] {
-        if let Err(error) = tickets.list(Some(cursor)).await {
+        if let Err(error) = tickets.list("", Some(cursor)).await {
             assert_eq!(ErrorKind::from(&error), ErrorKind::Invalid, "{cursor}");
         }
     }
@@ -197,7 +197,7 @@ async fn all_ids(tickets: &Tickets) -> BTreeSet<String> {
     const PAGES_MAX: u32 = 10_000;
     let (mut ids, mut cursor) = (BTreeSet::new(), None);
     for _ in 0..PAGES_MAX {
-        let page = tickets.list(cursor.as_deref()).await.expect("page");
+        let page = tickets.list("", cursor.as_deref()).await.expect("page");
         ids.extend(page.ids);
         cursor = page.cursor;
         if cursor.is_none() {

@@ -1,0 +1,77 @@
+//! `ticket export`: writes tickets as JSON lines, sorted by id, and a total.
+
+use indicatif::ProgressBar;
+use serde_json::value::RawValue;
+use ticket_host::{Error, Tickets};
+
+use super::{Digests, Snapshot, TicketLine, TotalLine, internal};
+use crate::escape::printable;
+use crate::exit::{self, Failure};
+use crate::list;
+use crate::output::Output;
+use ticket_model::json;
+
+/// A ticket as it is exported.
+struct Exported {
+    expires_at_ms: u64,
+    snapshot: String,
+}
+
+/// Exports the tickets whose ids begin with `prefix` and come after `after`.
+pub(crate) async fn run(tickets: &Tickets, prefix: &str, after: Option<&str>, output: &Output) -> Result<(), Failure> {
+    let mut ids = list::ids(tickets, prefix, usize::MAX).await?;
+    ids.retain(|id| after.is_none_or(|after| id.as_str() > after));
+    let bar = ProgressBar::new(ids.len() as u64);
+    let (mut digests, mut unreadable) = (Digests::default(), 0_u64);
+    for ids in ids.chunks(list::READS_MAX) {
+        for (id, read) in ids.iter().zip(read(tickets, ids).await?) {
+            match read {
+                Ok(exported) => {
+                    let Exported { expires_at_ms, snapshot } = &exported;
+                    digests.add(json::from_object::<Snapshot>(snapshot).map_err(internal)?);
+                    let snapshot: &RawValue = serde_json::from_str(snapshot).map_err(internal)?;
+                    let line = TicketLine { expires_at_ms: *expires_at_ms, snapshot };
+                    bar.suspend(|| output.json(&line))?;
+                }
+                // It ended since it was listed.
+                Err(Error::NotFound(_)) => {}
+                Err(error @ (Error::Corrupt(_) | Error::UnsupportedVersion(_) | Error::TooLarge(_))) => {
+                    unreadable += 1;
+                    let text = printable(&format!("warning: ticket `{id}` is not exported: {error}"));
+                    bar.suspend(|| exit::tell(&text));
+                }
+                Err(error) => return Err(error.into()),
+            }
+            bar.inc(1);
+        }
+    }
+    bar.finish_and_clear();
+    let total = digests.total();
+    output.remark(&format!("{} tickets exported, SHA-256 {}", total.tickets, total.sha256));
+    output.json(&TotalLine { total })?;
+    match unreadable {
+        0 => Ok(()),
+        count => {
+            Err(Error::Corrupt(format!("{count} entries are not exported, because they cannot be read").into()).into())
+        }
+    }
+}
+
+/// Reads these tickets at the same time.
+async fn read(tickets: &Tickets, ids: &[String]) -> Result<Vec<Result<Exported, Error>>, Failure> {
+    let begin = |id: &String| {
+        let (tickets, id) = (tickets.clone(), id.clone());
+        tokio::spawn(async move {
+            let snapshot = tickets.snapshot(&id).await?;
+            // A change in between only moved the deadline further, or comes with the next export.
+            let expires_at_ms = tickets.get_summary(&id).await?.expires_at_ms;
+            Ok(Exported { expires_at_ms, snapshot })
+        })
+    };
+    let begun: Vec<_> = ids.iter().map(begin).collect();
+    let mut done = Vec::with_capacity(begun.len());
+    for read in begun {
+        done.push(read.await.map_err(internal)?);
+    }
+    Ok(done)
+}
