@@ -53,7 +53,7 @@ fn messages_are_taken_back_and_dropped(user: &User) {
     let told = user.run(&["say", "t", "6", "--history-max-bytes", "4", "--format", "table"]);
     assert!(told.stdout.contains("oldest message was dropped"), "{told:?}");
     let positional = user.run_with(&["apply", "t", "-"], r#"[{"trim":[1,2]}]"#);
-    assert_eq!(positional.code, Some(2), "an array is no object: {positional:?}");
+    assert_eq!(positional.code, Some(2), "not an object: {positional:?}");
 }
 
 #[test]

@@ -60,11 +60,7 @@ async fn on_tickets(command: Command, tickets: &Tickets, output: &Output) -> Res
         Command::Show { id, part } => return show::run(tickets, &id, part, output).await,
         Command::Exists { id } => return show::exists(tickets, &id).await,
         Command::Say { id, text, json, expected } => {
-            let said = match (text, json) {
-                (_, Some(json)) => Change::Say(input::typed(json)?),
-                (text, None) => Change::say(&input::said(text.unwrap_or_default())?),
-            };
-            change(tickets, &id, &[said], &expected).await?
+            change(tickets, &id, &[said(text, json)?], &expected).await?
         }
         Command::Learn { id, json, expected } => {
             change(tickets, &id, &[Change::Learn(input::typed(json)?)], &expected).await?
@@ -89,12 +85,7 @@ async fn on_tickets(command: Command, tickets: &Tickets, output: &Output) -> Res
         Command::Restore { file } => tickets.restore(&input::file(&file)?).await?,
         Command::Snapshot { id } => return output.json_text(&tickets.snapshot(&id).await?),
         Command::List { prefix, quiet, long, limit } => {
-            let columns = match (quiet, long) {
-                (true, _) => Columns::Id,
-                (false, true) => Columns::All,
-                (false, false) => Columns::Usual,
-            };
-            return list::run(tickets, &prefix, columns, limit, output).await;
+            return list::run(tickets, &prefix, Columns::of(quiet, long), limit, output).await;
         }
         Command::Close { id, at } => return close(tickets, output, &id, at.at.as_deref()).await,
         Command::Replay { file, from, error_pattern, keep_media, strict, replace, wait: _ } => {
@@ -119,6 +110,14 @@ async fn on_tickets(command: Command, tickets: &Tickets, output: &Output) -> Res
         Command::Branches { .. } | Command::Conform { .. } | Command::Completions { .. } => return Ok(()),
     };
     output.ticket(&ticket)
+}
+
+/// The change that appends what was typed.
+fn said(text: Option<String>, json: Option<String>) -> Result<Change, Failure> {
+    Ok(match (text, json) {
+        (_, Some(json)) => Change::Say(input::typed(json)?),
+        (text, None) => Change::say(&input::said(text.unwrap_or_default())?),
+    })
 }
 
 /// Applies changes to a ticket, and creates it if that was asked for.

@@ -289,7 +289,7 @@ One line for each ticket, sorted by id, and a total; SHA-256 over the digests of
 every field back byte for byte:
   {\"expires_at_ms\":…,\"snapshot\":{\"ticket_snapshot\":1,\"id\":…,\"fields\":[…],\"sha256\":…}}
   {\"total\":{\"tickets\":…,\"sha256\":…}}
-An export is not one moment of the store: each ticket is as it was when it was read. An entry that cannot be read is
+Each ticket is as it was when it was read: an export is not of one point in time. An entry that cannot be read is
 named on stderr, and the exit code is 65. It holds what users said: protect it like the tickets.
 
 Examples:

@@ -26,6 +26,17 @@ pub(crate) enum Columns {
     All,
 }
 
+impl Columns {
+    /// The columns that the options ask for.
+    pub(crate) fn of(quiet: bool, long: bool) -> Self {
+        match (quiet, long) {
+            (true, _) => Self::Id,
+            (false, true) => Self::All,
+            (false, false) => Self::Usual,
+        }
+    }
+}
+
 /// What is listed of a ticket.
 #[derive(Serialize)]
 struct Row {
@@ -120,7 +131,7 @@ async fn rows(tickets: &Tickets, prefix: &str, limit: usize) -> Result<Vec<Row>,
                     Read::Damaged { error: error.to_string() }
                 }
                 Err(error) => return Err(error.into()),
-                Ok(_) => Read::Damaged { error: "it was damaged a moment ago".into() },
+                Ok(_) => Read::Damaged { error: "it could not be read when it was listed".into() },
             },
         };
         rows.push(Row { id, ticket });

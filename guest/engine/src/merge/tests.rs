@@ -24,7 +24,7 @@ fn merged(ours: &State, theirs: &State) -> Merged {
 }
 
 #[test]
-fn two_sides_that_did_the_same_leave_nothing_aside() {
+fn two_sides_that_did_the_same_leave_no_conflict_copy() {
     let trimmed = state("{}", r#"["b"]"#, "{}", 20);
     let merged = merge(&state("{}", r#"["a","b"]"#, "{}", 10), &trimmed, &trimmed, &SETTINGS).unwrap();
     assert_eq!((merged.state, merged.branch), (trimmed, None));
