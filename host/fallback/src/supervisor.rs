@@ -74,7 +74,7 @@ impl Supervisor {
         })?;
         if let Err(error) = self.data_loss.compare(&dataset).await {
             self.link.primary.disconnect();
-            return Err(HandshakeError { error, is_incompatible: false });
+            return Err(error.into());
         }
         self.link.close_breaker();
         self.pacer.succeeded(Instant::now());

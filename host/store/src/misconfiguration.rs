@@ -27,6 +27,8 @@ pub enum Misconfiguration {
         /// The number of the database.
         number: i64,
     },
+    /// The server is a node of a Redis Cluster, which has a part of the tickets only.
+    Cluster,
     /// Any other one, which the error names: for example the server is not Redis, or is too old.
     Other,
 }
@@ -40,6 +42,9 @@ impl Misconfiguration {
             Self::NoLogin => format!("add user and password to {url}"),
             Self::Permission { .. } => "grant it with ACL SETUSER".into(),
             Self::Database { .. } => format!("check the database number in {url}"),
+            Self::Cluster => {
+                format!("name a server without cluster mode in {url}, or a proxy that serves all slots of the cluster")
+            }
             Self::Other => format!("check host and port in {url}, or ask the operator of the server"),
         }
     }
@@ -52,6 +57,7 @@ impl fmt::Display for Misconfiguration {
             Self::NoLogin => f.write_str("requires a login, and the store URL has none"),
             Self::Permission { user, refused } => write!(f, "does not permit {refused} to user {user}"),
             Self::Database { number } => write!(f, "has no database {number}"),
+            Self::Cluster => f.write_str("is a node of a Redis Cluster, and this version serves single servers only"),
             Self::Other => f.write_str("cannot be used"),
         }
     }

@@ -46,7 +46,7 @@ impl Connection {
         let address = target.address();
         let stream = connector.connect().await.map_err(|error| {
             let text = format!("redis at {address} cannot be reached");
-            HandshakeError { error: Error::new(Kind::Unavailable, text).caused_by(error), is_incompatible: false }
+            HandshakeError::from(Error::new(Kind::Unavailable, text).caused_by(error))
         })?;
         progress::reached(Step::Connected);
         // Calls have deadlines of their own, which include the time to connect.
@@ -108,8 +108,7 @@ impl Connection {
                 ErrorClass::Refused(kind) => kind,
                 ErrorClass::Unknown | ErrorClass::NoReply => Kind::Unavailable,
             };
-            let misconfiguration = self.login.misconfiguration(&error);
-            errors::of_reply(kind, what, &self.address, &error).with_misconfiguration(misconfiguration)
+            errors::of_reply(kind, what, &self.address, &error, self.login.misconfiguration(&error))
         })
     }
 
@@ -140,8 +139,7 @@ fn refusal(address: &str, login: &Login, error: &RedisError) -> HandshakeError {
         (None, ErrorClass::NoReply) => (Kind::Unavailable, "ended the connection".into()),
     };
     let error = Error::new(kind, format!("redis at {address} {why}")).caused_by(errors::text(error));
-    // Also a database that does not exist is not incompatible: the server may get it by a restart.
-    HandshakeError { error: error.with_misconfiguration(misconfiguration), is_incompatible: false }
+    error.with_misconfiguration(misconfiguration).into()
 }
 
 fn not_redis(address: &str) -> HandshakeError {

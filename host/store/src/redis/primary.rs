@@ -111,7 +111,7 @@ impl Primary for RedisPrimary {
         let dataset = checked.await.unwrap_or_else(|timeout| {
             let why = self.describe(&timeout);
             let error = self.error(Kind::Unavailable, "cannot open the store", &why);
-            Err(HandshakeError { error, is_incompatible: false })
+            Err(error.into())
         });
         if dataset.is_err() {
             // No call must use a connection that failed the handshake.
@@ -140,7 +140,7 @@ impl Primary for RedisPrimary {
         let connection = self.current(&call)?;
         let arguments = Arguments { name: &name, rest: Vec::new() };
         let value = self.in_time(&call, scripts::READ.run(connection.multiplexed(), &arguments, false)).await?;
-        reply::read(value, &name).map_err(|reply| self.no_answer(&call, reply))
+        reply::read(value, &name).map_err(|reply| self.no_answer(&call, &connection, reply))
     }
 
     async fn write(&self, request: WriteRequest<'_>, until: Instant) -> Result<Answer, Failure> {
@@ -174,7 +174,7 @@ impl Primary for RedisPrimary {
         let call = Call { verb: "list", name: &pattern, if_unanswered: Kind::Unavailable, until };
         let connection = self.current(&call)?;
         let value = self.in_time(&call, connection.command(&command)).await?;
-        self.page(value).ok_or_else(|| self.no_answer(&call, NoAnswer::Unexpected))
+        self.page(value).ok_or_else(|| self.no_answer(&call, &connection, NoAnswer::Unexpected))
     }
 
     async fn health(&self) -> Result<Health, Error> {
@@ -241,7 +241,7 @@ impl RedisPrimary {
         let arguments = change.arguments(&name);
         let sent_at = Instant::now();
         let value = self.in_time(&call, change.script().run(connection.multiplexed(), &arguments, repeated)).await?;
-        let answer = reply::change(value, &name, change).map_err(|reply| self.no_answer(&call, reply))?;
+        let answer = reply::change(value, &name, change).map_err(|reply| self.no_answer(&call, &connection, reply))?;
         if let Answer::Written { now_ms, .. } | Answer::Clock(now_ms) = answer {
             connection.clock.observe(sent_at, now_ms);
         }
@@ -278,18 +278,22 @@ impl RedisPrimary {
             ErrorClass::Unknown => (call.if_unanswered, Cause::Refused),
             ErrorClass::NoReply => (call.if_unanswered, Cause::Link),
         };
-        let misconfiguration = Login::of(&self.link.target.login).misconfiguration(error);
-        let error = errors::of_reply(kind, &call.what(), &self.link.target.address(), error);
-        Failure { error: error.with_misconfiguration(misconfiguration), cause }
+        let setting = Login::of(&self.link.target.login).misconfiguration(error);
+        let error = errors::of_reply(kind, &call.what(), &self.link.target.address(), error, setting);
+        Failure { error, cause }
     }
 
-    fn no_answer(&self, call: &Call<'_>, reply: NoAnswer) -> Failure {
+    fn no_answer(&self, call: &Call<'_>, connection: &Connection, reply: NoAnswer) -> Failure {
         match reply {
             NoAnswer::Stored(error) => Failure { error, cause: Cause::Data },
-            NoAnswer::Unexpected => Failure {
-                error: self.error(call.if_unanswered, &call.what(), "gave an unexpected reply"),
-                cause: Cause::Reconnect,
-            },
+            NoAnswer::Unexpected => {
+                // The next reply may be to another call.
+                self.link.disconnect_from(connection.id);
+                Failure {
+                    error: self.error(call.if_unanswered, &call.what(), "gave an unexpected reply"),
+                    cause: Cause::Reconnect,
+                }
+            }
         }
     }
 
