@@ -1,5 +1,6 @@
 //! The integration tests, in one binary.
 
+mod cluster;
 mod command;
 mod conform;
 mod crash;
