@@ -1,5 +1,6 @@
 //! The integration tests, in one binary.
 
+mod certificates;
 mod cluster;
 mod command;
 mod conform;

@@ -53,7 +53,7 @@ pub use health::{Finding, Health, Severity};
 pub use key::{Key, KeyNames, Namespace};
 pub use limits::{ENTRY_BYTES_MAX, PAGE_KEYS_MAX, TTL_MS_MAX, TTL_MS_MIN, check_limit, check_ttl};
 pub use memory::MemoryStore;
-pub use misconfiguration::Misconfiguration;
+pub use misconfiguration::{CertificateFault, Misconfiguration};
 pub use open::{is_remote, open};
 pub use options::Options;
 pub use primary::{

@@ -1,5 +1,6 @@
 //! One connection to a server.
 
+use std::io;
 use std::sync::Arc;
 
 use redis::aio::MultiplexedConnection;
@@ -8,6 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::certificate;
 use super::command::send;
 use super::errors::{self, ErrorClass};
 use super::evictions::EvictionCounter;
@@ -17,6 +19,7 @@ use super::reply;
 use super::server_clock::ServerClock;
 use super::target::{Connector, Target};
 use crate::error::{Error, Kind};
+use crate::misconfiguration::Misconfiguration;
 use crate::primary::{HandshakeError, LinkId};
 
 /// An open connection, and the server's clock as seen through it.
@@ -44,10 +47,7 @@ impl Drop for Driver {
 impl Connection {
     pub(super) async fn open(target: &Target, connector: &dyn Connector, id: LinkId) -> Result<Self, HandshakeError> {
         let address = target.address();
-        let stream = connector.connect().await.map_err(|error| {
-            let text = format!("redis at {address} cannot be reached");
-            HandshakeError::from(Error::new(Kind::Unavailable, text).caused_by(error))
-        })?;
+        let stream = connector.connect().await.map_err(|error| unreachable(&address, error))?;
         progress::reached(Step::Connected);
         // Calls have deadlines of their own, which include the time to connect.
         let config = AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None);
@@ -123,6 +123,15 @@ async fn server_time(multiplexed: &MultiplexedConnection) -> Result<(Instant, Op
     let sent_at = Instant::now();
     let time = send(multiplexed, &redis::cmd("TIME")).await?;
     Ok((sent_at, reply::time_ms(time)))
+}
+
+/// Why no stream could be opened.
+fn unreachable(address: &str, error: io::Error) -> Error {
+    let (kind, why, setting) = match certificate::fault(&error).map(Misconfiguration::Certificate) {
+        Some(setting) => (Kind::Denied, setting.to_string(), Some(setting)),
+        None => (Kind::Unavailable, "cannot be reached".to_owned(), None),
+    };
+    Error::new(kind, format!("redis at {address} {why}")).caused_by(error).with_misconfiguration(setting)
 }
 
 /// Why a new connection was refused.
