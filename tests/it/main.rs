@@ -11,6 +11,7 @@ mod fake_redis;
 mod fallback;
 mod fallback_command;
 mod fallback_file;
+mod field_deadlines;
 mod foreign_race;
 mod incompatible_stores;
 mod interop;
