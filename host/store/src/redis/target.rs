@@ -13,6 +13,7 @@ use tokio_rustls::TlsConnector;
 use super::progress::{self, Step};
 use super::tls;
 use crate::error::Error;
+use crate::written_url;
 
 /// A server and its login. `Display` shows no secrets.
 pub(super) struct Target {
@@ -45,6 +46,7 @@ impl Address {
     pub(super) fn parse(url: &str) -> Result<Self, Error> {
         const FORM: &str = "invalid store URL: use redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] (or rediss:// for TLS; \
                             percent-encode what is not a letter or digit in USER and PASSWORD)";
+        written_url::check(url)?;
         if url.contains(['?', '#']) {
             return Err(Error::invalid(format!("{FORM}; options after ? or # are not supported")));
         }
