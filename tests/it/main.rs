@@ -19,6 +19,7 @@ mod misconfigured;
 mod python_host;
 mod races;
 mod real_faults;
+mod refused_writes;
 mod sandbox;
 mod simulation;
 mod tidy;

@@ -39,8 +39,10 @@ pub enum Cause {
     /// The primary answered, but a new link may lead to one that serves: it is read-only, asks for a login, is a node of
     /// a cluster, or gives unexpected replies.
     Reconnect,
-    /// The primary refused the call: it is full, is loading, or forbids it.
+    /// The primary refused the call: it is loading, or forbids it.
     Refused,
+    /// The primary refused a change and answers reads: its memory is full, or it cannot save.
+    Unwritable,
     /// The primary serves, but this call or the stored entry is invalid.
     Data,
 }
@@ -154,7 +156,8 @@ pub trait Primary: fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// The primary's time, from its last answer and the time since; none before the first answer.
     fn now_ms(&self) -> Option<u64>;
 
-    /// Opens a new link in place of the current one and checks the primary, with a write that leaves nothing.
+    /// Opens a new link in place of the current one and checks the primary, with a write that leaves nothing. The write
+    /// may fail with [`Cause::Unwritable`]: the primary answers reads then.
     ///
     /// # Errors
     /// If the primary cannot be reached, or is not compatible; then there is no link.

@@ -75,7 +75,7 @@ impl<P: Reconnect> RetryingStore<P> {
         let is_given_up = match &answer {
             Err(Failure { cause: Cause::Link | Cause::Time, .. }) => true,
             Err(Failure { cause: Cause::Reconnect, .. }) => self.may_give_up(),
-            Ok(_) | Err(Failure { cause: Cause::Refused | Cause::Data, .. }) => false,
+            Ok(_) | Err(Failure { cause: Cause::Refused | Cause::Unwritable | Cause::Data, .. }) => false,
         };
         if is_given_up {
             self.primary.disconnect_from(connected.link);

@@ -62,6 +62,20 @@ pub(super) fn classify_text(text: &str) -> ErrorClass {
     classify_code(code, rest)
 }
 
+/// Whether a server that gives this error, code first, refuses writes and answers reads.
+pub(super) fn refuses_writes(text: &str) -> bool {
+    ["OOM", "MISCONF", "NOREPLICAS"].contains(&code_of(text))
+}
+
+/// Whether a server that gives this error, code first, is a replica.
+pub(super) fn is_of_replica(text: &str) -> bool {
+    code_of(text) == "READONLY"
+}
+
+fn code_of(text: &str) -> &str {
+    text.split(' ').next().unwrap_or_default()
+}
+
 /// Whether a new connection may help: the host name may lead to another server now, or a new login may be accepted.
 pub(super) fn asks_for_new_connection(error: &RedisError) -> bool {
     matches!(error.code(), Some("READONLY" | "MASTERDOWN" | "NOAUTH" | "WRONGPASS")) || is_text_of_cluster(&text(error))
@@ -85,6 +99,7 @@ pub(super) fn of_reply(
         (Kind::Denied, _) => "does not permit it",
         (Kind::Corrupt, _) => "has a value of another type under this key",
         (Kind::Uncertain, _) => "may or may not have applied it",
+        (Kind::Unavailable, _) if refuses_writes(&text(cause)) || is_of_replica(&text(cause)) => "refuses writes now",
         (Kind::Unavailable | Kind::Invalid | Kind::TooLarge(_), _) => "does not serve now",
     };
     of_server(kind, what, address, why).caused_by(text(cause)).with_misconfiguration(setting)
@@ -133,6 +148,21 @@ mod tests {
             classify(&RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut))),
             ErrorClass::NoReply
         );
+    }
+
+    #[test]
+    fn a_server_that_refuses_writes_is_told_from_one_that_is_down() {
+        for (text, writes, replica) in [
+            ("OOM command not allowed when used memory > 'maxmemory'.", true, false),
+            ("MISCONF Redis is configured to save RDB snapshots", true, false),
+            ("NOREPLICAS Not enough good replicas to write.", true, false),
+            ("READONLY You can't write against a read only replica.", false, true),
+            ("LOADING Redis is loading the dataset in memory", false, false),
+            ("MASTERDOWN Link with MASTER is down", false, false),
+            ("NOPERM this user has no permissions", false, false),
+        ] {
+            assert_eq!((refuses_writes(text), is_of_replica(text)), (writes, replica), "{text}");
+        }
     }
 
     #[test]

@@ -19,15 +19,31 @@ const MAJOR_VERSION_MIN: u64 = 7;
 /// Parts of names whose keys are in the first and in the last slot of a cluster: one of its nodes has not both.
 const OF_OUTER_SLOTS: [&str; 2] = ["{06S}", "{apX}"];
 
+/// Which servers a connection may lead to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// A primary alone: a replica may be behind what was acknowledged.
+    Primary,
+    /// A replica too, which answers reads.
+    Any,
+}
+
+impl Role {
+    /// Whether a server that refused a command for this reason has the role and answers reads.
+    fn admits(self, reason: &str) -> bool {
+        errors::refuses_writes(reason) || (self == Self::Any && errors::is_of_replica(reason))
+    }
+}
+
 /// A command that the server refused in the probe, and why.
 pub(super) struct RefusedCommand {
     pub(super) command: String,
     pub(super) reason: String,
 }
 
-/// Refuses a server that is not Redis, is too old, is a node of a cluster, or forbids what the scripts do. Tells which
-/// data set it serves.
-pub(super) async fn check(connection: &Connection, names: &KeyNames) -> Result<DatasetId, HandshakeError> {
+/// Refuses a server that is not Redis, is too old, is a node of a cluster, or forbids what the scripts do. One that
+/// refuses writes for now is not refused. Tells which data set it serves.
+pub(super) async fn check(connection: &Connection, names: &KeyNames, role: Role) -> Result<DatasetId, HandshakeError> {
     let info = Info::of(connection).await?;
     if let Some(info) = &info {
         // What was evicted before does not count.
@@ -38,7 +54,8 @@ pub(super) async fn check(connection: &Connection, names: &KeyNames) -> Result<D
     }
     let parts: &[&str] = if info.is_some() { &[""] } else { &OF_OUTER_SLOTS };
     for part in parts {
-        if let Some(refused) = probe_name(connection, names, part).await?.into_iter().next() {
+        let refused = probe_name(connection, names, part).await?;
+        if let Some(refused) = refused.into_iter().find(|refused| !role.admits(&refused.reason)) {
             return Err(refusal(connection, names, refused).into());
         }
     }

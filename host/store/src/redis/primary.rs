@@ -12,6 +12,8 @@ use tokio::time::{Instant, timeout_at};
 use super::change::Change;
 use super::connection::Connection;
 use super::errors::{self, ErrorClass};
+use super::handshake::{self, Role};
+use super::health;
 use super::info::Info;
 use super::link::Link;
 use super::login::Login;
@@ -19,7 +21,6 @@ use super::progress::{self, Step, Timeout};
 use super::reply::{self, NoAnswer};
 use super::scripts::{self, Arguments};
 use super::target::{Address, Connector, Target};
-use super::{handshake, health};
 use crate::entry::{Condition, Entry, Page};
 use crate::error::{Error, Kind};
 use crate::health::Health;
@@ -48,7 +49,7 @@ impl RedisPrimary {
     /// The server of a URL, not connected yet. A `connector` opens its streams in place of TCP and TLS.
     ///
     /// # Errors
-    /// `Invalid` if the URL is not a Redis URL, `Denied` if the system's certificates cannot be read.
+    /// `Invalid` if the URL is not a Redis URL, `Denied` if the certificates to trust cannot be read.
     pub fn new(url: &str, connector: Option<Box<dyn Connector>>, options: &Options) -> Result<Self, Error> {
         let target = Target::parse(url)?;
         let connector = connector.unwrap_or_else(|| target.connector());
@@ -103,21 +104,7 @@ impl Primary for RedisPrimary {
     }
 
     async fn handshake(&self) -> Result<DatasetId, HandshakeError> {
-        self.link.disconnect();
-        let checked = progress::within(self.call_time, async {
-            let connection = self.link.connect().await?;
-            handshake::check(&connection, &self.names).await
-        });
-        let dataset = checked.await.unwrap_or_else(|timeout| {
-            let why = self.describe(&timeout);
-            let error = self.error(Kind::Unavailable, "cannot open the store", &why);
-            Err(error.into())
-        });
-        if dataset.is_err() {
-            // No call must use a connection that failed the handshake.
-            self.link.disconnect();
-        }
-        dataset
+        self.shake_hands(Role::Primary).await
     }
 
     fn disconnect(&self) {
@@ -234,6 +221,25 @@ impl Call<'_> {
 }
 
 impl RedisPrimary {
+    /// Opens a new connection and checks the server, which must have this role.
+    pub(super) async fn shake_hands(&self, role: Role) -> Result<DatasetId, HandshakeError> {
+        self.link.disconnect();
+        let checked = progress::within(self.call_time, async {
+            let connection = self.link.connect().await?;
+            handshake::check(&connection, &self.names, role).await
+        });
+        let dataset = checked.await.unwrap_or_else(|timeout| {
+            let why = self.describe(&timeout);
+            let error = self.error(Kind::Unavailable, "cannot open the store", &why);
+            Err(error.into())
+        });
+        if dataset.is_err() {
+            // No call must use a connection that failed the handshake.
+            self.link.disconnect();
+        }
+        dataset
+    }
+
     async fn change(&self, key: &Key, change: &Change<'_>, repeated: bool, until: Instant) -> Result<Answer, Failure> {
         let name = self.names.stored(key);
         let call = Call { verb: change.verb(), name: &name, if_unanswered: Kind::Uncertain, until };
@@ -274,6 +280,7 @@ impl RedisPrimary {
         let (kind, cause) = match errors::classify(error) {
             ErrorClass::Refused(Kind::Corrupt) => (Kind::Corrupt, Cause::Data),
             ErrorClass::Refused(kind) if errors::asks_for_new_connection(error) => (kind, Cause::Reconnect),
+            ErrorClass::Refused(kind) if errors::refuses_writes(&errors::text(error)) => (kind, Cause::Unwritable),
             ErrorClass::Refused(kind) => (kind, Cause::Refused),
             ErrorClass::Unknown => (call.if_unanswered, Cause::Refused),
             ErrorClass::NoReply => (call.if_unanswered, Cause::Link),
