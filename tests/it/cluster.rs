@@ -40,14 +40,19 @@ async fn cluster() -> [RedisServer; 2] {
     let bus_port = ask(&middle, &["CLUSTER", "NODES"]).await;
     let bus_port = bus_port.split(['@', ' ', ',']).nth(2).expect("a line of CLUSTER NODES").to_owned();
     outer.operate(&["CLUSTER", "MEET", "127.0.0.1", &middle.port().to_string(), &bus_port]).await;
-    let until = Instant::now() + MEET_TIME_MAX;
     for node in [&outer, &middle] {
-        while !ask(node, &["CLUSTER", "INFO"]).await.contains("cluster_state:ok") {
-            assert!(Instant::now() < until, "the nodes do not meet");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        serves(node).await;
     }
     [outer, middle]
+}
+
+/// Waits until a node knows that all slots are served.
+async fn serves(node: &RedisServer) {
+    let until = Instant::now() + MEET_TIME_MAX;
+    while !ask(node, &["CLUSTER", "INFO"]).await.contains("cluster_state:ok") {
+        assert!(Instant::now() < until, "the cluster does not serve");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// The id of a ticket that the second of the two nodes has.
@@ -74,6 +79,8 @@ async fn connections(server: &RedisServer) -> u64 {
 async fn each_command_refuses_a_node_at_first_contact() {
     let node = node();
     node.operate(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).await;
+    // It serves every ticket now, and would not after the next node joins.
+    serves(&node).await;
     let user = User::of(&node.url());
     for arguments in [
         &["new"] as &[&str],
