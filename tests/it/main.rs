@@ -1,5 +1,7 @@
 //! The integration tests, in one binary.
 
+mod certificates;
+mod cluster;
 mod command;
 mod conform;
 mod crash;
@@ -10,6 +12,7 @@ mod fake_redis;
 mod fallback;
 mod fallback_command;
 mod fallback_file;
+mod field_deadlines;
 mod foreign_race;
 mod incompatible_stores;
 mod interop;
@@ -17,6 +20,7 @@ mod misconfigured;
 mod python_host;
 mod races;
 mod real_faults;
+mod refused_writes;
 mod sandbox;
 mod simulation;
 mod tidy;

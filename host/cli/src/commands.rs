@@ -36,7 +36,11 @@ pub(crate) async fn run(command: Command, common: Common, output: &Output) -> Re
         }
         command => {
             let wait = if let Command::Replay { wait, .. } = &command { Some(*wait) } else { None };
-            let session = Session::open(common, command.ticket()).await?;
+            let doctor_url = matches!(command, Command::Doctor).then(|| common.store.clone()).flatten();
+            let session = match (Session::open(common, command.ticket()).await, doctor_url) {
+                (Err(failure), Some(url)) => return doctor::refused(&url, &failure, output).and(Err(failure)),
+                (session, _) => session?,
+            };
             let done = on_tickets(command, &session.tickets, output).await;
             session.shutdown(wait, done).await
         }

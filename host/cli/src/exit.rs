@@ -136,7 +136,7 @@ fn hint(failure: &Failure) -> Option<String> {
 }
 
 /// The setting of a store that must be corrected, if the error says which.
-fn misconfiguration(error: &Error) -> Option<&Misconfiguration> {
+pub(crate) fn misconfiguration(error: &Error) -> Option<&Misconfiguration> {
     store_error(error)?.misconfiguration().filter(|setting| **setting != Misconfiguration::Other)
 }
 

@@ -87,8 +87,9 @@ impl Session {
 
     async fn sync_or_warn(self, wait: Option<Duration>, said: bool) -> Result<(), Failure> {
         let Some(fallback) = self.tickets.fallback() else { return Ok(()) };
-        let is_up = fallback.status().await?.primary_is_up;
-        let within = wait.unwrap_or(if is_up { SYNC_TIME } else { Duration::ZERO });
+        let status = fallback.status().await?;
+        let may_sync = status.primary_is_up && status.writes_refused.is_none();
+        let within = wait.unwrap_or(if may_sync { SYNC_TIME } else { Duration::ZERO });
         let ShutdownReport { pending, lost } = fallback.shutdown(within).await?;
         let status = fallback.status().await?;
         let store = self.tickets.store().to_string();
@@ -107,6 +108,9 @@ impl Session {
             let text =
                 format!("{}{end} {}", outage.describe(&store, self.url_name), self.pending_text(pending.len(), until));
             exit::tell(&printable(&format!("warning: {text}")));
+        } else if let Some(error) = status.writes_refused.filter(|_| !said && !pending.is_empty()) {
+            let pending = self.pending_text(pending.len(), "until it makes changes again");
+            exit::tell(&printable(&format!("warning: {store} refuses changes ({error}): {pending}")));
         } else if !said && !pending.is_empty() {
             let pending = self.pending_text(pending.len(), "until then");
             exit::tell(&printable(&format!("warning: {store} is not synced completely yet: {pending}")));

@@ -2,7 +2,7 @@
 //!
 //! | state | event | next |
 //! |---|---|---|
-//! | closed | a call succeeds, or fails because of its data alone | closed |
+//! | closed | a call succeeds, fails because of its data alone, or is a change and only changes are refused | closed |
 //! | closed | the connection is refused or lost | open |
 //! | closed | the third failure in a row | open |
 //! | closed | half of at least ten calls within two seconds failed | open |
@@ -57,7 +57,7 @@ impl Breaker {
             return false;
         }
         let failed = match failure {
-            None | Some(Cause::Data) => false,
+            None | Some(Cause::Data | Cause::Unwritable) => false,
             Some(Cause::Link | Cause::Reconnect) => {
                 self.open = true;
                 return true;
@@ -137,6 +137,12 @@ mod tests {
     fn failures_by_data_do_not_open_it() {
         let mut breaker = closed();
         assert!((0..100).all(|call| !breaker.note(1, Some(Cause::Data), call)));
+    }
+
+    #[test]
+    fn refused_writes_do_not_open_it() {
+        let mut breaker = closed();
+        assert!((0..100).all(|call| !breaker.note(1, Some(Cause::Unwritable), call)));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::replica::{Known, RecordUpdate};
 use super::send::{ChangeRequest, SendResult, Sender, Unanswered};
 use ticket_store::keyed_lock::KeyedLock;
 use ticket_store::operation;
-use ticket_store::{Condition, Entry, Error, Expiry, Key, Kind, Outcome};
+use ticket_store::{Cause, Condition, Entry, Error, Expiry, Failure, Key, Kind, Outcome};
 
 /// Makes changes, one at a time for each ticket.
 pub(super) struct Changes {
@@ -78,6 +78,9 @@ impl Changes {
                 Err(failure.error)
             }
             (Ok(OnReplica::Refused(outcome)), _) => Ok(outcome),
+            (Ok(OnReplica::Unknown), Unanswered::NotApplied(Some(Failure { error, cause: Cause::Unwritable }))) => {
+                Err(error)
+            }
             (Ok(OnReplica::Unknown), _) => Err(self.link.unavailable()),
             (Ok(OnReplica::Full), Unanswered::NotApplied(failure)) => {
                 if let Some(failure) = failure {

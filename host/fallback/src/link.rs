@@ -111,6 +111,8 @@ impl PrimaryLink {
             self.primary.disconnect();
             self.reporter.down(&failure.error);
             self.wake.notify_one();
+        } else if failure.cause == Cause::Unwritable && breaker.link() == Some(number) {
+            self.reporter.writes_refused(&failure.error);
         } else {
             self.reporter.failed(&failure.error.chain());
         }

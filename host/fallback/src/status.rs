@@ -25,6 +25,10 @@ pub enum Event {
         /// The error of the primary.
         error: String,
     },
+    /// The primary is up and refuses changes, for this reason: the fallback keeps them, and reads go to the primary.
+    WritesRefused(String),
+    /// The primary makes changes again, and has made those that it refused.
+    WritesAccepted,
     /// The primary is up again.
     Up {
         /// How long it was down, in milliseconds.
@@ -59,6 +63,8 @@ pub struct Status {
     pub primary_is_up: bool,
     /// Why the primary does not serve; none if it is up.
     pub outage: Option<Outage>,
+    /// Why the primary refuses changes although it is up; none if it makes them, or is not up.
+    pub writes_refused: Option<String>,
     /// Tickets with changes that the primary has not confirmed.
     pub pending: u64,
     /// Conflict copies kept since this process began.
@@ -115,6 +121,8 @@ pub(super) struct Reporter {
 struct State {
     /// Since when the primary does not serve, and why.
     outage: Option<(Instant, Outage)>,
+    /// Why it refuses changes, if it does.
+    writes_refused: Option<String>,
     last_error: Option<String>,
     branched: u64,
     evicted: u64,
@@ -127,7 +135,7 @@ impl Reporter {
         let (events, _) = broadcast::channel(EVENTS_KEPT);
         let outage = Outage::Down { error: "it is not connected yet".into() };
         let outage = Some((Instant::now(), outage));
-        let state = State { outage, last_error: None, branched: 0, evicted: 0, last_sync };
+        let state = State { outage, writes_refused: None, last_error: None, branched: 0, evicted: 0, last_sync };
         Self { state: Mutex::new(state), events, name }
     }
 
@@ -150,6 +158,7 @@ impl Reporter {
         Status {
             primary_is_up: outage.is_none(),
             outage,
+            writes_refused: state.writes_refused.clone(),
             pending,
             branched: state.branched,
             evicted: state.evicted,
@@ -170,6 +179,7 @@ impl Reporter {
             let mut state = self.state();
             state.last_error = Some(outage.error().to_owned());
             state.outage = Some((Instant::now(), outage.clone()));
+            state.writes_refused = None;
         }
         self.report_outage(outage);
     }
@@ -215,6 +225,33 @@ impl Reporter {
         let down_ms = u64::try_from(down.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(store = %self.name, down_ms, "the store is up");
         self.send(Event::Up { down_ms });
+    }
+
+    /// The primary, which is up, refused a change. Reported when it begins to.
+    pub(super) fn writes_refused(&self, error: &Error) {
+        let error = error.chain();
+        let before = {
+            let mut state = self.state();
+            state.last_error = Some(error.clone());
+            state.writes_refused.replace(error.clone())
+        };
+        if before.is_none() {
+            tracing::warn!(store = %self.name, error, "the store refuses changes: the fallback keeps them");
+            self.send(Event::WritesRefused(error));
+        }
+    }
+
+    /// The primary made every change that it had refused.
+    pub(super) fn writes_accepted(&self) {
+        if self.state().writes_refused.take().is_some() {
+            tracing::info!(store = %self.name, "the store makes changes again");
+            self.send(Event::WritesAccepted);
+        }
+    }
+
+    /// Whether the primary refused the last change although it is up.
+    pub(super) fn refuses_writes(&self) -> bool {
+        self.state().writes_refused.is_some()
     }
 
     pub(super) fn evicted(&self, entries: u64, policy: &str) {

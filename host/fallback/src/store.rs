@@ -141,13 +141,24 @@ impl FallbackStore {
         Ok(ShutdownReport { pending, lost: copies.lost_with_process() })
     }
 
-    /// Waits until nothing is pending, for `within` at most; returns at once if the primary is down.
+    /// Waits until nothing is pending, for `within` at most; returns at once if the primary is down or refuses changes.
     ///
     /// # Errors
     /// If the fallback's file cannot be read.
     pub async fn sync(&self, within: Duration) -> Result<(), Error> {
         if self.inner.link.is_up() && self.inner.copies.replica.pending_count().await? > 0 {
-            let _ = timeout(within, self.synced()).await;
+            let refused = async {
+                let mut rounds = self.inner.rounds.clone();
+                rounds.mark_unchanged();
+                while rounds.changed().await.is_ok() && !self.inner.link.reporter.refuses_writes() {}
+            };
+            let _ = timeout(within, async {
+                tokio::select! {
+                    () = self.synced() => {}
+                    () = refused => {}
+                }
+            })
+            .await;
         }
         Ok(())
     }

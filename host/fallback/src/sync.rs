@@ -21,6 +21,8 @@ const STEPS_MAX: u32 = 16;
 pub(super) struct Synced {
     /// Whether the primary has all of it.
     pub(super) complete: bool,
+    /// Whether the primary refuses changes for now.
+    pub(super) refused: bool,
     /// Whether the primary was called for it.
     pub(super) asked: bool,
     /// Conflict copies that were kept.
@@ -72,7 +74,8 @@ impl TicketSync {
                 let applied = self.copies.apply(key, &mut synced.branches, resolution).await?;
                 return Ok(!matches!(applied, Applied::Contended));
             }
-            Err(Failure { error, .. }) => {
+            Err(Failure { error, cause }) => {
+                synced.refused = cause == Cause::Unwritable;
                 // What was applied at no time must not count as sent before.
                 if !repeated && error.kind() != Kind::Uncertain {
                     let resolution = |record: &Record, _| Some(resolve::not_applied(record.clone()).into());

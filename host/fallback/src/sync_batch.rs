@@ -25,14 +25,23 @@ pub(super) struct SyncBatch {
     /// How long the quickest ticket took for which the primary was called.
     quickest: Option<Duration>,
     total: SyncReport,
-    /// Whether some are not complete.
-    pub(super) is_incomplete: bool,
+    /// Why some are not complete; none if all are.
+    pub(super) pending: Option<Pending>,
+}
+
+/// Why tickets are still pending after a sync.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pending {
+    /// They could not be synced this time.
+    Incomplete,
+    /// The primary refuses changes for now.
+    Refused,
 }
 
 impl SyncBatch {
     pub(super) fn new() -> Self {
         let total = SyncReport::default();
-        Self { running: JoinSet::new(), limit: AT_ONCE_MAX, quickest: None, total, is_incomplete: false }
+        Self { running: JoinSet::new(), limit: AT_ONCE_MAX, quickest: None, total, pending: None }
     }
 
     pub(super) fn begin(&mut self, sync: Arc<TicketSync>, key: Key) {
@@ -51,11 +60,15 @@ impl SyncBatch {
 
     async fn take_one(&mut self) {
         match self.running.join_next().await {
-            Some(Ok((Synced { complete, asked, branches }, took))) => {
+            Some(Ok((Synced { complete, refused, asked, branches }, took))) => {
                 if asked {
                     self.quickest = Some(self.quickest.map_or(took, |quickest| quickest.min(took)));
                 }
-                self.is_incomplete |= !complete;
+                if refused {
+                    self.pending = Some(Pending::Refused);
+                } else if !complete {
+                    self.pending.get_or_insert(Pending::Incomplete);
+                }
                 // It may have been too much at once.
                 self.limit = if complete { self.limit } else { (self.limit / 2).max(1) };
                 self.total.tickets += u64::from(complete);
@@ -63,18 +76,18 @@ impl SyncBatch {
             }
             Some(Err(defect)) => {
                 tracing::error!(%defect, "the sync of a ticket ended by a defect");
-                self.is_incomplete = true;
+                self.pending.get_or_insert(Pending::Incomplete);
             }
             None => {}
         }
     }
 
-    /// Waits for all; what was synced, and whether some are not complete.
-    pub(super) async fn end(mut self) -> (SyncReport, bool) {
+    /// Waits for all; what was synced, and why some are not complete.
+    pub(super) async fn end(mut self) -> (SyncReport, Option<Pending>) {
         while !self.running.is_empty() {
             self.take_one().await;
         }
-        (self.total, self.is_incomplete)
+        (self.total, self.pending)
     }
 }
 

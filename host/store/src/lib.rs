@@ -10,7 +10,7 @@
 //! | `key`, `fields`, `entry`, `revision` | what a store contains and returns: [`Key`], [`Fields`], [`Entry`], [`Revision`] |
 //! | `error`, `misconfiguration`, `health` | [`Error`] and its [`Kind`], [`Misconfiguration`], [`Health`] |
 //! | [`deadline`], [`clock`] | how a write chooses its deadline, and where the time comes from |
-//! | `open`, `file_url`, `options` | [`open`], [`sqlite_path`] and [`Options`] |
+//! | `open`, `written_url`, `file_url`, `options` | [`open`], [`sqlite_path`] and [`Options`] |
 //! | `memory` | [`MemoryStore`]: entries in this process |
 //! | `sqlite`, [`database`] | [`SqliteStore`]: entries in one file, and SQLite files for other purposes |
 //! | `primary` | [`Primary`]: calls that are sent once, for a fallback or for retries |
@@ -43,6 +43,7 @@ mod retrying;
 mod revision;
 mod sqlite;
 mod text;
+mod written_url;
 
 pub use contract::{SharedStore, Store};
 pub use entry::{Condition, Entry, Freshness, Outcome, Page};
@@ -53,8 +54,8 @@ pub use health::{Finding, Health, Severity};
 pub use key::{Key, KeyNames, Namespace};
 pub use limits::{ENTRY_BYTES_MAX, PAGE_KEYS_MAX, TTL_MS_MAX, TTL_MS_MIN, check_limit, check_ttl};
 pub use memory::MemoryStore;
-pub use misconfiguration::Misconfiguration;
-pub use open::{is_remote, open};
+pub use misconfiguration::{CertificateFault, Misconfiguration};
+pub use open::open;
 pub use options::Options;
 pub use primary::{
     Answer, Cause, Connected, DatasetId, Evictions, Expiry, Failure, HandshakeError, LinkId, Primary, Reconnect,
@@ -68,3 +69,4 @@ pub use revision::Revision;
 pub use sqlite::{SqliteStore, database};
 pub use text::{excerpt, printable};
 pub use ticket_model::id::{decode_id, encode_id};
+pub use written_url::is_remote;

@@ -11,6 +11,7 @@ use crate::options::Options;
 use crate::redis::RedisStore;
 use crate::sqlite::SqliteStore;
 use crate::text::excerpt;
+use crate::written_url;
 
 /// Opens the store that a URL names: `memory:`, `sqlite:PATH`, `redis://…` or `rediss://…`.
 ///
@@ -31,6 +32,7 @@ use crate::text::excerpt;
 ///
 /// [`RedisStore::open`]: crate::RetryingStore::open
 pub async fn open(url: &str, options: &Options) -> Result<SharedStore, Error> {
+    written_url::check(url)?;
     // The part before the first colon of a URL is not secret; the rest may be.
     match url.split_once(':').map_or("", |(scheme, _)| scheme) {
         "memory" if url == "memory:" => Ok(Arc::new(memory(options))),
@@ -43,12 +45,6 @@ pub async fn open(url: &str, options: &Options) -> Result<SharedStore, Error> {
             Err(Error::invalid("invalid store URL: use memory:, sqlite:PATH for a file, redis://HOST or rediss://HOST"))
         }
     }
-}
-
-/// Whether the store of a URL is reached over a network, and so can be down.
-#[must_use]
-pub fn is_remote(url: &str) -> bool {
-    matches!(url.split_once(':'), Some(("redis" | "rediss", _)))
 }
 
 fn memory(options: &Options) -> MemoryStore {
@@ -96,6 +92,8 @@ mod tests {
             "sqlite:a?b=1",
             "sqlite:a?max_page_count=0",
             "redis:s3cret",
+            "REDIS://u:s3cret@h",
+            "redis://u:s3cret@h\n",
         ] {
             let error = open(url, &options).await.expect_err(url);
             assert_eq!(error.kind(), Kind::Invalid, "{url}");

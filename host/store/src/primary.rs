@@ -15,6 +15,7 @@ use crate::fields::Fields;
 use crate::health::Health;
 use crate::key::Key;
 use crate::limits::TTL_MS_MIN;
+use crate::misconfiguration::Misconfiguration;
 use crate::revision::Revision;
 
 /// Why a call of a primary has no answer.
@@ -35,11 +36,13 @@ pub enum Cause {
     Link,
     /// There was no answer in time.
     Time,
-    /// The primary answered, but a new link may lead to one that serves: it is read-only, asks for a login, or gives
-    /// unexpected replies.
+    /// The primary answered, but a new link may lead to one that serves: it is read-only, asks for a login, is a node of
+    /// a cluster, or gives unexpected replies.
     Reconnect,
-    /// The primary refused the call: it is full, is loading, or forbids it.
+    /// The primary refused the call: it is loading, or forbids it.
     Refused,
+    /// The primary refused a change and answers reads: its memory is full, or it cannot save.
+    Unwritable,
     /// The primary serves, but this call or the stored entry is invalid.
     Data,
 }
@@ -84,8 +87,16 @@ pub struct Evictions {
 pub struct HandshakeError {
     /// What is wrong.
     pub error: Error,
-    /// Whether waiting cannot help: the server is not Redis, or is too old.
+    /// Whether no setting of the server helps: it is not Redis, is too old, or is a node of a cluster.
     pub is_incompatible: bool,
+}
+
+impl From<Error> for HandshakeError {
+    /// Why a server does not serve, unless the error says that it is a node of a cluster: then it is incompatible.
+    fn from(error: Error) -> Self {
+        let is_incompatible = error.misconfiguration() == Some(&Misconfiguration::Cluster);
+        Self { error, is_incompatible }
+    }
 }
 
 /// A deadline that the caller chose, and what the primary needs to check it.
@@ -145,7 +156,8 @@ pub trait Primary: fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// The primary's time, from its last answer and the time since; none before the first answer.
     fn now_ms(&self) -> Option<u64>;
 
-    /// Opens a new link in place of the current one and checks the primary, with a write that leaves nothing.
+    /// Opens a new link in place of the current one and checks the primary, with a write that leaves nothing. The write
+    /// may fail with [`Cause::Unwritable`]: the primary answers reads then.
     ///
     /// # Errors
     /// If the primary cannot be reached, or is not compatible; then there is no link.

@@ -10,9 +10,11 @@
 //! | `change`, `scripts`, `*.lua`, `command` | what is sent: arguments, scripts and plain commands |
 //! | `reply`, `errors` | what the server answers, and what its errors mean |
 //! | `link`, `connection`, `server_clock`, `target` | the connection, the server's clock, and where the server is |
+//! | `tls`, `certificate` | which certificates are trusted, and what is wrong with that of a server |
 //! | `login`, `progress` | the login and which setting of it is refused; how far an attempt to connect came |
 //! | `handshake`, `info`, `health`, `evictions` | whether the server is compatible, and what an operator must know |
 
+mod certificate;
 mod change;
 mod command;
 mod connection;
@@ -30,6 +32,7 @@ mod reply;
 mod scripts;
 mod server_clock;
 mod target;
+mod tls;
 
 pub use open::RedisStore;
 pub use primary::RedisPrimary;

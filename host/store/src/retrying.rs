@@ -2,7 +2,7 @@
 //! state of entries.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,6 +21,9 @@ use crate::primary::{Answer, Cause, Connected, Expiry, Failure, Primary, Reconne
 
 /// Pause between two attempts: a server that starts must not be flooded.
 const RETRY_PAUSE: Duration = Duration::from_millis(25);
+/// Least time between two links that are given up because the primary refuses calls on them: callers that do not pause
+/// must not flood it with connections.
+const GIVE_UP_PAUSE: Duration = Duration::from_secs(1);
 /// Attempts to choose a deadline that the primary's clock accepts.
 const DEADLINE_ATTEMPTS: u32 = 2;
 
@@ -36,13 +39,15 @@ pub struct RetryingStore<P> {
     primary: P,
     call_time: Duration,
     last_known: Arc<LastKnown>,
+    /// When a link was last given up because the primary refused a call on it.
+    given_up_at: Arc<Mutex<Option<Instant>>>,
 }
 
 impl<P: Reconnect> RetryingStore<P> {
     /// A store over this primary, with the time of a call and the size of the copies from the options.
     pub fn new(primary: P, options: &Options) -> Self {
         let last_known = Arc::new(LastKnown::new(options.cache_bytes_max));
-        Self { primary, call_time: options.call_time, last_known }
+        Self { primary, call_time: options.call_time, last_known, given_up_at: Arc::default() }
     }
 
     fn call<'a>(&self, verb: &'static str, key: &'a str) -> Call<'a> {
@@ -67,10 +72,25 @@ impl<P: Reconnect> RetryingStore<P> {
         sending: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         let answer = sending.await;
-        if let Err(Failure { cause: Cause::Link | Cause::Time | Cause::Reconnect, .. }) = answer {
+        let is_given_up = match &answer {
+            Err(Failure { cause: Cause::Link | Cause::Time, .. }) => true,
+            Err(Failure { cause: Cause::Reconnect, .. }) => self.may_give_up(),
+            Ok(_) | Err(Failure { cause: Cause::Refused | Cause::Unwritable | Cause::Data, .. }) => false,
+        };
+        if is_given_up {
             self.primary.disconnect_from(connected.link);
         }
         answer
+    }
+
+    /// Whether a link may be given up because the primary refuses calls on it; then it is.
+    fn may_give_up(&self) -> bool {
+        let mut given_up_at = self.given_up_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = given_up_at.is_none_or(|at| at.elapsed() >= GIVE_UP_PAUSE);
+        if may {
+            *given_up_at = Some(Instant::now());
+        }
+        may
     }
 
     /// Sends a question until it is answered or its time is over; asking twice changes nothing.

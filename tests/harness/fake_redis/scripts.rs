@@ -14,8 +14,8 @@ macro_rules! script {
 static ALL: LazyLock<[Script; 5]> = LazyLock::new(|| {
     [
         script!(Read, "entry.lua", "read.lua"),
-        script!(Write, "write_usual.lua", "entry.lua", "write.lua"),
-        script!(Touch, "entry.lua", "touch.lua"),
+        script!(Write, "field_deadlines.lua", "write_usual.lua", "entry.lua", "write.lua"),
+        script!(Touch, "field_deadlines.lua", "entry.lua", "touch.lua"),
         script!(Remove, "entry.lua", "remove.lua"),
         script!(Probe, "entry.lua", "probe.lua"),
     ]

@@ -189,6 +189,12 @@ impl Scene {
         assert!(!status.primary_is_up && status.pending > 0 && status.last_error.is_some(), "{status:?}");
     }
 
+    /// The server answers reads and refuses changes, which are pending.
+    pub(super) async fn refuses_writes(&self) {
+        let status = self.tickets().fallback().unwrap().status().await.unwrap();
+        assert!(status.primary_is_up && status.pending > 0 && status.writes_refused.is_some(), "{status:?}");
+    }
+
     /// Everything is synced: every Redis client sees the six fields, with the very bytes and revision that the
     /// agent was shown in the outage, and nothing of what was closed; there was no conflict copy.
     pub(super) async fn is_synced(&self) {

@@ -124,7 +124,7 @@ async fn its_memory_is_full() {
     let mut scene = Scene::well(RedisServer::start(&[])).await;
     scene.server.operate(&["CONFIG", "SET", "maxmemory", "1"]).await;
     scene.go_on().await;
-    scene.is_down().await;
+    scene.refuses_writes().await;
     scene.server.operate(&["CONFIG", "SET", "maxmemory", "0"]).await;
     scene.is_synced().await;
 }

@@ -1,5 +1,6 @@
 //! One connection to a server.
 
+use std::io;
 use std::sync::Arc;
 
 use redis::aio::MultiplexedConnection;
@@ -8,6 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::certificate;
 use super::command::send;
 use super::errors::{self, ErrorClass};
 use super::evictions::EvictionCounter;
@@ -17,6 +19,7 @@ use super::reply;
 use super::server_clock::ServerClock;
 use super::target::{Connector, Target};
 use crate::error::{Error, Kind};
+use crate::misconfiguration::Misconfiguration;
 use crate::primary::{HandshakeError, LinkId};
 
 /// An open connection, and the server's clock as seen through it.
@@ -44,10 +47,7 @@ impl Drop for Driver {
 impl Connection {
     pub(super) async fn open(target: &Target, connector: &dyn Connector, id: LinkId) -> Result<Self, HandshakeError> {
         let address = target.address();
-        let stream = connector.connect().await.map_err(|error| {
-            let text = format!("redis at {address} cannot be reached");
-            HandshakeError { error: Error::new(Kind::Unavailable, text).caused_by(error), is_incompatible: false }
-        })?;
+        let stream = connector.connect().await.map_err(|error| unreachable(&address, error))?;
         progress::reached(Step::Connected);
         // Calls have deadlines of their own, which include the time to connect.
         let config = AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None);
@@ -108,8 +108,7 @@ impl Connection {
                 ErrorClass::Refused(kind) => kind,
                 ErrorClass::Unknown | ErrorClass::NoReply => Kind::Unavailable,
             };
-            let misconfiguration = self.login.misconfiguration(&error);
-            errors::of_reply(kind, what, &self.address, &error).with_misconfiguration(misconfiguration)
+            errors::of_reply(kind, what, &self.address, &error, self.login.misconfiguration(&error))
         })
     }
 
@@ -126,6 +125,15 @@ async fn server_time(multiplexed: &MultiplexedConnection) -> Result<(Instant, Op
     Ok((sent_at, reply::time_ms(time)))
 }
 
+/// Why no stream could be opened.
+fn unreachable(address: &str, error: io::Error) -> Error {
+    let (kind, why, setting) = match certificate::fault(&error).map(Misconfiguration::Certificate) {
+        Some(setting) => (Kind::Denied, setting.to_string(), Some(setting)),
+        None => (Kind::Unavailable, "cannot be reached".to_owned(), None),
+    };
+    Error::new(kind, format!("redis at {address} {why}")).caused_by(error).with_misconfiguration(setting)
+}
+
 /// Why a new connection was refused.
 fn refusal(address: &str, login: &Login, error: &RedisError) -> HandshakeError {
     if error.kind() == ErrorKind::Parse {
@@ -140,8 +148,7 @@ fn refusal(address: &str, login: &Login, error: &RedisError) -> HandshakeError {
         (None, ErrorClass::NoReply) => (Kind::Unavailable, "ended the connection".into()),
     };
     let error = Error::new(kind, format!("redis at {address} {why}")).caused_by(errors::text(error));
-    // Also a database that does not exist is not incompatible: the server may get it by a restart.
-    HandshakeError { error: error.with_misconfiguration(misconfiguration), is_incompatible: false }
+    error.with_misconfiguration(misconfiguration).into()
 }
 
 fn not_redis(address: &str) -> HandshakeError {

@@ -12,6 +12,7 @@ use super::target::Target;
 use crate::error::Error;
 use crate::health::{Finding, Health, Severity};
 use crate::key::KeyNames;
+use crate::misconfiguration::Misconfiguration;
 use crate::text::printable;
 
 /// Round trips that are timed: enough that one slow one does not count.
@@ -29,7 +30,12 @@ pub(super) async fn report(connection: &Connection, target: &Target, names: &Key
     if let Some(latency_us) = latency_us(connection).await {
         facts.push(("latency_us", latency_us.to_string()));
     }
-    let mut findings = refusals(probe(connection, names).await?);
+    let is_of_cluster = info.as_ref().is_some_and(Info::is_of_cluster);
+    let mut findings = match is_of_cluster {
+        true => vec![of_cluster()],
+        // On a node of a cluster the key of the probe may be elsewhere.
+        false => refusals(probe(connection, names).await?),
+    };
     match &info {
         Some(info) => {
             findings.extend(findings_of(info));
@@ -129,6 +135,11 @@ fn exposures(target: &Target) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+fn of_cluster() -> Finding {
+    let setting = Misconfiguration::Cluster;
+    problem(format!("the server {setting}: {}", setting.remedy("the store URL")))
 }
 
 /// One finding for all commands that were refused for the same reason.

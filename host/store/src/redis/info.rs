@@ -42,6 +42,11 @@ impl Info {
         self.get("evicted_keys")?.parse().ok()
     }
 
+    /// Whether the server is a node of a cluster.
+    pub(super) fn is_of_cluster(&self) -> bool {
+        self.get("cluster_enabled") == Some("1") || self.get("redis_mode") == Some("cluster")
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }

@@ -41,6 +41,13 @@ impl Login {
         if is_of_login(text) {
             return Some(user.map_or(Misconfiguration::NoLogin, |user| Misconfiguration::Login { user }));
         }
+        // The words of rustls for an alert of the server.
+        if text.contains("received fatal alert: CertificateRequired") {
+            return Some(Misconfiguration::ClientCertificate);
+        }
+        if errors::is_text_of_cluster(text) {
+            return Some(Misconfiguration::Cluster);
+        }
         let is_denied = errors::classify_text(text) == ErrorClass::Refused(Kind::Denied);
         let user = user.unwrap_or_else(|| DEFAULT_USER.to_owned());
         is_denied.then(|| Misconfiguration::Permission { user, refused: refused(text, command) })
@@ -105,6 +112,10 @@ mod tests {
             ("WRONGPASS invalid username-password pair", Misconfiguration::Login { user: user() }),
             ("ERR AUTH <password> called without any password", Misconfiguration::Login { user: user() }),
             ("ERR DB index is out of range", Misconfiguration::Database { number: 3 }),
+            ("ended: received fatal alert: CertificateRequired", Misconfiguration::ClientCertificate),
+            ("MOVED 3999 127.0.0.1:6381", Misconfiguration::Cluster),
+            ("CLUSTERDOWN Hash slot not served", Misconfiguration::Cluster),
+            ("ERR SELECT is not allowed in cluster mode", Misconfiguration::Cluster),
             (
                 "NOPERM this user has no permissions to run the 'eval' command",
                 Misconfiguration::Permission { user: user(), refused: "EVAL".into() },

@@ -12,6 +12,8 @@ use tokio::time::{Instant, timeout_at};
 use super::change::Change;
 use super::connection::Connection;
 use super::errors::{self, ErrorClass};
+use super::handshake::{self, Role};
+use super::health;
 use super::info::Info;
 use super::link::Link;
 use super::login::Login;
@@ -19,7 +21,6 @@ use super::progress::{self, Step, Timeout};
 use super::reply::{self, NoAnswer};
 use super::scripts::{self, Arguments};
 use super::target::{Address, Connector, Target};
-use super::{handshake, health};
 use crate::entry::{Condition, Entry, Page};
 use crate::error::{Error, Kind};
 use crate::health::Health;
@@ -48,7 +49,7 @@ impl RedisPrimary {
     /// The server of a URL, not connected yet. A `connector` opens its streams in place of TCP and TLS.
     ///
     /// # Errors
-    /// `Invalid` if the URL is not a Redis URL, `Denied` if the system's certificates cannot be read.
+    /// `Invalid` if the URL is not a Redis URL, `Denied` if the certificates to trust cannot be read.
     pub fn new(url: &str, connector: Option<Box<dyn Connector>>, options: &Options) -> Result<Self, Error> {
         let target = Target::parse(url)?;
         let connector = connector.unwrap_or_else(|| target.connector());
@@ -103,21 +104,7 @@ impl Primary for RedisPrimary {
     }
 
     async fn handshake(&self) -> Result<DatasetId, HandshakeError> {
-        self.link.disconnect();
-        let checked = progress::within(self.call_time, async {
-            let connection = self.link.connect().await?;
-            handshake::check(&connection, &self.names).await
-        });
-        let dataset = checked.await.unwrap_or_else(|timeout| {
-            let why = self.describe(&timeout);
-            let error = self.error(Kind::Unavailable, "cannot open the store", &why);
-            Err(HandshakeError { error, is_incompatible: false })
-        });
-        if dataset.is_err() {
-            // No call must use a connection that failed the handshake.
-            self.link.disconnect();
-        }
-        dataset
+        self.shake_hands(Role::Primary).await
     }
 
     fn disconnect(&self) {
@@ -140,7 +127,7 @@ impl Primary for RedisPrimary {
         let connection = self.current(&call)?;
         let arguments = Arguments { name: &name, rest: Vec::new() };
         let value = self.in_time(&call, scripts::READ.run(connection.multiplexed(), &arguments, false)).await?;
-        reply::read(value, &name).map_err(|reply| self.no_answer(&call, reply))
+        reply::read(value, &name).map_err(|reply| self.no_answer(&call, &connection, reply))
     }
 
     async fn write(&self, request: WriteRequest<'_>, until: Instant) -> Result<Answer, Failure> {
@@ -174,7 +161,7 @@ impl Primary for RedisPrimary {
         let call = Call { verb: "list", name: &pattern, if_unanswered: Kind::Unavailable, until };
         let connection = self.current(&call)?;
         let value = self.in_time(&call, connection.command(&command)).await?;
-        self.page(value).ok_or_else(|| self.no_answer(&call, NoAnswer::Unexpected))
+        self.page(value).ok_or_else(|| self.no_answer(&call, &connection, NoAnswer::Unexpected))
     }
 
     async fn health(&self) -> Result<Health, Error> {
@@ -234,6 +221,25 @@ impl Call<'_> {
 }
 
 impl RedisPrimary {
+    /// Opens a new connection and checks the server, which must have this role.
+    pub(super) async fn shake_hands(&self, role: Role) -> Result<DatasetId, HandshakeError> {
+        self.link.disconnect();
+        let checked = progress::within(self.call_time, async {
+            let connection = self.link.connect().await?;
+            handshake::check(&connection, &self.names, role).await
+        });
+        let dataset = checked.await.unwrap_or_else(|timeout| {
+            let why = self.describe(&timeout);
+            let error = self.error(Kind::Unavailable, "cannot open the store", &why);
+            Err(error.into())
+        });
+        if dataset.is_err() {
+            // No call must use a connection that failed the handshake.
+            self.link.disconnect();
+        }
+        dataset
+    }
+
     async fn change(&self, key: &Key, change: &Change<'_>, repeated: bool, until: Instant) -> Result<Answer, Failure> {
         let name = self.names.stored(key);
         let call = Call { verb: change.verb(), name: &name, if_unanswered: Kind::Uncertain, until };
@@ -241,7 +247,7 @@ impl RedisPrimary {
         let arguments = change.arguments(&name);
         let sent_at = Instant::now();
         let value = self.in_time(&call, change.script().run(connection.multiplexed(), &arguments, repeated)).await?;
-        let answer = reply::change(value, &name, change).map_err(|reply| self.no_answer(&call, reply))?;
+        let answer = reply::change(value, &name, change).map_err(|reply| self.no_answer(&call, &connection, reply))?;
         if let Answer::Written { now_ms, .. } | Answer::Clock(now_ms) = answer {
             connection.clock.observe(sent_at, now_ms);
         }
@@ -274,22 +280,27 @@ impl RedisPrimary {
         let (kind, cause) = match errors::classify(error) {
             ErrorClass::Refused(Kind::Corrupt) => (Kind::Corrupt, Cause::Data),
             ErrorClass::Refused(kind) if errors::asks_for_new_connection(error) => (kind, Cause::Reconnect),
+            ErrorClass::Refused(kind) if errors::refuses_writes(&errors::text(error)) => (kind, Cause::Unwritable),
             ErrorClass::Refused(kind) => (kind, Cause::Refused),
             ErrorClass::Unknown => (call.if_unanswered, Cause::Refused),
             ErrorClass::NoReply => (call.if_unanswered, Cause::Link),
         };
-        let misconfiguration = Login::of(&self.link.target.login).misconfiguration(error);
-        let error = errors::of_reply(kind, &call.what(), &self.link.target.address(), error);
-        Failure { error: error.with_misconfiguration(misconfiguration), cause }
+        let setting = Login::of(&self.link.target.login).misconfiguration(error);
+        let error = errors::of_reply(kind, &call.what(), &self.link.target.address(), error, setting);
+        Failure { error, cause }
     }
 
-    fn no_answer(&self, call: &Call<'_>, reply: NoAnswer) -> Failure {
+    fn no_answer(&self, call: &Call<'_>, connection: &Connection, reply: NoAnswer) -> Failure {
         match reply {
             NoAnswer::Stored(error) => Failure { error, cause: Cause::Data },
-            NoAnswer::Unexpected => Failure {
-                error: self.error(call.if_unanswered, &call.what(), "gave an unexpected reply"),
-                cause: Cause::Reconnect,
-            },
+            NoAnswer::Unexpected => {
+                // The next reply may be to another call.
+                self.link.disconnect_from(connection.id);
+                Failure {
+                    error: self.error(call.if_unanswered, &call.what(), "gave an unexpected reply"),
+                    cause: Cause::Reconnect,
+                }
+            }
         }
     }
 

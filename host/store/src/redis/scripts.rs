@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, RedisResult, Value};
 
-/// The files of a script, one after the other: `entry.lua` is what the scripts of one key share.
+/// The files of a script, one after the other: `entry.lua` is what the scripts of one key share, `field_deadlines.lua` what
+/// those share that keep fields.
 macro_rules! script {
     ($($file:literal),+) => {
         LazyLock::new(|| Script::new(concat!($(include_str!($file)),+)))
@@ -13,8 +14,8 @@ macro_rules! script {
 }
 
 pub(super) static READ: LazyLock<Script> = script!("entry.lua", "read.lua");
-pub(super) static WRITE: LazyLock<Script> = script!("write_usual.lua", "entry.lua", "write.lua");
-pub(super) static TOUCH: LazyLock<Script> = script!("entry.lua", "touch.lua");
+pub(super) static WRITE: LazyLock<Script> = script!("field_deadlines.lua", "write_usual.lua", "entry.lua", "write.lua");
+pub(super) static TOUCH: LazyLock<Script> = script!("field_deadlines.lua", "entry.lua", "touch.lua");
 pub(super) static REMOVE: LazyLock<Script> = script!("entry.lua", "remove.lua");
 static PROBE: LazyLock<Script> = script!("entry.lua", "probe.lua");
 

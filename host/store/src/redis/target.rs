@@ -3,17 +3,17 @@
 use std::fmt;
 use std::io;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use redis::{ConnectionAddr, ConnectionInfo, RedisConnectionInfo};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::progress::{self, Step};
-use crate::error::{Error, Kind};
+use super::tls;
+use crate::error::Error;
+use crate::written_url;
 
 /// A server and its login. `Display` shows no secrets.
 pub(super) struct Target {
@@ -46,6 +46,7 @@ impl Address {
     pub(super) fn parse(url: &str) -> Result<Self, Error> {
         const FORM: &str = "invalid store URL: use redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] (or rediss:// for TLS; \
                             percent-encode what is not a letter or digit in USER and PASSWORD)";
+        written_url::check(url)?;
         if url.contains(['?', '#']) {
             return Err(Error::invalid(format!("{FORM}; options after ? or # are not supported")));
         }
@@ -66,10 +67,10 @@ impl Target {
     /// The target of a URL.
     ///
     /// # Errors
-    /// As [`Address::parse`], and `Denied` where the system's certificates cannot be read.
+    /// As [`Address::parse`], and `Denied` where the certificates to trust cannot be read.
     pub(super) fn parse(url: &str) -> Result<Self, Error> {
         let Address { host, port, login, is_secure } = Address::parse(url)?;
-        let tls = if is_secure { Some((tls_connector()?, server_name(&host)?)) } else { None };
+        let tls = if is_secure { Some((tls::connector()?, tls::server_name(&host)?)) } else { None };
         Ok(Self { host, port, login, tls })
     }
 
@@ -138,37 +139,10 @@ impl fmt::Display for Target {
 pub trait Stream: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {}
 impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Stream for S {}
 
-/// TLS with the system's root certificates (or those of `SSL_CERT_FILE`), read once and not for every connection.
-fn tls_connector() -> Result<TlsConnector, Error> {
-    let denied = |text: &str| Error::new(Kind::Denied, format!("cannot use TLS for redis: {text}"));
-    let mut roots = RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs();
-    // One certificate that rustls cannot parse must not exclude the others.
-    roots.add_parsable_certificates(found.certs);
-    if roots.is_empty() {
-        let error = denied("the system has no root certificates; set SSL_CERT_FILE to a file of them");
-        return Err(match found.errors.into_iter().next() {
-            Some(cause) => error.caused_by(cause),
-            None => error,
-        });
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| denied("no protocol version is available").caused_by(error))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
-}
-
-fn server_name(host: &str) -> Result<ServerName<'static>, Error> {
-    ServerName::try_from(host.to_owned()).map_err(|error| {
-        Error::invalid("invalid host in the store URL: TLS needs a DNS name or an IP address").caused_by(error)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Kind;
 
     #[test]
     fn display_shows_the_server_and_no_secrets() {

@@ -13,4 +13,8 @@ wanted = deadline(wanted, slack, expires)
 -- Before the change, so that a forbidden command changes nothing.
 local state = revision(wanted)
 redis.call('PEXPIREAT', key, number(wanted))
+if has_field_deadlines() then
+  local names = redis.call('HKEYS', key)
+  end_field_deadlines(key, names, 1, #names)
+end
 return { 'written', number(wanted), time, state }

@@ -72,6 +72,7 @@ if kind == 'hash' then
   wanted = condition == 'present' and deadline(wanted, slack, expires) or wanted
   redis.call('PEXPIREAT', key, number(wanted))
   set_fields()
+  if has_field_deadlines() then end_field_deadlines(key, ARGV, 8, first - 1) end
   for _, name in ipairs(others) do redis.call('HDEL', key, name) end
 else
   if kind ~= 'none' then

@@ -28,6 +28,7 @@ local function usual()
   call('HSET', key, 'created_at', has[1])
   call('PEXPIREAT', key, ARGV[4])
   call('HSET', key, unpack(ARGV, 8 + kept))
+  if has_field_deadlines() then end_field_deadlines(key, ARGV, 8, 7 + kept) end
   return { 'written', ARGV[4], string.format('%.0f', time) }
 end
 
