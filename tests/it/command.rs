@@ -337,7 +337,10 @@ async fn a_list_shows_every_ticket_also_a_damaged_one() {
     assert_eq!(user.run(&["list", "-q"]).stdout, "a\nb\n");
     let long = user.json(&["list", "--long"]);
     let (updated_at, expires_at_ms) = (&said["updated_at"], &said["expires_at_ms"]);
-    assert_eq!(long[0], json!({"id": "a", "messages": 1, "bytes": 10, "updated_at": updated_at, "expires_at_ms": expires_at_ms}));
+    assert_eq!(
+        long[0],
+        json!({"id": "a", "messages": 1, "bytes": 10, "updated_at": updated_at, "expires_at_ms": expires_at_ms})
+    );
     assert_eq!(long[1]["id"], "b");
     let reason = long[1]["error"].as_str().expect("a reason");
     let table = user.run(&["list", "--format", "table"]);

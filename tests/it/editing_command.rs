@@ -15,7 +15,8 @@ async fn a_ticket_is_edited_on_every_store() {
 }
 
 fn a_ticket_is_created_by_its_first_change(user: &User) {
-    assert_eq!(user.run(&["exists", "t"]).code, Some(3));
+    let absent = user.run(&["exists", "t"]);
+    assert_eq!((absent.code, absent.stdout.as_str(), absent.stderr.as_str()), (Some(3), "", ""));
     assert_eq!(user.run(&["say", "t", "one"]).code, Some(3));
     assert_eq!(user.json(&["say", "t", "one", "--create"])["history"], json!(["one"]));
     assert_eq!(user.json(&["say", "t", "two", "--create"])["history"], json!(["one", "two"]));

@@ -109,7 +109,7 @@ async fn without_a_fallback_reads_go_on_and_writes_are_refused() {
                 let refused = tickets.create(Some("new"), &[]).await.expect_err("a refused write");
                 assert!(matches!(refused, Error::Unavailable(_)), "{cause:?}: {refused:?}");
                 assert_eq!(tickets.get("t").await.unwrap().history, r#"["kept"]"#, "{cause:?}");
-                assert_eq!(tickets.list(None).await.unwrap().ids, ["t"], "{cause:?}");
+                assert_eq!(tickets.list("", None).await.unwrap().ids, ["t"], "{cause:?}");
             }
         }
         let user = User::of(&server.url());

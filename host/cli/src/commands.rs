@@ -63,9 +63,7 @@ async fn on_tickets(command: Command, tickets: &Tickets, output: &Output) -> Res
         }
         Command::Show { id, part } => return show::run(tickets, &id, part, output).await,
         Command::Exists { id } => return show::exists(tickets, &id).await,
-        Command::Say { id, text, json, expected } => {
-            change(tickets, &id, &[said(text, json)?], &expected).await?
-        }
+        Command::Say { id, text, json, expected } => change(tickets, &id, &[said(text, json)?], &expected).await?,
         Command::Learn { id, json, expected } => {
             change(tickets, &id, &[Change::Learn(input::typed(json)?)], &expected).await?
         }

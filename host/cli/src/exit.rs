@@ -30,6 +30,20 @@ pub(crate) enum Failure {
     /// An operation on tickets failed.
     #[error(transparent)]
     Ticket(#[from] Error),
+    /// A ticket has no fact at a JSON pointer.
+    #[error("ticket `{id}` has no fact at `{pointer}`")]
+    NoFact {
+        /// The ticket.
+        id: String,
+        /// The pointer.
+        pointer: String,
+    },
+    /// There is no ticket, which the exit code alone tells.
+    #[error("there is no ticket `{id}`")]
+    Absent {
+        /// Its id.
+        id: String,
+    },
     /// Arguments, files or stdin are invalid.
     #[error("{0}")]
     Input(String),
@@ -116,6 +130,7 @@ fn code(failure: &Failure) -> u8 {
         | Failure::Import { source: error, .. }
         | Failure::Unchecked(error) => code_of(error),
         Failure::Input(_) => USAGE,
+        Failure::NoFact { .. } | Failure::Absent { .. } => NOT_FOUND,
         Failure::Broken(_) => BROKEN,
         Failure::AlreadyThere { .. } | Failure::Kept { .. } => CONFLICT,
         Failure::Lost { .. } | Failure::Unhealthy(_) | Failure::Scenario(_) | Failure::Output(_) => UNAVAILABLE,
@@ -150,9 +165,11 @@ fn usual_hint(failure: &Failure) -> Option<&'static str> {
         }
         Failure::Ticket(error) | Failure::Replay { source: error, .. } | Failure::Import { source: error, .. } => error,
         Failure::Kept { .. } => return Some("`--replace` replaces them"),
+        Failure::NoFact { .. } => return Some("`ticket show ID --field facts` shows them all"),
         Failure::AlreadyThere { .. } => return Some("`--replace` closes that ticket first"),
         Failure::Lost { .. } => return Some("with `--fallback sqlite:PATH` a file keeps them until the store is up"),
         Failure::Input(_)
+        | Failure::Absent { .. }
         | Failure::Broken(_)
         | Failure::Unchecked(_)
         | Failure::Scenario(_)
@@ -192,6 +209,9 @@ pub(crate) fn report(failure: &Failure) -> ExitCode {
     // A reader of the first lines only (`ticket list | head -1`) has what it wanted.
     if matches!(failure, Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe) {
         return ExitCode::SUCCESS;
+    }
+    if matches!(failure, Failure::Absent { .. }) {
+        return ExitCode::from(code(failure));
     }
     let mut text = failure.to_string();
     let mut source = failure.source();
@@ -250,6 +270,10 @@ mod tests {
             assert_eq!(code(&Failure::Ticket(error)), expected);
         }
         assert_eq!(code(&Failure::Input(text())), 2);
+        assert_eq!(code(&Failure::Absent { id: text() }), 3);
+        assert_eq!(code(&Failure::NoFact { id: text(), pointer: text() }), 3);
+        assert_eq!(code(&Failure::Kept { count: 1 }), 4);
+        assert_eq!(code(&Failure::Import { line: 1, source: Error::Denied(text().into()) }), 77);
         let place = Place { line: 1, item: None };
         assert_eq!(code(&Failure::AlreadyThere { place, id: text() }), 4);
         assert_eq!(code(&Failure::Replay { place, source: Error::Denied(text().into()) }), 77);

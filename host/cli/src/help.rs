@@ -163,7 +163,7 @@ Examples:
   ticket trim order-17 --bytes 65536";
 
 pub(crate) const EXISTS: &str = "\
-Nothing is printed on stdout. What is stored need not be a ticket: `ticket show` tells.
+Nothing is printed. What is stored need not be a ticket: `ticket show` tells.
 
 Example:
   ticket exists order-17 || ticket new --id order-17";

@@ -85,7 +85,8 @@ pub(crate) fn ticket(ticket: &Ticket) -> Table {
 pub(crate) fn summary(summary: &Summary, now_ms: u64) -> Table {
     let mut table = plain();
     let bytes = |bytes: u32| format!("{bytes} bytes");
-    let history = format!("{}, {} messages", bytes(summary.history_bytes), summary.history_entries);
+    let messages = if summary.history_entries == 1 { "message" } else { "messages" };
+    let history = format!("{}, {} {messages}", bytes(summary.history_bytes), summary.history_entries);
     for (label, text) in [
         ("ticket", summary.id.clone()),
         ("facts", bytes(summary.facts_bytes)),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use ticket_host::store::clock::{Clock, SystemClock};
-use ticket_host::{Error, Summary, Ticket, Tickets};
+use ticket_host::{Summary, Ticket, Tickets};
 
 use super::args::{Field, Format, Part};
 use super::exit::Failure;
@@ -15,7 +15,7 @@ pub(crate) async fn run(tickets: &Tickets, id: &str, part: Part, output: &Output
         Part { field: Some(field), .. } => output.json_text(&stored(&tickets.get(id).await?, field)),
         Part { fact: Some(pointer), .. } => match tickets.get_fact(id, &pointer).await?.value {
             Some(value) => output.json_text(&value),
-            None => Err(Error::NotFound(format!("ticket `{id}` has no fact at `{pointer}`").into()).into()),
+            None => Err(Failure::NoFact { id: id.to_owned(), pointer }),
         },
         Part { last: Some(count), .. } => {
             let messages = tickets.get_messages(id, count, None).await?.messages;
@@ -26,12 +26,9 @@ pub(crate) async fn run(tickets: &Tickets, id: &str, part: Part, output: &Output
     }
 }
 
-/// Fails unless there is a ticket, or something else that has its place.
+/// Fails, without a word, unless there is a ticket or something else that has its place.
 pub(crate) async fn exists(tickets: &Tickets, id: &str) -> Result<(), Failure> {
-    if tickets.exists(id).await? {
-        return Ok(());
-    }
-    Err(Error::NotFound(format!("there is no ticket `{id}`: never created, expired or closed").into()).into())
+    if tickets.exists(id).await? { Ok(()) } else { Err(Failure::Absent { id: id.to_owned() }) }
 }
 
 fn stored(ticket: &Ticket, field: Field) -> String {
