@@ -30,13 +30,13 @@ impl Contender for Native {
         for id in ids {
             let mut changes: Vec<Change> = (0..history).map(|number| Change::Say(message(number))).collect();
             changes.push(Change::Decide(decision(0)));
-            self.engine.create(Some(id.clone()), changes).expect("a new ticket");
+            self.engine.create(Some(id.clone()), changes, None).expect("a new ticket");
         }
     }
 
     async fn interact(&self, id: &str, number: usize) {
         let changes = vec![Change::Say(message(number)), Change::Decide(decision(number))];
-        self.engine.apply(id.to_owned(), changes, None).expect("applied");
+        self.engine.apply(id.to_owned(), changes, None, None).expect("applied");
     }
 }
 
