@@ -11,6 +11,7 @@ use ticket_host::store::{Error as StoreError, Misconfiguration};
 use ticket_transcripts::Place;
 
 use super::escape::printable;
+use super::render;
 
 /// A checked store breaks a promise.
 const BROKEN: u8 = 1;
@@ -107,7 +108,7 @@ impl From<StoreError> for Failure {
 }
 
 fn tickets(ids: &[String]) -> String {
-    if ids.len() == 1 { "1 ticket".into() } else { format!("{} tickets", ids.len()) }
+    render::tickets(ids.len() as u64)
 }
 
 /// The exit code of an error on tickets.

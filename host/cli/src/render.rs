@@ -59,6 +59,11 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
+/// A number of tickets, in words for people.
+pub(crate) fn tickets(count: u64) -> String {
+    if count == 1 { "1 ticket".into() } else { format!("{count} tickets") }
+}
+
 /// A ticket, with a row for each message and fact.
 pub(crate) fn ticket(ticket: &Ticket) -> Table {
     let now_ms = SystemClock.now_ms();

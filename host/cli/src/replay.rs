@@ -93,8 +93,8 @@ pub(crate) async fn run(tickets: &Tickets, lines: Lines, options: Options, outpu
     done?;
     let seconds = started.elapsed().as_secs_f64();
     let (count, store, forms) = (total.tickets, tickets.store().to_string(), notes.forms());
-    let tickets = if count == 1 { "ticket" } else { "tickets" };
-    output.remark(&format!("{count} {tickets} replayed in {seconds:.2} s into {store}{forms}"));
+    let tickets = render::tickets(count);
+    output.remark(&format!("{tickets} replayed in {seconds:.2} s into {store}{forms}"));
     Ok(())
 }
 

@@ -14,6 +14,7 @@ use super::escape::printable;
 use super::exit::{self, Failure};
 use super::list;
 use super::output::Output;
+use super::render;
 use super::time::utc;
 
 /// What happened to a ticket.
@@ -76,7 +77,7 @@ pub(crate) async fn run(
     let mut watch = Watch { tickets, output, seen: BTreeMap::new(), is_down: false };
     // What is there already is not an event.
     watch.round(id, false).await?;
-    output.remark(&format!("watching {} tickets of {}", watch.seen.len(), tickets.store()));
+    output.remark(&format!("watching {} of {}", render::tickets(watch.seen.len() as u64), tickets.store()));
     loop {
         tokio::time::sleep(interval).await;
         watch.round(id, true).await?;

@@ -32,7 +32,7 @@ pub(crate) fn check(url: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether the store of a URL is reached over a network, and so can be down. A fault that [`check`] names does not count.
+/// Whether the store of a URL is reached over a network, and so can be down. A fault in how it is written does not count.
 #[must_use]
 pub fn is_remote(url: &str) -> bool {
     let url = url.trim().trim_start_matches(QUOTES).trim_start();

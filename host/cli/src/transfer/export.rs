@@ -9,6 +9,7 @@ use crate::escape::printable;
 use crate::exit::{self, Failure};
 use crate::list;
 use crate::output::Output;
+use crate::render;
 use ticket_model::json;
 
 /// A ticket as it is exported.
@@ -47,7 +48,7 @@ pub(crate) async fn run(tickets: &Tickets, prefix: &str, after: Option<&str>, ou
     }
     bar.finish_and_clear();
     let total = digests.total();
-    output.remark(&format!("{} tickets exported, SHA-256 {}", total.tickets, total.sha256));
+    output.remark(&format!("{} exported, SHA-256 {}", render::tickets(total.tickets), total.sha256));
     output.json(&TotalLine { total })?;
     match unreadable {
         0 => Ok(()),

@@ -177,8 +177,9 @@ fn show(counts: &Counts, output: &Output) -> Result<(), Failure> {
         Format::Table => {
             let Counts { tickets, created, unchanged, replaced, kept, expired, sha256 } = counts;
             output.line(&format!(
-                "{tickets} tickets: {created} created, {unchanged} unchanged, {replaced} replaced, {kept} kept as they \
-                 were, {expired} expired; SHA-256 {sha256}"
+                "{}: {created} created, {unchanged} unchanged, {replaced} replaced, {kept} kept as they \
+                 were, {expired} expired; SHA-256 {sha256}",
+                render::tickets(*tickets)
             ))
         }
     }
