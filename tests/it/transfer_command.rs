@@ -65,18 +65,25 @@ fn a_cut_export_is_told_and_can_be_continued() {
     }
     let exported = from.run(&["export"]).stdout;
     let lines: Vec<&str> = exported.lines().collect();
-    let cut = to.run_with(&["import", "-"], &format!("{}\n", lines[..2].join("\n")));
-    assert!(cut.code == Some(0) && cut.stderr.contains("--after b"), "{cut:?}");
+    let begun = format!("{}\n", lines[..2].join("\n"));
+    let cut = to.run_with(&["import", "-"], &begun);
+    assert!(cut.code == Some(2) && cut.stderr.contains("--after b"), "{cut:?}");
+    assert_eq!(total(&cut)["created"], json!(2), "what it has is imported");
     let rest = from.run(&["export", "--after", "b"]).stdout;
     assert_eq!(rest.lines().count(), 2);
-    assert_eq!(to.run_with(&["import", "-"], &format!("{}\n{rest}", lines[..2].join("\n"))).code, Some(2), "its total");
-    assert_eq!(total(&to.run_with(&["import", "-"], &rest))["created"], json!(1));
+    let whole = to.run_with(&["import", "-"], &(begun + &rest));
+    assert_eq!((whole.code, &total(&whole)["created"], &total(&whole)["unchanged"]), (Some(0), &json!(1), &json!(2)));
+    let nothing = to.run_with(&["import", "-"], "");
+    assert!(nothing.code == Some(2) && nothing.stderr.contains("without a total"), "{nothing:?}");
     let lost = to.run_with(&["import", "-"], &format!("{}\n{}\n", lines[0], lines[3]));
     assert!(lost.code == Some(2) && lost.stderr.contains("cut or edited"), "{lost:?}");
     for wrong in ["{}", "[1,{}]", "x", r#"{"expires_at_ms":9,"snapshot":[1,"a",[],"x"]}"#] {
         let refused = to.run_with(&["import", "-"], wrong);
         assert!(refused.code == Some(2) && refused.stderr.contains("line 1"), "{wrong}: {refused:?}");
     }
+    let good = format!("{}\n", lines[..3].join("\n"));
+    let faulty = User::new().run_with(&["import", "-"], &(good + "{\"x\":1}\n"));
+    assert_eq!((faulty.code, &total(&faulty)["created"]), (Some(2), &json!(3)), "the lines before: {faulty:?}");
     let edited = lines[0].replace("\"[]\"", "\"[1]\"");
     let refused = to.run_with(&["import", "-"], &edited.replace("\"id\":\"a\"", "\"id\":\"z\""));
     assert!(refused.code == Some(2) && refused.stderr.contains("line 1"), "{refused:?}");
@@ -96,7 +103,52 @@ fn damaged_tickets_are_named_and_expired_ones_left_out() {
     let line: Value = serde_json::from_str(exported.stdout.lines().next().unwrap()).unwrap();
     let deadline = line["expires_at_ms"].to_string();
     let past = exported.stdout.replace(&deadline, "1000");
-    assert_eq!(total(&User::new().run_with(&["import", "-"], &past))["expired"], json!(1));
+    let expired = total(&User::new().run_with(&["import", "-"], &past));
+    assert_eq!(expired["expired"], json!(1));
+    assert_ne!(expired["sha256"], total(&exported)["sha256"], "it is over what is in the store");
+}
+
+#[test]
+fn a_store_that_is_down_is_neither_exported_nor_imported_into() {
+    let server = RedisServer::start(&[]);
+    let user = User::of(&server.url());
+    user.json(&["new", "--id", "a"]);
+    let exported = user.run(&["export"]).stdout;
+    drop(server);
+    let partial = user.run(&["export"]);
+    assert_eq!((partial.code, partial.stdout.as_str()), (Some(75), ""), "{partial:?}");
+    let imported = user.run_with(&["import", "-"], &exported);
+    assert_eq!(imported.code, Some(75), "{imported:?}");
+}
+
+#[test]
+fn a_reader_that_ends_early_fails_an_export() {
+    let user = User::new();
+    for number in 0..100 {
+        user.json(&["new", "--id", &format!("t{number}"), "--facts", &format!(r#"{{"a":"{}"}}"#, "x".repeat(2_000))]);
+    }
+    let mut export = user.command(&["export"]);
+    let mut export = export.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    drop(export.stdout.take());
+    assert_eq!(export.wait().unwrap().code(), Some(75));
+}
+
+#[test]
+fn a_replacement_that_fails_leaves_the_ticket() {
+    let (from, to) = (User::new(), User::new());
+    from.json(&["new", "--id", "a", "--facts", &format!(r#"{{"a":"{}"}}"#, "x".repeat(900_000))]);
+    // Another incarnation: it was created in another second.
+    let exported = from.run(&["export"]).stdout;
+    let store = format!("sqlite:{}?max_page_count=60", to.home().join("small.db").display());
+    let created_at = from.json(&["show", "a"])["created_at"].as_u64().unwrap();
+    let mut now = created_at;
+    while now == created_at {
+        to.run(&["close", "a", "--store", &store]);
+        now = to.json(&["new", "--id", "a", "--facts", r#"{"live":true}"#, "--store", &store])["created_at"].as_u64().unwrap();
+    }
+    let failed = to.run_with(&["import", "-", "--replace", "--store", &store], &exported);
+    assert_eq!(failed.code, Some(75), "{failed:?}");
+    assert_eq!(to.json(&["show", "a", "--store", &store])["facts"], json!({"live": true}));
 }
 
 #[test]

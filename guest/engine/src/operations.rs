@@ -164,7 +164,11 @@ impl<P: Port> Engine<P> {
             }
             latest = true;
             attempt += 1;
-            entry = self.after_lost_race(&id, outcome.current, named, attempt)?;
+            entry = match self.after_lost_race(&id, outcome.current, named, attempt) {
+                // It ended just now, and there is no time to make it again.
+                Err(Error::NotFound(_)) if changing.creates => return Err(Error::Conflict(None)),
+                current => current?,
+            };
         }
     }
 
@@ -271,8 +275,10 @@ impl<P: Port> Engine<P> {
     /// Checks each change by itself, and that there are not more than a history holds messages.
     fn checked(&self, changes: Vec<Change>) -> Result<Vec<Checked>, Error> {
         let changes_max = self.settings.history_entries_max as usize;
-        if changes.len() > changes_max {
-            return Err(Error::TooLarge(format!("{} changes at once, the limit is {changes_max}", changes.len())));
+        // A host may add a trim to the most that its caller may give.
+        let count = changes.iter().filter(|change| !matches!(change, Change::Trim(_))).count();
+        if count > changes_max {
+            return Err(Error::TooLarge(format!("{count} changes at once, the limit is {changes_max}")));
         }
         changes.into_iter().map(|change| Checked::new(change, &self.settings)).collect()
     }

@@ -35,6 +35,11 @@ impl Pointer {
         &self.0
     }
 
+    /// The pointer without its last token.
+    pub(crate) fn parent(&self) -> Self {
+        Self(self.0.split_last().map(|(_, before)| before.to_vec()).unwrap_or_default())
+    }
+
     /// The value that it names in a valid text.
     pub(crate) fn find<'a>(&self, text: &'a str) -> Option<&'a str> {
         self.0.iter().try_fold(text.trim_ascii(), |value, token| {

@@ -64,7 +64,7 @@ impl Checked {
             }
             Change::Retract(count) => Ok(Self::Retract(count)),
             Change::Trim(Bounds { entries_max: None, bytes_max: None }) => {
-                Err(Error::Invalid("a trim names neither entries-max nor bytes-max".into()))
+                Err(Error::Invalid("a trim has no bound: name entries or bytes".into()))
             }
             Change::Trim(bounds) => Ok(Self::Trim(bounds)),
         }
@@ -230,7 +230,12 @@ impl Sound {
             Checked::Put { pointer, value, only_if_absent } => {
                 let put = patch::put(&state.facts, pointer.tokens(), value, *only_if_absent);
                 let put = put.map_err(|patch::NoObject| {
-                    Error::Invalid(format!("facts have no object to put {} into", excerpt(&pointer.to_string())))
+                    let (pointer, parent) = (pointer.to_string(), pointer.parent().to_string());
+                    Error::Invalid(format!(
+                        "facts have no object at {} to put {} into: put or learn that first",
+                        excerpt(&parent),
+                        excerpt(&pointer)
+                    ))
                 })?;
                 done.learnt |= put.is_some();
                 state.facts = put.unwrap_or_else(|| std::mem::take(&mut state.facts));

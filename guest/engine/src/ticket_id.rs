@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ticket_model::id::{KEY_PREFIX, advice, excerpt, id_of_key, is_id};
+use ticket_model::id::{ID_CHARS_MAX, KEY_PREFIX, advice, excerpt, id_of_key, is_id};
 
 use crate::error::Error;
 
@@ -45,10 +45,14 @@ impl fmt::Display for TicketId {
 
 /// Refuses a prefix that no id can have.
 pub(crate) fn check_prefix(prefix: &str) -> Result<(), Error> {
+    // The beginning of an id is one, too.
     if prefix.is_empty() || is_id(prefix) {
         return Ok(());
     }
-    Err(Error::Invalid(format!("no ticket id begins with {}: {}", excerpt(prefix), advice(prefix))))
+    Err(Error::Invalid(format!(
+        "no ticket id begins with {}: use at most {ID_CHARS_MAX} of A-Z a-z 0-9 . _ -, the first a letter or digit",
+        excerpt(prefix)
+    )))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use serde::Serialize;
 use ticket_host::{Bounds, Change, Put, Ticket, Tickets};
 use ticket_transcripts::Reading;
 
-use super::args::{Args, Command, Common, Expected, Format};
+use super::args::{Args, Command, Common, Expected, FallbackArg, Format};
 use super::exit::Failure;
 use super::list::{self, Columns};
 use super::output::Output;
@@ -33,6 +33,11 @@ pub(crate) async fn run(command: Command, common: Common, output: &Output) -> Re
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "ticket", &mut script);
             output.script(&script)
+        }
+        // What a fallback would take is not in the store that is imported into.
+        Command::Import { .. } if common.fallback.is_none() => {
+            let common = Common { fallback: Some(FallbackArg::None), ..common };
+            Box::pin(run(command, common, output)).await
         }
         command => {
             let wait = if let Command::Replay { wait, .. } = &command { Some(*wait) } else { None };
@@ -75,7 +80,11 @@ async fn on_tickets(command: Command, tickets: &Tickets, output: &Output) -> Res
             change(tickets, &id, &[Change::Put(put)], &expected).await?
         }
         Command::Apply { id, file, expected } => {
-            change(tickets, &id, &input::changes(&input::file(&file)?)?, &expected).await?
+            let changes = input::changes(&input::file(&file)?)?;
+            if changes.is_empty() {
+                return Err(Failure::Input("no change is given".into()));
+            }
+            change(tickets, &id, &changes, &expected).await?
         }
         Command::Retract { id, count, at } => tickets.apply(&id, &[Change::Retract(count)], at.at.as_deref()).await?,
         Command::Trim { id, entries, bytes, at } => {

@@ -166,7 +166,7 @@ pub(crate) const EXISTS: &str = "\
 Nothing is printed. What is stored need not be a ticket: `ticket show` tells.
 
 Example:
-  ticket exists order-17 || ticket new --id order-17";
+  if ticket exists order-17; then ticket touch order-17; fi";
 
 pub(crate) const TOUCH: &str = "\
 Example:
@@ -292,15 +292,20 @@ every field back byte for byte:
 Each ticket is as it was when it was read: an export is not of one point in time. An entry that cannot be read is
 named on stderr, and the exit code is 65. It holds what users said: protect it like the tickets.
 
+An export that was cut has no total. Remove its last line if that is incomplete, and continue with --after the last id.
+While Redis is down nothing is exported, because this host may not know all tickets.
+
 Examples:
   ticket export > tickets.jsonl
-  ticket export order- --after order-17 >> tickets.jsonl
+  ticket export --after order-17 >> tickets.jsonl
   ticket export --store sqlite:old.db | ticket import - --store redis://localhost";
 
 pub(crate) const IMPORT: &str = "\
-Tickets keep the deadlines that they had; those that are past are left out. A ticket that is in the store stays: with
-the same content it is unchanged, with other content the exit code is 4 at the end, or --replace replaces it. An
-import that stopped can be run again from the beginning. The total in the export is checked.
+Tickets get the time that they have left, to a two-thousandth of it; those without a deadline get --ttl, and those
+whose time is over are left out. A ticket that is in the store stays: with the same content it is unchanged, with other
+content the exit code is 4 at the end, or --replace replaces it. An import that stopped can be run again from the
+beginning. Each total of the file is checked; a file that ends without one ends with 2. The SHA-256 is over what is in
+the store now, so it is that of the export if all of it is. Nothing goes to a fallback, unless --fallback names one.
 
 JSON is one object:
   {\"total\":{\"tickets\":…,\"created\":…,\"unchanged\":…,\"replaced\":…,\"kept\":…,\"expired\":…,\"sha256\":…}}

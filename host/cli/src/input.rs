@@ -81,7 +81,9 @@ pub(crate) fn changes(text: &str) -> Result<Vec<Change>, Failure> {
         serde_json::Deserializer::from_str(text).into_iter().collect()
     };
     let written = written.map_err(|error| {
-        Failure::Input(format!("invalid changes: write them as [{{\"say\":\"…\"}},{{\"learn\":{{…}}}}]: {error}"))
+        Failure::Input(format!(
+            "invalid changes: write them as [{{\"say\":\"…\"}},{{\"learn\":{{…}}}}], see `ticket apply --help`: {error}"
+        ))
     })?;
     Ok(written.into_iter().map(Change::from).collect())
 }

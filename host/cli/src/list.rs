@@ -89,14 +89,22 @@ pub(crate) async fn run(
 
 /// The ids of `limit` tickets; those that the store names first.
 pub(crate) async fn ids(tickets: &Tickets, prefix: &str, limit: usize) -> Result<Vec<String>, Failure> {
+    Ok(listed(tickets, prefix, limit).await?.finish().into_keys().collect())
+}
+
+/// All ids, and whether the fallback named some, so that others may be missing.
+pub(crate) async fn all_ids(tickets: &Tickets, prefix: &str) -> Result<(Vec<String>, bool), Failure> {
+    let Listing { listed, is_partial, .. } = listed(tickets, prefix, usize::MAX).await?;
+    Ok((listed.into_keys().collect(), is_partial))
+}
+
+async fn listed(tickets: &Tickets, prefix: &str, limit: usize) -> Result<Listing<()>, Failure> {
     let mut listing = Listing::new(limit);
-    loop {
+    while !listing.is_done {
         let page = tickets.list(prefix, listing.cursor.as_deref()).await?;
         listing.add_page(page.ids.into_iter().map(|id| (id, ())), page.served_by, page.cursor);
-        if listing.is_done {
-            return Ok(listing.finish().into_keys().collect());
-        }
     }
+    Ok(listing)
 }
 
 /// What is listed of `limit` tickets; one that is gone since it was listed is left out.

@@ -74,7 +74,10 @@ impl Session {
         // An error already says that the store is down.
         let said = matches!(
             &done,
-            Err(Failure::Ticket(Error::Unavailable(_)) | Failure::Replay { .. } | Failure::Unhealthy(_))
+            Err(Failure::Ticket(Error::Unavailable(_))
+                | Failure::Replay { .. }
+                | Failure::Import { .. }
+                | Failure::Unhealthy(_))
         );
         match (done, self.sync_or_warn(wait, said).await) {
             (Err(done), Err(left)) => {

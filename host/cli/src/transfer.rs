@@ -26,7 +26,7 @@ struct TicketLine<'a> {
 }
 
 /// What a snapshot says of itself; the engine checks it.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 struct Snapshot {
     id: String,
     sha256: String,
@@ -45,6 +45,9 @@ struct TotalLine {
 struct Total {
     tickets: u64,
     sha256: String,
+    /// The id after which the export began, if it continued another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    after: Option<String>,
 }
 
 /// The digests of snapshots by the ids of their tickets.
@@ -60,10 +63,14 @@ impl Digests {
         self.0.last_key_value().map(|(id, _)| id.as_str())
     }
 
-    fn total(&self) -> Total {
-        let mut all = Sha256::new();
-        self.0.values().for_each(|sha256| all.update(sha256));
-        Total { tickets: self.0.len() as u64, sha256: digest::hex(all) }
+    /// The total of the tickets whose ids come after this one.
+    fn total(&self, after: Option<&str>) -> Total {
+        let (mut tickets, mut all) = (0, Sha256::new());
+        for (_, sha256) in self.0.iter().filter(|(id, _)| after.is_none_or(|after| id.as_str() > after)) {
+            tickets += 1;
+            all.update(sha256);
+        }
+        Total { tickets, sha256: digest::hex(all), after: after.map(str::to_owned) }
     }
 }
 

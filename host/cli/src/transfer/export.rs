@@ -20,7 +20,12 @@ struct Exported {
 
 /// Exports the tickets whose ids begin with `prefix` and come after `after`.
 pub(crate) async fn run(tickets: &Tickets, prefix: &str, after: Option<&str>, output: &Output) -> Result<(), Failure> {
-    let mut ids = list::ids(tickets, prefix, usize::MAX).await?;
+    let (mut ids, is_partial) = list::all_ids(tickets, prefix).await?;
+    if is_partial {
+        let text =
+            format!("{} is down, and this host does not know all of its tickets: nothing is exported", tickets.store());
+        return Err(Error::Unavailable(text.into()).into());
+    }
     ids.retain(|id| after.is_none_or(|after| id.as_str() > after));
     let bar = ProgressBar::new(ids.len() as u64);
     let (mut digests, mut unreadable) = (Digests::default(), 0_u64);
@@ -32,7 +37,7 @@ pub(crate) async fn run(tickets: &Tickets, prefix: &str, after: Option<&str>, ou
                     digests.add(json::from_object::<Snapshot>(snapshot).map_err(internal)?);
                     let snapshot: &RawValue = serde_json::from_str(snapshot).map_err(internal)?;
                     let line = TicketLine { expires_at_ms: *expires_at_ms, snapshot };
-                    bar.suspend(|| output.json(&line))?;
+                    bar.suspend(|| output.json(&line)).map_err(cut)?;
                 }
                 // It ended since it was listed.
                 Err(Error::NotFound(_)) => {}
@@ -47,14 +52,22 @@ pub(crate) async fn run(tickets: &Tickets, prefix: &str, after: Option<&str>, ou
         }
     }
     bar.finish_and_clear();
-    let total = digests.total();
+    let total = digests.total(after);
     output.remark(&format!("{} exported, SHA-256 {}", render::tickets(total.tickets), total.sha256));
-    output.json(&TotalLine { total })?;
+    output.json(&TotalLine { total }).map_err(cut)?;
     match unreadable {
         0 => Ok(()),
         count => {
             Err(Error::Corrupt(format!("{count} entries are not exported, because they cannot be read").into()).into())
         }
+    }
+}
+
+/// A reader that is gone has not all of it: unlike for other commands, that is a failure.
+fn cut(failure: Failure) -> Failure {
+    match failure {
+        Failure::Output(error) => Error::Unavailable(format!("the export was cut: {error}").into()).into(),
+        failure => failure,
     }
 }
 

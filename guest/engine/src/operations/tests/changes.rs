@@ -24,8 +24,14 @@ fn ensure_loses_no_race() {
     *fake.rivals.borrow_mut() = vec![None, Some(record("[1]"))];
     let made = Engine::new(&fake).ensure("t".into(), say("\"us\""), None).unwrap();
     assert!(made.effect.created && made.ticket.state.history == "[\"us\"]");
-    let conditions = fake.conditions.borrow();
-    assert!(matches!(conditions[..], [Condition::Absent, Condition::At(_), Condition::Absent]), "{conditions:?}");
+    {
+        let conditions = fake.conditions.borrow();
+        assert!(matches!(conditions[..], [Condition::Absent, Condition::At(_), Condition::Absent]), "{conditions:?}");
+    }
+    fake.attempts_max.set(1);
+    *fake.rivals.borrow_mut() = vec![None];
+    let late = Engine::new(&fake).ensure("t".into(), say("\"us\""), None);
+    assert!(matches!(late, Err(Error::Conflict(None))), "it ended, and the time is up: {late:?}");
 }
 
 #[test]
@@ -42,6 +48,13 @@ fn the_answer_has_what_was_taken_back_and_dropped() {
     let changes = vec![Change::Say("\"b\"".into()), Change::Say("\"c\"".into()), Change::Trim(bounds)];
     let Applied { ticket, effect } = engine.apply("t".into(), changes, None, None).unwrap();
     assert_eq!((ticket.state.history.as_str(), effect.trimmed), ("[\"b\",\"c\"]", 1));
+    // A trim is not one of the changes that a history limits.
+    let mut most: Vec<_> =
+        (0..SETTINGS.history_entries_max).map(|number| Change::Say(format!("\"{number}\""))).collect();
+    most.push(Change::Trim(bounds));
+    assert_eq!(engine.apply("t".into(), most.clone(), None, None).unwrap().effect.trimmed, 100);
+    most.push(Change::Retract(1));
+    assert!(matches!(engine.apply("t".into(), most, None, None), Err(Error::TooLarge(_))));
 }
 
 #[test]
@@ -103,7 +116,7 @@ fn a_listing_has_the_tickets_of_a_prefix() {
     let page = engine.list_summaries("user-", None).unwrap();
     let ids: Vec<_> = page.summaries.iter().map(|summary| summary.id.as_str()).collect();
     assert_eq!((ids, page.unreadable), (vec!["user-1", "user-2"], vec!["user-3".to_owned()]));
-    for prefix in ["user:", "-", "a b"] {
+    for prefix in ["user:", "-", "a b", &"x".repeat(129)] {
         assert!(matches!(engine.list_ids(prefix, None), Err(Error::Invalid(_))), "{prefix}");
     }
 }
