@@ -136,7 +136,8 @@ fn a_reader_that_ends_early_fails_an_export() {
 #[test]
 fn a_replacement_that_fails_leaves_the_ticket() {
     let (from, to) = (User::new(), User::new());
-    from.json(&["new", "--id", "a", "--facts", &format!(r#"{{"a":"{}"}}"#, "x".repeat(900_000))]);
+    let large = format!(r#"{{"a":"{}"}}"#, "x".repeat(900_000));
+    assert_eq!(from.run_with(&["new", "--id", "a", "--facts", "-"], &large).code, Some(0));
     // Another incarnation: it was created in another second.
     let exported = from.run(&["export"]).stdout;
     let store = format!("sqlite:{}?max_page_count=60", to.home().join("small.db").display());
@@ -144,7 +145,9 @@ fn a_replacement_that_fails_leaves_the_ticket() {
     let mut now = created_at;
     while now == created_at {
         to.run(&["close", "a", "--store", &store]);
-        now = to.json(&["new", "--id", "a", "--facts", r#"{"live":true}"#, "--store", &store])["created_at"].as_u64().unwrap();
+        now = to.json(&["new", "--id", "a", "--facts", r#"{"live":true}"#, "--store", &store])["created_at"]
+            .as_u64()
+            .unwrap();
     }
     let failed = to.run_with(&["import", "-", "--replace", "--store", &store], &exported);
     assert_eq!(failed.code, Some(75), "{failed:?}");

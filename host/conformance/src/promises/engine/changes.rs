@@ -140,12 +140,14 @@ async fn e09_a_message_with_an_id_is_stored_once(fixture: Fixture) {
     let before = tickets.snapshot(ID).await.expect("snapshot");
     let first = tickets.apply(ID, &[say("{\"id\":\"m1\",\"text\":\"hé\",\"n\":1.0}")], None).await.expect("said");
     fixture.pass(5_000).await;
+    // Where the clock cannot be moved, a deadline after the pass may be that before it.
+    let passed = fixture.revision_after(&first.revision, 5_000);
     for same in
         ["{\"id\":\"m1\",\"text\":\"hé\",\"n\":1.0}", "{ \"n\":1.0, \"text\": \"h\\u00e9\", \"\\u0069d\":\"m1\" }"]
     {
         let again = tickets.apply(ID, &[say(same)], None).await.expect(same);
         assert_eq!((&again.history, again.updated_at), (&first.history, first.updated_at), "{same}");
-        assert_ne!(again.revision, first.revision, "the deadline moved");
+        assert_ne!(again.revision, passed, "the deadline moved");
     }
     let dumped = fixture.dump(&the_key()).await;
     for other in [
