@@ -34,12 +34,12 @@ pub(crate) async fn run(command: Command, common: Common, output: &Output) -> Re
             clap_complete::generate(shell, &mut Args::command(), "ticket", &mut script);
             output.script(&script)
         }
-        // What a fallback would take is not in the store that is imported into.
-        Command::Import { .. } if common.fallback.is_none() => {
-            let common = Common { fallback: Some(FallbackArg::None), ..common };
-            Box::pin(run(command, common, output)).await
-        }
         command => {
+            let mut common = common;
+            if matches!(command, Command::Import { .. }) {
+                // What a fallback would take is not in the store that is imported into.
+                common.fallback.get_or_insert(FallbackArg::None);
+            }
             let wait = if let Command::Replay { wait, .. } = &command { Some(*wait) } else { None };
             let doctor_url = matches!(command, Command::Doctor).then(|| common.store.clone()).flatten();
             let session = match (Session::open(common, command.ticket()).await, doctor_url) {

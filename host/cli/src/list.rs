@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use ticket_host::{Error, ServedBy, Ticket, Tickets};
+use ticket_host::{Error, ServedBy, Tickets};
 
 use super::args::Format;
 use super::escape::printable;
@@ -135,9 +135,7 @@ async fn rows(tickets: &Tickets, prefix: &str, limit: usize) -> Result<Vec<Row>,
             // Why it cannot be read, only reading tells; it may have become readable, or be gone.
             None => match tickets.get_summary(&id).await {
                 Err(Error::NotFound(_)) => continue,
-                Err(error @ (Error::Corrupt(_) | Error::UnsupportedVersion(_) | Error::TooLarge(_))) => {
-                    Read::Damaged { error: error.to_string() }
-                }
+                Err(error) if is_unreadable(&error) => Read::Damaged { error: error.to_string() },
                 Err(error) => return Err(error.into()),
                 Ok(_) => Read::Damaged { error: "it could not be read when it was listed".into() },
             },
@@ -184,17 +182,26 @@ impl<T> Listing<T> {
 }
 
 /// Reads these tickets at the same time.
-pub(crate) async fn read(tickets: &Tickets, ids: &[String]) -> Result<Vec<Result<Ticket, Error>>, Failure> {
-    let begin = |id: &String| {
-        let (tickets, id) = (tickets.clone(), id.clone());
-        tokio::spawn(async move { tickets.get(&id).await })
-    };
-    let begun: Vec<_> = ids.iter().map(begin).collect();
+pub(crate) async fn read<T, F>(
+    tickets: &Tickets,
+    ids: &[String],
+    one: impl Fn(Tickets, String) -> F,
+) -> Result<Vec<Result<T, Error>>, Failure>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, Error>> + Send + 'static,
+{
+    let begun: Vec<_> = ids.iter().map(|id| tokio::spawn(one(tickets.clone(), id.clone()))).collect();
     let mut done = Vec::with_capacity(begun.len());
     for read in begun {
         done.push(read.await.map_err(|error| Error::Internal(error.into()))?);
     }
     Ok(done)
+}
+
+/// Whether an error is of what is stored under the id: there is something, and it cannot be read.
+pub(crate) fn is_unreadable(error: &Error) -> bool {
+    matches!(error, Error::Corrupt(_) | Error::UnsupportedVersion(_) | Error::TooLarge(_))
 }
 
 fn table(rows: &[Row]) -> comfy_table::Table {

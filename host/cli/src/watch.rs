@@ -117,7 +117,7 @@ impl Watch<'_> {
         let missing: Vec<String> = self.seen.keys().filter(|seen| ids.binary_search(seen).is_err()).cloned().collect();
         ids.extend(missing);
         for ids in ids.chunks(list::READS_MAX) {
-            for (id, read) in ids.iter().zip(list::read(self.tickets, ids).await?) {
+            for (id, read) in ids.iter().zip(list::read(self.tickets, ids, get).await?) {
                 match read {
                     Ok(ticket) => self.is(&ticket, tell)?,
                     Err(Error::NotFound(_)) => {
@@ -125,7 +125,7 @@ impl Watch<'_> {
                             self.show(Event::Gone, id, None)?;
                         }
                     }
-                    Err(error @ (Error::Corrupt(_) | Error::UnsupportedVersion(_) | Error::TooLarge(_))) => {
+                    Err(error) if list::is_unreadable(&error) => {
                         // It is left out, as in every round until it is a ticket again.
                         tracing::debug!(id, %error, "not watched");
                     }
@@ -163,6 +163,11 @@ impl Watch<'_> {
             }
         }
     }
+}
+
+/// Reads one ticket.
+async fn get(tickets: Tickets, id: String) -> Result<Ticket, Error> {
+    tickets.get(&id).await
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub(crate) async fn run(tickets: &Tickets, prefix: &str, after: Option<&str>, ou
     let bar = ProgressBar::new(ids.len() as u64);
     let (mut digests, mut unreadable) = (Digests::default(), 0_u64);
     for ids in ids.chunks(list::READS_MAX) {
-        for (id, read) in ids.iter().zip(read(tickets, ids).await?) {
+        for (id, read) in ids.iter().zip(list::read(tickets, ids, read).await?) {
             match read {
                 Ok(exported) => {
                     let Exported { expires_at_ms, snapshot } = &exported;
@@ -41,7 +41,7 @@ pub(crate) async fn run(tickets: &Tickets, prefix: &str, after: Option<&str>, ou
                 }
                 // It ended since it was listed.
                 Err(Error::NotFound(_)) => {}
-                Err(error @ (Error::Corrupt(_) | Error::UnsupportedVersion(_) | Error::TooLarge(_))) => {
+                Err(error) if list::is_unreadable(&error) => {
                     unreadable += 1;
                     let text = printable(&format!("warning: ticket `{id}` is not exported: {error}"));
                     bar.suspend(|| exit::tell(&text));
@@ -71,21 +71,10 @@ fn cut(failure: Failure) -> Failure {
     }
 }
 
-/// Reads these tickets at the same time.
-async fn read(tickets: &Tickets, ids: &[String]) -> Result<Vec<Result<Exported, Error>>, Failure> {
-    let begin = |id: &String| {
-        let (tickets, id) = (tickets.clone(), id.clone());
-        tokio::spawn(async move {
-            let snapshot = tickets.snapshot(&id).await?;
-            // A change in between only moved the deadline further, or comes with the next export.
-            let expires_at_ms = tickets.get_summary(&id).await?.expires_at_ms;
-            Ok(Exported { expires_at_ms, snapshot })
-        })
-    };
-    let begun: Vec<_> = ids.iter().map(begin).collect();
-    let mut done = Vec::with_capacity(begun.len());
-    for read in begun {
-        done.push(read.await.map_err(internal)?);
-    }
-    Ok(done)
+/// Reads one ticket.
+async fn read(tickets: Tickets, id: String) -> Result<Exported, Error> {
+    let snapshot = tickets.snapshot(&id).await?;
+    // A change in between only moved the deadline further, or comes with the next export.
+    let expires_at_ms = tickets.get_summary(&id).await?.expires_at_ms;
+    Ok(Exported { expires_at_ms, snapshot })
 }

@@ -14,7 +14,7 @@ use super::{Digests, Snapshot, TicketLine, TotalLine, internal};
 use crate::args::Format;
 use crate::exit::{self, Failure};
 use crate::input::Lines;
-use crate::list::READS_MAX;
+use crate::list::{READS_MAX, is_unreadable};
 use crate::output::Output;
 use crate::render;
 
@@ -207,7 +207,7 @@ async fn put(
             Ok(current) if digest_of(&current).as_ref() == Some(&of.sha256) => return Ok(Outcome::Unchanged),
             // It ended just now.
             Err(Error::NotFound(_)) => continue,
-            Err(error) if !is_damaged(&error) => return Err(error),
+            Err(error) if !is_unreadable(&error) => return Err(error),
             _ if !replace => return Ok(Outcome::Kept),
             Ok(current) => return replaced(&lasting, of, text, Some(&current)).await,
             Err(_) => return replaced(&lasting, of, text, None).await,
@@ -231,11 +231,6 @@ async fn replaced(lasting: &Tickets, of: &Snapshot, text: &str, current: Option<
         rolled_back => drop(rolled_back?),
     }
     Ok(Outcome::Replaced)
-}
-
-/// Whether an error is of what is stored, which a replacement mends.
-fn is_damaged(error: &Error) -> bool {
-    matches!(error, Error::Corrupt(_) | Error::TooLarge(_) | Error::UnsupportedVersion(_))
 }
 
 fn digest_of(snapshot: &str) -> Option<String> {
