@@ -6,5 +6,6 @@ mod measures;
 mod scene;
 mod schedules;
 mod servers;
+mod taken_back;
 mod two_hosts;
 mod wires;

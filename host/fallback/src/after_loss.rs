@@ -141,9 +141,11 @@ pub(super) fn may_be_lost(last_ack: &LastAck, survived_ms: Option<u64>) -> bool 
 }
 
 /// Whether what the primary has is an older state, to be written over. Its deadline says so, but not reliably if clocks
-/// were set, so nothing in it may be missing in ours.
+/// were set or a caller named another time to live, so nothing in it may be missing in ours.
 fn is_older(theirs: &Entry, ours: &Entry) -> bool {
-    theirs.expires_at_ms < ours.expires_at_ms && merge_base::supersedes(ours, theirs)
+    theirs.expires_at_ms < ours.expires_at_ms
+        && !merge_base::is_later(theirs, ours)
+        && merge_base::supersedes(ours, theirs)
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ impl FallbackStore {
                 "cannot merge branch {number}: it or its ticket is not of the present schema"
             )));
         };
-        let (base, ours) = merge_base::infer_base(&ours, &theirs);
+        let (base, ours) = merge_base::infer_base(&ours, &theirs, false);
         let Merged { state, branch: loser } = (self.inner.merge)(base, ours, theirs).await.map_err(|error| {
             Error::invalid(format!("cannot merge branch {number} into its ticket")).caused_by(error)
         })?;

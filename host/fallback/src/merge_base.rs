@@ -87,8 +87,13 @@ pub(super) fn supersedes(whole: &Entry, part: &Entry) -> bool {
         (Some(whole), Some(part)) => part.keys().all(|key| whole.contains_key(key)),
         _ => field(whole, FACTS) == field(part, FACTS),
     };
+    has_facts && has_messages(whole, part)
+}
+
+/// Whether `whole` has every message of `part`, in any order.
+pub(super) fn has_messages(whole: &Entry, part: &Entry) -> bool {
     let mut others = Multiset::of(&messages(whole));
-    has_facts && messages(part).into_iter().all(|message| others.take(message))
+    messages(part).into_iter().all(|message| others.take(message))
 }
 
 /// Whether the messages that `write` adds to `base` are all in `theirs` too, in any order: it was applied, and another host
@@ -134,11 +139,16 @@ pub(super) fn with_unconfirmed(base: State, ours: State, theirs: &State, unconfi
 }
 
 /// A base for two states of one incarnation whose common past is not known, and ours as it descends from that base. What
-/// both have is the past, in any order; a message that both have said is one.
-pub(super) fn infer_base(ours: &State, theirs: &State) -> (State, State) {
+/// both have is the past, in any order; a message that both have said is one. If theirs is later, what ours has before
+/// the first message of that past was trimmed there, and does not come back.
+pub(super) fn infer_base(ours: &State, theirs: &State, is_theirs_later: bool) -> (State, State) {
     let mut others = Multiset::of(&items(&theirs.history));
-    let (common, added): (Vec<&str>, Vec<&str>) =
-        items(&ours.history).into_iter().partition(|message| others.take(message));
+    let mine: Vec<(bool, &str)> =
+        items(&ours.history).into_iter().map(|message| (others.take(message), message)).collect();
+    let first_common = mine.iter().position(|(is_common, _)| *is_common).unwrap_or_default();
+    let trimmed = if is_theirs_later { first_common } else { 0 };
+    let (common, added): (Vec<_>, Vec<_>) = mine.into_iter().skip(trimmed).partition(|(is_common, _)| *is_common);
+    let [common, added] = [common, added].map(|part| part.into_iter().map(|(_, message)| message).collect::<Vec<_>>());
     let base = State {
         facts: "{}".into(),
         history: array(&common),
@@ -147,6 +157,12 @@ pub(super) fn infer_base(ours: &State, theirs: &State) -> (State, State) {
         updated_at: ours.updated_at.min(theirs.updated_at),
     };
     (base, State { history: array(common.iter().chain(&added)), ..ours.clone() })
+}
+
+/// Whether one state was made after another, as far as its deadline or the time of its last change tell.
+pub(super) fn is_later(one: &Entry, other: &Entry) -> bool {
+    let updated_at = |entry| field(entry, UPDATED_AT).parse::<u64>().ok();
+    one.expires_at_ms > other.expires_at_ms || updated_at(one) > updated_at(other)
 }
 
 /// The facts by key; none if they are not an object.
@@ -287,7 +303,7 @@ mod tests {
         let (one, other) = (with_messages(r#"["\ud800"]"#), with_messages(r#"[ "\uD800" ]"#));
         assert!(contains(&one, &other) && supersedes(&one, &other));
         let [ours, theirs] = [r#"["\ud800","o"]"#, r#"["\uD800","t"]"#].map(|text| state(&with_messages(text)));
-        let (base, _) = infer_base(&ours.expect("ours"), &theirs.expect("theirs"));
+        let (base, _) = infer_base(&ours.expect("ours"), &theirs.expect("theirs"), true);
         assert_eq!(base.history, r#"["\ud800"]"#);
     }
 
@@ -312,7 +328,19 @@ mod tests {
     fn the_inferred_base_is_what_both_have_in_any_order() {
         let ours = state(&with_messages(r#"["a","o",1,"x"]"#)).expect("state");
         let theirs = state(&with_messages(r#"["a", 1, "t", "x"]"#)).expect("state");
-        let (base, ours) = infer_base(&ours, &theirs);
+        let (base, ours) = infer_base(&ours, &theirs, true);
         assert_eq!((base.history.as_str(), ours.history.as_str()), (r#"["a",1,"x"]"#, r#"["a",1,"x","o"]"#));
+    }
+
+    #[test]
+    fn what_a_later_state_has_trimmed_is_not_in_ours() {
+        let inferred = |theirs, is_theirs_later| {
+            let [ours, theirs] = [r#"["a","b","o"]"#, theirs].map(|text| state(&with_messages(text)).expect("state"));
+            infer_base(&ours, &theirs, is_theirs_later).1.history
+        };
+        assert_eq!(inferred(r#"["b","t"]"#, true), r#"["b","o"]"#);
+        assert_eq!(inferred(r#"["b","t"]"#, false), r#"["b","a","o"]"#, "ours is later");
+        assert_eq!(inferred(r#"["t"]"#, true), r#"["a","b","o"]"#, "nothing shows that it was trimmed");
+        assert_eq!(inferred(r#"["a","t"]"#, true), r#"["a","b","o"]"#, "it may have been lost");
     }
 }

@@ -32,6 +32,8 @@ pub(super) enum Reason {
     ClosedHere,
     NotMixed,
     Unmergeable,
+    Trimmed,
+    WrittenBack,
     Damage,
 }
 
@@ -45,6 +47,10 @@ impl Reason {
             Self::ClosedHere => "the ticket was changed elsewhere and closed here",
             Self::NotMixed => "it was changed here and elsewhere in ways that cannot be combined",
             Self::Unmergeable => "it was changed elsewhere into a form that cannot be merged",
+            Self::Trimmed => "it has messages that another client seems to have trimmed",
+            Self::WrittenBack => {
+                "messages that it lacks were written back after a loss of data; another client may have taken them back"
+            }
             Self::Damage => "the key holds something that is not a ticket",
         }
     }

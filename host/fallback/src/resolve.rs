@@ -288,9 +288,10 @@ pub(super) fn to_merge(record: &Record, theirs: &Entry) -> Option<[State; 3]> {
     let pending = record.pending.as_ref()?;
     let local = record.local.as_ref()?;
     let is_later = local.expires_at_ms > theirs.expires_at_ms;
+    let is_theirs_later = merge_base::is_later(theirs, local);
     let (ours, theirs) = (merge_base::state(local)?, merge_base::state(theirs)?);
     if pending.lost {
-        let (base, mut ours) = merge_base::infer_base(&ours, &theirs);
+        let (base, mut ours) = merge_base::infer_base(&ours, &theirs, is_theirs_later);
         if is_later {
             // What was lost and what is left are usually of the same second.
             ours.updated_at = ours.updated_at.max(theirs.updated_at.saturating_add(1));
@@ -321,16 +322,30 @@ pub(super) fn merged(record: &Record, theirs: Entry, merged: Option<Merged>, now
     if same_content(&ours, &theirs) {
         ours = theirs.clone();
     }
-    let loser = side.map(|side| match side {
-        Side::Ours => local,
-        Side::Theirs => theirs.clone(),
-    });
+    let conflict_copy = match side {
+        Some(Side::Ours) => Some(ConflictCopy { entry: local, reason: Reason::NotMixed }),
+        Some(Side::Theirs) => Some(ConflictCopy { entry: theirs.clone(), reason: Reason::NotMixed }),
+        None if pending.lost => shortened_elsewhere(local, &theirs, &ours),
+        None => None,
+    };
     let pending = Pending { base: Some(theirs), in_flight: None, ..pending };
     Resolved {
         record: Record { local: Some(ours), pending: Some(pending), ..record.clone() },
-        conflict_copy: loser.map(|entry| ConflictCopy { entry, reason: Reason::NotMixed }),
+        conflict_copy,
         merge_with: None,
     }
+}
+
+/// What a merge after a loss of data leaves out, or undoes: whether messages were lost or taken back by another client
+/// cannot be told for sure.
+fn shortened_elsewhere(local: Entry, theirs: &Entry, merged: &Entry) -> Option<ConflictCopy> {
+    if !merge_base::has_messages(merged, &local) {
+        return Some(ConflictCopy { entry: local, reason: Reason::Trimmed });
+    }
+    let is_undone = merge_base::is_later(theirs, &local)
+        && merge_base::has_messages(&local, theirs)
+        && !merge_base::has_messages(theirs, &local);
+    is_undone.then(|| ConflictCopy { entry: theirs.clone(), reason: Reason::WrittenBack })
 }
 
 #[cfg(test)]

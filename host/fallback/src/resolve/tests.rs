@@ -263,6 +263,27 @@ fn a_merge_is_written_at_its_base_and_keeps_the_loser() {
 }
 
 #[test]
+fn after_a_loss_a_shortened_history_leaves_a_branch() {
+    let local = ticket(r#"["a","b","o"]"#, 7, LATER_MS);
+    let kept = |theirs: &Entry, history: &str, lost| {
+        let mut record = record(Some(local.clone()), Some(without_deadline(&local)), None, None);
+        record.pending.as_mut().expect("pending").lost = lost;
+        let state = merge_base::state(&ticket(history, 7, 0)).expect("state");
+        merged(&record, theirs.clone(), Some(Merged { state, branch: None }), NOW_MS).conflict_copy
+    };
+    let copy = |entry: &Entry, reason| Some(ConflictCopy { entry: entry.clone(), reason });
+    let retracted = ticket(r#"["a","b"]"#, 7, LATER_MS + 20);
+    assert_eq!(kept(&retracted, r#"["a","b","o"]"#, true), copy(&retracted, Reason::WrittenBack));
+    assert_eq!(kept(&retracted, r#"["a","b","o"]"#, false), None, "a merge from a known base undoes nothing");
+    let older = ticket(r#"["a","b"]"#, 7, LATER_MS - 20);
+    assert_eq!(kept(&older, r#"["a","b","o"]"#, true), None);
+    let trimmed = ticket(r#"["b","o","t"]"#, 7, LATER_MS + 20);
+    assert_eq!(kept(&trimmed, r#"["b","o","t"]"#, true), copy(&local, Reason::Trimmed));
+    let forked = ticket(r#"["a","t"]"#, 7, LATER_MS + 20);
+    assert_eq!(kept(&forked, r#"["a","t","b","o"]"#, true), None, "it lost ours and went on");
+}
+
+#[test]
 fn only_a_first_write_of_another_content_proves_a_data_set() {
     let is_proof = |base: Option<Entry>, repeated| {
         let written = Answer::Written { revision: ours().revision, expires_at_ms: LATER_MS + 10, now_ms: NOW_MS };
