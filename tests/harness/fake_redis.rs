@@ -21,6 +21,7 @@ mod connection;
 mod data;
 mod faults;
 mod modes;
+mod requests;
 mod resp;
 mod run;
 mod scripts;
@@ -201,6 +202,11 @@ impl FakeRedis {
         cut(&mut server);
     }
 
+    /// From now on no user may run transactions.
+    pub fn forbid_transactions(&self) {
+        self.server().forbids_transactions = true;
+    }
+
     /// The id of this run of the server.
     #[must_use]
     pub fn run_id(&self) -> String {
@@ -227,7 +233,7 @@ impl FakeRedis {
         self.server().dice.faults = faults;
     }
 
-    /// The next run of a script (EVAL or EVALSHA) has this fault; several calls apply to the next runs in order.
+    /// The next run of a script (EVAL, EVALSHA or the EXEC of a transaction) has this fault; several calls apply to the next runs in order.
     pub fn fault_next_script(&self, fault: Fault) {
         self.server().planned.push_back(fault);
     }

@@ -34,6 +34,8 @@ pub enum StoreKind {
     Redis,
     /// A server that is read before every change.
     RedisAsked,
+    /// A server whose user may not run transactions: every write is a script.
+    RedisScripts,
     /// A server with a fallback, always up.
     Healthy,
     /// The same, read before every change.
@@ -46,11 +48,12 @@ pub enum StoreKind {
 
 impl StoreKind {
     /// All kinds.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Memory,
         Self::Sqlite,
         Self::Redis,
         Self::RedisAsked,
+        Self::RedisScripts,
         Self::Healthy,
         Self::HealthyAsked,
         Self::Down,
@@ -70,7 +73,7 @@ impl StoreKind {
     /// Whether its entries are in a server.
     #[must_use]
     pub fn is_on_server(self) -> bool {
-        matches!(self, Self::Redis | Self::RedisAsked | Self::Healthy | Self::HealthyAsked)
+        matches!(self, Self::Redis | Self::RedisAsked | Self::RedisScripts | Self::Healthy | Self::HealthyAsked)
     }
 
     /// Whether a raw client can reach its entries.
@@ -87,6 +90,7 @@ impl StoreKind {
             Self::Sqlite => "sqlite",
             Self::Redis => "redis",
             Self::RedisAsked => "redis-asked",
+            Self::RedisScripts => "redis-scripts",
             Self::Healthy => "healthy",
             Self::HealthyAsked => "healthy-asked",
             Self::Down => "down",
@@ -130,9 +134,14 @@ impl TestStore {
                 drop(SqliteStore::open(path.clone(), None, &Options::default()).await.expect("sqlite store"));
                 Arc::new(SqliteBackend::private(path, clock))
             }
-            StoreKind::Redis | StoreKind::RedisAsked | StoreKind::Healthy | StoreKind::HealthyAsked => {
-                let url = server.insert(RedisServer::shared()).url();
-                Arc::new(RedisBackend::private(&url, opening(url.clone(), kind)).await.expect("a server"))
+            StoreKind::Redis
+            | StoreKind::RedisAsked
+            | StoreKind::RedisScripts
+            | StoreKind::Healthy
+            | StoreKind::HealthyAsked => {
+                let server = server.insert(RedisServer::shared());
+                let url = if kind == StoreKind::RedisScripts { server.scripts_url() } else { server.url() };
+                Arc::new(RedisBackend::private(&server.url(), opening(url, kind)).await.expect("a server"))
             }
         };
         let fixture = conformance::Fixture::new(backend, &base, seed::seed()).await.expect("a fixture");

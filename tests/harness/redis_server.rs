@@ -29,6 +29,9 @@ pub struct RedisServer {
     running: Mutex<Option<Running>>,
 }
 
+/// Arguments of a server with a user who may run everything but transactions.
+pub const WITHOUT_TRANSACTIONS: [&str; 8] = ["--user", "scripts", "on", ">pw", "~*", "&*", "+@all", "-@transaction"];
+
 /// A server process, and a shell that kills it if this process dies first.
 #[derive(Debug)]
 struct Running {
@@ -65,7 +68,7 @@ impl RedisServer {
         static SHARED: Mutex<Weak<RedisServer>> = Mutex::new(Weak::new());
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         shared.upgrade().unwrap_or_else(|| {
-            let server = Arc::new(Self::start(&[]));
+            let server = Arc::new(Self::start(&WITHOUT_TRANSACTIONS));
             *shared = Arc::downgrade(&server);
             server
         })
@@ -81,6 +84,12 @@ impl RedisServer {
     #[must_use]
     pub fn url_of(&self, user: &str, password: &str) -> String {
         format!("redis://{user}:{password}@127.0.0.1:{}", self.port)
+    }
+
+    /// The URL of a user who may not run transactions, on a server that was started with [`WITHOUT_TRANSACTIONS`].
+    #[must_use]
+    pub fn scripts_url(&self) -> String {
+        self.url_of(WITHOUT_TRANSACTIONS[1], "pw")
     }
 
     /// Its loopback port.

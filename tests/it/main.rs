@@ -23,6 +23,7 @@ mod real_faults;
 mod refused_writes;
 mod sandbox;
 mod simulation;
+mod staged_writes;
 mod tidy;
 mod transcripts;
 mod transfer_command;

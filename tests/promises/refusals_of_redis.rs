@@ -20,6 +20,10 @@ const COMMANDS: &[&str] = &[
     "hstrlen",
     "hexists",
     "del",
+    "copy",
+    "rename",
+    "multi",
+    "exec",
     "unlink",
     "exists",
     "type",
@@ -122,6 +126,8 @@ impl Refusals {
             _ => Condition::Absent,
         };
         let before = dump(&mut self.administrator, &name).await;
+        // A connection tries once what the server may refuse.
+        self.store = store_of(&self.server, 20_000).await;
         command(&mut self.administrator, order).await;
         let outcome = match what {
             "touch" => self.store.touch(&key, 2 * TTL_MS).await,

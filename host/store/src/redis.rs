@@ -1,4 +1,5 @@
-//! The store in a Redis or Valkey server, 7.0 or newer: one HASH per entry, one script per operation.
+//! The store in a Redis or Valkey server, 7.0 or newer: one HASH per entry. The usual write is one
+//! transaction, every other operation one script.
 //!
 //! The host chooses the deadline of each write by the server's clock, and the deadline identifies the write. If the
 //! answer of a write is lost, the same write is sent again, and the script recognizes what it has applied already.
@@ -8,6 +9,8 @@
 //! | `open` | [`RedisStore`]: the primary with retries and last known entries |
 //! | `primary` | [`RedisPrimary`]: each call is sent once |
 //! | `change`, `scripts`, `*.lua`, `command` | what is sent: arguments, scripts and plain commands |
+//! | `staged`, `replace.lua` | the usual write: staged under another name, and renamed over the entry |
+//! | `read` | reads by plain commands, without a script |
 //! | `reply`, `errors` | what the server answers, and what its errors mean |
 //! | `link`, `connection`, `server_clock`, `target` | the connection, the server's clock, and where the server is |
 //! | `tls`, `certificate` | which certificates are trusted, and what is wrong with that of a server |
@@ -28,9 +31,11 @@ mod login;
 mod open;
 mod primary;
 mod progress;
+mod read;
 mod reply;
 mod scripts;
 mod server_clock;
+mod staged;
 mod target;
 mod tls;
 

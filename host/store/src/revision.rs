@@ -11,6 +11,9 @@ use crate::fields::Fields;
 /// Bytes of most revisions: a deadline, two times, three lengths.
 const REVISION_BYTES_USUAL: usize = 64;
 
+/// Parts of a revision.
+pub(crate) const PARTS: usize = 6;
+
 /// Opaque text that identifies one state of one entry without a field of its own:
 /// `deadline.created_at.updated_at.len(facts).len(history).len(last_decision)`.
 ///
@@ -68,6 +71,14 @@ impl Revision {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Its parts, as texts; none for text that no store made.
+    pub(crate) fn parts(&self) -> Option<[&str; PARTS]> {
+        let mut parts = self.0.split('.');
+        let mut next = || parts.next().unwrap_or_default();
+        let first = [next(), next(), next(), next(), next(), next()];
+        (parts.next().is_none() && first.iter().all(|part| !part.is_empty())).then_some(first)
     }
 
     /// The deadline in it; 0 for none and for text that no store made.
@@ -129,6 +140,10 @@ mod tests {
             assert!(!matches(other), "{other}");
         }
         assert_eq!(revision.deadline_ms(), 1_900);
+        assert_eq!(revision.parts(), Some(["1900", "17", "18", "2", "6", "0"]));
+        for other in ["", "1900", "1900.17.18.2.6", "1900.17.18.2.6.0.1", "1900..18.2.6.0"] {
+            assert_eq!(Revision::from(other.to_owned()).parts(), None, "{other}");
+        }
     }
 
     #[test]

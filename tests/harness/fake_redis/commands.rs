@@ -1,107 +1,25 @@
-//! The commands of the fake Redis, and the checks before one runs.
+//! The commands of the fake Redis.
 
 use std::collections::BTreeSet;
 
 use super::data::Snapshot;
-use super::faults::Fault;
-use super::modes::{Gate, Mode, Traits};
+use super::modes::{Gate, Mode};
+use super::requests::{Session, Transaction};
 use super::resp::{Reply, Request};
 use super::run::Run;
 use super::scripts::{Kind, Script};
 use super::server::Server;
 
-/// The server's state of one client.
-#[derive(Debug, Default)]
-pub(super) struct Session {
-    pub(super) is_logged_in: bool,
-}
-
-/// A command: the least and most words, and its traits.
-struct Form {
-    words_min: usize,
-    words_max: usize,
-    before_login: bool,
-    traits: Traits,
-}
-
-fn form(name: &str) -> Option<Form> {
-    let plain = Traits::default();
-    let early = Traits { while_loading: true, ..plain };
-    let login = Traits { while_loading: true, while_busy: true, ..plain };
-    let write = Traits { write: true, ..plain };
-    let many = usize::MAX;
-    let (words_min, words_max, traits) = match name {
-        "ping" => (1, many, Traits { ping: true, ..plain }),
-        "auth" => (2, many, login),
-        "hello" => (1, many, login),
-        "select" => (2, 2, early),
-        "time" => (1, 1, early),
-        "info" => (1, many, early),
-        "client" | "config" | "acl" => (2, many, early),
-        "scan" | "exists" => (2, many, plain),
-        "hgetall" | "pexpiretime" | "type" => (2, 2, plain),
-        "hset" => (4, many, Traits { grows: true, ..write }),
-        "pexpireat" => (3, many, write),
-        "del" => (2, many, write),
-        "flushall" => (1, many, write),
-        "script" => (2, many, plain),
-        "eval" | "evalsha" => (3, many, plain),
-        _ => return None,
-    };
-    Some(Form { words_min, words_max, before_login: matches!(name, "auth" | "hello"), traits })
-}
-
-/// Whether a command has this subcommand.
-fn is_subcommand(name: &str, what: &[u8]) -> bool {
-    let known: &[&str] = match name {
-        "client" => &["setinfo", "setname", "getname", "id"],
-        "config" => &["get"],
-        "acl" => &["whoami"],
-        "script" => &["flush", "load"],
-        _ => return true,
-    };
-    known.iter().any(|known| what.eq_ignore_ascii_case(known.as_bytes()))
-}
-
 impl Server {
-    /// Answers a request with this fault.
-    pub(super) fn execute(&mut self, session: &mut Session, request: &Request, fault: Option<Fault>) -> Reply {
-        let Some(first) = request.first() else { return Reply::error("ERR unknown command") };
-        let name = String::from_utf8_lossy(first).to_ascii_lowercase();
-        let Some(form) = form(&name) else { return unknown(request) };
-        if !(form.words_min..=form.words_max).contains(&request.len()) {
-            return Reply::error(format!("ERR wrong number of arguments for '{name}' command"));
-        }
-        if let Some(what) = request.get(1).filter(|what| !is_subcommand(&name, what)) {
-            let what = String::from_utf8_lossy(what);
-            let command = name.to_ascii_uppercase();
-            return Reply::error(format!("ERR unknown subcommand '{what}'. Try {command} HELP."));
-        }
-        let is_denied = fault == Some(Fault::Noauth);
-        if !form.before_login && (is_denied || (self.password.is_some() && !session.is_logged_in)) {
-            if is_denied {
-                self.count(Fault::Noauth.name());
-            }
-            return Reply::error("NOAUTH Authentication required.");
-        }
-        let mut modes = self.modes.clone();
-        let drawn = if let Some(Fault::Mode(mode)) = fault { Some(mode) } else { None };
-        modes.extend(drawn);
-        let mut gate = Gate::new(modes);
-        let reply = match gate.check(form.traits) {
-            Ok(()) => self.serve(session, &name, &request[1..], &mut gate),
-            Err(error) => Reply::Error(error),
-        };
-        if let Some(mode) = drawn.filter(|mode| gate.has_met(*mode)) {
-            self.count(Fault::Mode(mode).name());
-        }
-        reply
-    }
-
-    fn serve(&mut self, session: &mut Session, name: &str, arguments: &[Vec<u8>], gate: &mut Gate) -> Reply {
+    pub(super) fn serve(&mut self, session: &mut Session, name: &str, arguments: &[Vec<u8>], gate: &mut Gate) -> Reply {
         let now_ms = self.now_ms();
         self.data.expire(now_ms);
         match name {
+            "multi" => {
+                session.transaction = Some(Transaction::default());
+                Reply::Simple("OK")
+            }
+            "exec" => Reply::error("ERR EXEC without MULTI"),
             "ping" if arguments.len() > 1 => Reply::error("ERR wrong number of arguments for 'ping' command"),
             "ping" => arguments.first().map_or(Reply::Simple("PONG"), |text| Reply::bulk(text.as_slice())),
             "auth" => self.auth(session, arguments),
@@ -132,13 +50,15 @@ impl Server {
         if is_named && arguments[0].len() != SHA1_DIGITS {
             return unknown();
         }
-        let key = match integer(&arguments[1]) {
+        let keys = match integer(&arguments[1]) {
             None => return not_an_integer(),
             Some(count) if usize::try_from(count).is_ok_and(|count| count > arguments.len() - 2) => {
                 return Reply::error("ERR Number of keys can't be greater than number of args");
             }
             Some(..0) => return Reply::error("ERR Number of keys can't be negative"),
-            Some(count) => (count == 1).then(|| &arguments[2]),
+            Some(count) => {
+                usize::try_from(count).ok().and_then(|count| arguments.get(2..2 + count)).unwrap_or_default()
+            }
         };
         let script = if is_named {
             let known = Script::by_sha1(&arguments[0]).filter(|script| self.scripts.contains(&script.kind));
@@ -149,12 +69,14 @@ impl Server {
             self.scripts.insert(script.kind);
             script
         };
-        let Some(key) = key else {
-            return Reply::error("ERR Lua redis lib command arguments must be strings or integers");
+        let (key, staged) = match (keys, script.kind) {
+            ([key, staged], Kind::Replace) => (key.as_slice(), staged.as_slice()),
+            ([key], kind) if kind != Kind::Replace => (key.as_slice(), &b""[..]),
+            _ => return Reply::error("ERR Lua redis lib command arguments must be strings or integers"),
         };
         let now_ms = self.now_ms();
-        let (data, arguments) = (&mut self.data, &arguments[3..]);
-        Run { script, data, gate, now_ms, key, arguments, has_written: false }.run()
+        let (data, arguments) = (&mut self.data, &arguments[2 + keys.len()..]);
+        Run { script, data, gate, now_ms, key, staged, arguments, has_written: false }.run()
     }
 
     fn auth(&self, session: &mut Session, arguments: &[Vec<u8>]) -> Reply {
@@ -226,6 +148,8 @@ fn of_keys(data: &mut Snapshot, name: &str, arguments: &[Vec<u8>], now_ms: u64) 
         },
         "hset" if arguments.len().is_multiple_of(2) => Reply::error("ERR wrong number of arguments for 'hset' command"),
         "hset" => data.hset(key, &arguments[1..]).map_or_else(Reply::Error, Reply::Int),
+        "copy" if arguments.len() > 2 => Reply::error("ERR syntax error"),
+        "copy" => count(usize::from(data.copy(key, &arguments[1]))),
         "del" => count(arguments.iter().filter(|key| data.del(key)).count()),
         "exists" => count(arguments.iter().filter(|key| data.keys.contains_key(*key)).count()),
         "type" => Reply::Simple(data.kind(key)),
@@ -334,7 +258,7 @@ fn config(names: &[Vec<u8>]) -> Reply {
     Reply::Array(met.flat_map(|(name, value)| [Reply::bulk(*name), Reply::bulk(*value)]).collect())
 }
 
-fn unknown(request: &Request) -> Reply {
+pub(super) fn unknown(request: &Request) -> String {
     let name = String::from_utf8_lossy(&request[0]);
     let mut shown = String::new();
     for argument in &request[1..] {
@@ -343,7 +267,7 @@ fn unknown(request: &Request) -> Reply {
         }
         shown += &format!("'{}' ", String::from_utf8_lossy(argument));
     }
-    Reply::error(format!("ERR unknown command '{name}', with args beginning with: {shown}"))
+    format!("ERR unknown command '{name}', with args beginning with: {shown}")
 }
 
 fn unknown_script() -> Reply {

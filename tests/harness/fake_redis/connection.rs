@@ -10,8 +10,8 @@ use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
 use super::FakeRedis;
-use super::commands::Session;
 use super::faults::{Fate, Fault};
+use super::requests::Session;
 use super::resp::{Parsed, Reply, Request, take};
 
 /// Most bytes of one read.
@@ -87,7 +87,8 @@ impl Connection {
     async fn one(&mut self, request: &Request) -> Result<(), Ended> {
         self.fake_redis.thawed().await;
         let Some(name) = request.first() else { return Ok(()) };
-        let mut fate = self.fake_redis.server().draw(name);
+        let is_queued = self.session.transaction.is_some() && !name.eq_ignore_ascii_case(b"exec");
+        let mut fate = self.fake_redis.server().draw(name, is_queued);
         match fate.fault {
             Some(Fault::Reset) => return Err(Ended),
             Some(Fault::StallBefore) => {

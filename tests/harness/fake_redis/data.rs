@@ -152,6 +152,20 @@ impl Snapshot {
         self.keys.remove(key).is_some()
     }
 
+    /// Copies a key with its deadline to a name without one; whether it did.
+    pub(super) fn copy(&mut self, from: &[u8], to: &[u8]) -> bool {
+        let Some(item) = self.keys.get(from).filter(|_| !self.keys.contains_key(to)).cloned() else { return false };
+        self.keys.insert(to.to_owned(), item);
+        true
+    }
+
+    /// Renames a key with its deadline, over another one if there is one.
+    pub(super) fn rename(&mut self, from: &[u8], to: &[u8]) -> Result<(), String> {
+        let item = self.keys.remove(from).ok_or("ERR no such key")?;
+        self.keys.insert(to.to_owned(), item);
+        Ok(())
+    }
+
     /// Sets a deadline, which removes the key if it has passed; returns whether there was a key.
     pub(super) fn pexpireat(&mut self, key: &[u8], deadline_ms: i64, now_ms: u64) -> bool {
         let Some(item) = self.keys.get_mut(key) else { return false };

@@ -18,6 +18,8 @@ pub(super) struct Run<'run> {
     pub(super) gate: &'run mut Gate,
     pub(super) now_ms: u64,
     pub(super) key: &'run [u8],
+    /// The second key, empty without one.
+    pub(super) staged: &'run [u8],
     pub(super) arguments: &'run [Vec<u8>],
     pub(super) has_written: bool,
 }
@@ -30,6 +32,7 @@ impl Run<'_> {
         let done = match self.script.kind {
             Kind::Read => self.read(),
             Kind::Write => self.write(),
+            Kind::Replace => self.replace(),
             Kind::Touch => self.touch(),
             Kind::Remove => self.remove(),
             Kind::Probe => self.probe(),
@@ -90,7 +93,6 @@ impl Run<'_> {
     fn write(&mut self) -> Done {
         let condition = self.argument(2).unwrap_or_default();
         let (mut wanted, slack, ahead_max) = (self.number(4)?, self.number(5)?, self.number(6)?);
-        self.number(7)?;
         let kind = self.kind();
         if kind != "none" && kind != "hash" && condition != b"present" {
             return Ok(tagged(&["type", kind]));
@@ -101,7 +103,7 @@ impl Run<'_> {
             let holds = match condition {
                 b"absent" => kind == "none",
                 b"present" => kind != "none",
-                _ => kind == "hash" && self.is_at(self.argument(3)) && self.has_kept(),
+                _ => kind == "hash" && self.is_at(self.argument(3)),
             };
             if !holds {
                 return self.refused();
@@ -124,11 +126,44 @@ impl Run<'_> {
         Ok(tagged(&["written", &digits(wanted), &self.now_ms.to_string()]))
     }
 
+    fn replace(&mut self) -> Done {
+        let (wanted, ahead_max) = (self.number(7)?, self.number(8)?);
+        if !self.has_parts() || self.mistaken(wanted, ahead_max).is_some() {
+            return Ok(Reply::Nil);
+        }
+        if let Some(mark) = self.argument(9) {
+            let marked = self.unmark(mark).map_err(|error| self.script.error(&error, "'HDEL', staged"))?;
+            let count = self.data.hash(self.staged).ok().flatten().map_or(0, Hash::len);
+            if !marked || !same(float(count as u64), self.number(10)?) {
+                return Ok(Reply::Nil);
+            }
+        }
+        let set = self.pexpireat_of(self.staged, wanted);
+        self.called(set, "call('PEXPIREAT', staged, ARGV[7])")?;
+        let renamed = self.rename(self.staged, self.key);
+        self.called(renamed, "call('RENAME', staged, key)")?;
+        let parts = [self.now_ms / 1_000, self.now_ms % 1_000 * 1_000];
+        Ok(Reply::Array(parts.iter().map(|part| Reply::bulk(part.to_string())).collect()))
+    }
+
+    /// Whether the entry has the parts of the revision that are given.
+    fn has_parts(&self) -> bool {
+        let Ok(Some(hash)) = self.data.hash(self.key) else { return false };
+        let is_number = |at, number: f64| self.number(at).is_ok_and(|given| same(given, number));
+        let is_long = |at, name: &str| is_number(at, float(hash.get(name.as_bytes()).unwrap_or_default().len() as u64));
+        hash.get(b"created_at").is_some_and(|text| self.argument(2) == Some(text))
+            && hash.get(b"updated_at").is_some_and(|text| self.argument(3) == Some(text))
+            && is_number(1, self.expires())
+            && is_long(4, "facts")
+            && is_long(5, "history")
+            && is_long(6, "last_decision")
+    }
+
     /// Writes over a hash, with the commands that may fail first.
     fn overwrite(&mut self, wanted: f64) -> Result<(), Reply> {
         let given = self.given();
         let mut others: Vec<Vec<u8>> = self.hash().pairs().iter().map(|(name, _)| name.to_vec()).collect();
-        let names: BTreeSet<&Vec<u8>> = self.kept().iter().chain(given.iter().step_by(2)).collect();
+        let names: BTreeSet<&Vec<u8>> = given.iter().step_by(2).collect();
         others.retain(|name| !names.contains(name));
         if !others.is_empty() {
             let answer = self.hdel(b"no field of a ticket");
@@ -221,6 +256,14 @@ impl Run<'_> {
         self.data.hdel(self.key, name)
     }
 
+    /// Removes the mark of a staged entry; whether it was there.
+    fn unmark(&mut self, mark: &[u8]) -> Result<bool, String> {
+        self.may_write(false)?;
+        let is_there = self.data.hash(self.staged)?.is_some_and(|hash| hash.get(mark).is_some());
+        self.data.hdel(self.staged, mark)?;
+        Ok(is_there)
+    }
+
     fn del(&mut self) -> Result<(), String> {
         self.may_write(false)?;
         self.data.del(self.key);
@@ -228,10 +271,19 @@ impl Run<'_> {
     }
 
     fn pexpireat(&mut self, deadline: f64) -> Result<(), String> {
+        self.pexpireat_of(self.key, deadline)
+    }
+
+    fn pexpireat_of(&mut self, key: &[u8], deadline: f64) -> Result<(), String> {
         self.may_write(false)?;
         let deadline_ms = digits(deadline).parse().map_err(|_| "ERR value is not an integer or out of range")?;
-        self.data.pexpireat(self.key, deadline_ms, self.now_ms);
+        self.data.pexpireat(key, deadline_ms, self.now_ms);
         Ok(())
+    }
+
+    fn rename(&mut self, from: &[u8], to: &[u8]) -> Result<(), String> {
+        self.may_write(false)?;
+        self.data.rename(from, to)
     }
 }
 
@@ -248,20 +300,9 @@ impl<'run> Run<'run> {
         text.and_then(|text| text.trim().parse().ok()).ok_or_else(|| Reply::error("ERR attempt to use a nil value"))
     }
 
-    /// The names of fields that stay as they are.
-    fn kept(&self) -> &'run [Vec<u8>] {
-        let rest = self.arguments.get(7..).unwrap_or_default();
-        let count = self.argument(7).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok()).unwrap_or(0);
-        rest.get(..count).unwrap_or_default()
-    }
-
     /// The fields that a write gives.
     fn given(&self) -> &'run [Vec<u8>] {
-        self.arguments.get(7 + self.kept().len()..).unwrap_or_default()
-    }
-
-    fn has_kept(&self) -> bool {
-        self.kept().iter().all(|name| self.hash().get(name).is_some())
+        self.arguments.get(6..).unwrap_or_default()
     }
 
     fn is_repeated(&self) -> bool {
@@ -300,8 +341,7 @@ impl<'run> Run<'run> {
 
     fn is_written(&self) -> bool {
         let (hash, given) = (self.hash(), self.given());
-        hash.len() == self.kept().len() + given.len() / 2
-            && given.chunks_exact(2).all(|pair| hash.get(&pair[0]) == Some(&pair[1]))
+        hash.len() == given.len() / 2 && given.chunks_exact(2).all(|pair| hash.get(&pair[0]) == Some(&pair[1]))
     }
 
     fn entry(&self, tag: &str) -> Done {

@@ -11,10 +11,11 @@ macro_rules! script {
     }};
 }
 
-static ALL: LazyLock<[Script; 5]> = LazyLock::new(|| {
+static ALL: LazyLock<[Script; 6]> = LazyLock::new(|| {
     [
         script!(Read, "entry.lua", "read.lua"),
-        script!(Write, "field_deadlines.lua", "write_usual.lua", "entry.lua", "write.lua"),
+        script!(Write, "entry.lua", "write.lua"),
+        script!(Replace, "field_deadlines.lua", "replace.lua"),
         script!(Touch, "field_deadlines.lua", "entry.lua", "touch.lua"),
         script!(Remove, "entry.lua", "remove.lua"),
         script!(Probe, "entry.lua", "probe.lua"),
@@ -27,6 +28,7 @@ static ALL: LazyLock<[Script; 5]> = LazyLock::new(|| {
 pub enum Kind {
     Read,
     Write,
+    Replace,
     Touch,
     Remove,
     Probe,

@@ -21,6 +21,7 @@ pub(super) struct Server {
     pub(super) scripts: Cache,
     pub(super) modes: BTreeSet<Mode>,
     pub(super) password: Option<String>,
+    pub(super) forbids_transactions: bool,
     pub(super) is_up: bool,
     pub(super) is_frozen: bool,
     /// The tasks of the connections, by number.
@@ -46,6 +47,7 @@ impl Server {
             scripts: Cache::new(),
             modes: BTreeSet::new(),
             password: None,
+            forbids_transactions: false,
             is_up: true,
             is_frozen: false,
             connections: BTreeMap::new(),
@@ -92,10 +94,12 @@ impl Server {
         *self.counts.entry(name).or_default() += 1;
     }
 
-    /// Draws the fault of the next command. Faults that depend on the command are counted later.
-    pub(super) fn draw(&mut self, name: &[u8]) -> Fate {
-        let is_named = name.eq_ignore_ascii_case(b"evalsha");
-        let is_script = is_named || name.eq_ignore_ascii_case(b"eval");
+    /// Draws the fault of the next command, queued or not. Faults that depend on the command are counted later. Of a
+    /// transaction, `EXEC` is what runs a script.
+    pub(super) fn draw(&mut self, name: &[u8], is_queued: bool) -> Fate {
+        let is_exec = name.eq_ignore_ascii_case(b"exec");
+        let is_named = is_exec || name.eq_ignore_ascii_case(b"evalsha");
+        let is_script = !is_queued && (is_named || name.eq_ignore_ascii_case(b"eval"));
         let mut fate = match self.planned.pop_front_if(|_| is_script) {
             Some(fault) => self.dice.certain(fault),
             None => self.dice.command(),

@@ -15,7 +15,22 @@ async fn the_fake_redis_answers_as_a_real_server() {
     let server = RedisServer::start(&[]);
     let mut pair = Pair::new(&server, "fake Redis").await;
     pair.steps(6_000).await;
-    for tag in ["written", "removed", "refused", "entry", "none", "type", "clock", "NOSCRIPT", "WRONGTYPE", "ERR"] {
+    for tag in [
+        "replace done",
+        "replace Nil",
+        "EXECABORT",
+        "replace NOSCRIPT",
+        "written",
+        "removed",
+        "refused",
+        "entry",
+        "none",
+        "type",
+        "clock",
+        "NOSCRIPT",
+        "WRONGTYPE",
+        "ERR",
+    ] {
         assert!(pair.met(tag) >= 5, "{tag} is met too rarely: {}", pair.met(tag));
     }
 }

@@ -17,7 +17,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Writes an entry where there is none.
 async fn write(connection: &MultiplexedConnection, key: &str) -> RedisResult<Value> {
     let deadline_ms = (NOW_MS + 1_000_000).to_string();
-    let arguments = ["", "absent", "", &deadline_ms, "1000", "9000000", "0", "facts", "{}"];
+    let arguments = ["", "absent", "", &deadline_ms, "1000", "9000000", "facts", "{}"];
     ask(connection, &eval(Kind::Write, false, key, &arguments.map(|text| text.as_bytes().to_vec()))).await
 }
 

@@ -1,12 +1,12 @@
 //! A real server and the fake Redis, given the same commands at random.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fastrand::Rng;
 use redis::aio::MultiplexedConnection;
 use redis::{Arg, Cmd, Value, cmd};
 use ticket_tests::RedisServer;
-use ticket_tests::fake_redis::{FakeRedis, Kind};
+use ticket_tests::fake_redis::{FakeRedis, Kind, Script};
 use ticket_tests::seed::rng;
 
 use super::{ask, client, eval, words};
@@ -127,15 +127,6 @@ impl Pair {
         fields
     }
 
-    /// What a write gives: names of fields that stay, by a condition that names a state, and fields.
-    fn content(&mut self, may_keep: bool) -> Vec<Vec<u8>> {
-        let mut fields = self.fields();
-        let keeps = if may_keep && self.rng.u8(..3) > 0 { self.rng.usize(..fields.len() / 2) } else { 0 };
-        let changed = fields.split_off(2 * keeps);
-        let kept = fields.into_iter().step_by(2);
-        std::iter::once(keeps.to_string().into()).chain(kept).chain(changed).collect()
-    }
-
     /// A call of a script, as the host makes it and as no host makes it.
     fn script(&mut self, key: &str) -> Cmd {
         let by_name = self.rng.u8(..4) > 0;
@@ -159,8 +150,9 @@ impl Pair {
             Kind::Write => {
                 arguments.extend([condition.into(), revision.into()]);
                 arguments.extend(deadline);
-                arguments.extend(self.content(condition == "at"));
+                arguments.extend(self.fields());
             }
+            Kind::Replace => unreachable!("sent in a transaction"),
             Kind::Probe => return eval(kind, by_name, "probe:none", &arguments),
         }
         eval(kind, by_name, key, &arguments)
@@ -210,6 +202,7 @@ impl Pair {
                 }
             }
             1 => self.listing().await,
+            8..=11 => self.transaction(key).await,
             2..=4 => {
                 let command = self.plain(key);
                 self.both(&command).await;
@@ -224,6 +217,55 @@ impl Pair {
                 let mark = self.one_of(&["1", "1", ""]);
                 self.last = self.rng.bool().then(|| again(&call, mark));
             }
+        }
+    }
+
+    /// A staged write, as the host sends it and as no host does.
+    async fn transaction(&mut self, key: &str) {
+        let staged = format!("{key}{{{key}}}1");
+        let replace = Script::of(Kind::Replace);
+        if self.rng.u8(..4) > 0 {
+            self.both_words(&["HSET", key, "created_at", "17", "updated_at", "18"]).await;
+            let later_ms = (self.fake_redis.now_ms() + self.rng.u64(120_000..4_000_000)).to_string();
+            self.both_words(&["PEXPIREAT", key, &later_ms]).await;
+        }
+        let (is_copied, by_name, revision) = (self.rng.bool(), self.rng.u8(..4) > 0, self.revision(key));
+        let (deadline_ms, fields) = (self.deadline(key).to_string(), self.fields());
+        let stored = self.fake_redis.entry(key).map(|(fields, _)| fields).unwrap_or_default();
+        let set = fields.iter().step_by(2).map(|name| String::from_utf8_lossy(name).into_owned());
+        let count = stored.into_keys().chain(set).collect::<BTreeSet<_>>().len() + self.rng.usize(..8) / 7;
+        let mut call = cmd(if by_name { "EVALSHA" } else { "EVAL" });
+        call.arg(if by_name { &replace.sha1 } else { replace.text }).arg(2).arg(key).arg(&staged);
+        let parts: Vec<&str> = revision.split('.').chain(std::iter::repeat("x")).take(6).collect();
+        call.arg(parts).arg(&deadline_ms).arg(AHEAD_MS_MAX);
+        let mark = self.one_of(&["mark", "mark", "mark", "other"]);
+        if is_copied {
+            call.arg(mark).arg(count).arg("facts");
+        }
+        let mut commands = vec![words(&["MULTI"])];
+        commands.extend(is_copied.then(|| words(&["COPY", key, &staged])));
+        let mut set = words(&["HSET", &staged]);
+        set.arg(fields);
+        if is_copied {
+            set.arg("mark").arg("");
+        }
+        commands.extend([set, call, words(&["DEL", &staged])]);
+        match self.rng.u8(..16) {
+            0 => commands.insert(1, words(&["MULTI"])),
+            1 => commands.insert(1, words(&["HSET", key])),
+            2 => drop(commands.remove(0)),
+            _ => {}
+        }
+        for command in commands {
+            self.both(&command).await;
+        }
+        let executed = self.both(&words(&["EXEC"])).await;
+        if let Value::Array(results) = executed {
+            let result = match results.iter().nth_back(1).expect("of the script") {
+                Value::Array(_) => "done".to_owned(),
+                result => tag(result),
+            };
+            *self.tags.entry(format!("replace {result}")).or_default() += 1;
         }
     }
 
@@ -312,6 +354,7 @@ pub(super) fn masked(value: Value, times: &mut Vec<u64>) -> Value {
             parts.clear();
         }
         _ => {
+            parts = parts.into_iter().map(|part| masked(part, times)).collect();
             let mut pairs: Vec<Vec<Value>> = parts.chunks(2).map(<[Value]>::to_vec).collect();
             pairs.sort_by_key(|pair| format!("{pair:?}"));
             parts = pairs.concat();

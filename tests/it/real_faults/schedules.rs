@@ -92,6 +92,10 @@ async fn nothing_acknowledged_is_lost_whatever_fails_when() {
 async fn schedule(number: u64) -> Tally {
     let mut rng = rng(&format!("fault schedule {number}"));
     let (backend, hosts) = TestBackend::begin(scene::TTL_MS).await;
+    if rng.u8(..4) == 0 {
+        // Until a restart every write is a script.
+        backend.server.operate(&["ACL", "SETUSER", "default", "-@transaction"]).await;
+    }
     let agents = Agents::begin(backend, hosts, "t", REST_MAX, &mut rng).await;
     let mut faults: BTreeMap<&'static str, u64> = BTreeMap::new();
     while agents.operations() < OPERATIONS {

@@ -220,6 +220,10 @@ async fn run_scenario(mut rng: Rng, merge: Merge, weakness: Option<Weakness>) ->
     BEGAN.set(Some(Instant::now()));
     let server = FakeRedis::new(BASE_MS, rng.u64(..));
     server.set_password(Some(PASSWORD));
+    // Then every write is a script.
+    if rng.u8(..4) == 0 {
+        server.forbid_transactions();
+    }
     let backend = TestBackend { server: server.clone(), merge, weakness, journal: Journal::default() };
     let mut hosts = Vec::new();
     for index in 0..rng.usize(1..=4) {

@@ -17,6 +17,7 @@ use super::login::{Login, log_in};
 use super::progress::{self, Step};
 use super::reply;
 use super::server_clock::ServerClock;
+use super::staged::Staging;
 use super::target::{Connector, Target};
 use crate::error::{Error, Kind};
 use crate::misconfiguration::Misconfiguration;
@@ -28,6 +29,7 @@ pub(super) struct Connection {
     pub(super) clock: Arc<ServerClock>,
     pub(super) login: Login,
     pub(super) evictions: EvictionCounter,
+    pub(super) staging: Staging,
     multiplexed: MultiplexedConnection,
     address: String,
     /// Closed when the driver has ended.
@@ -67,7 +69,8 @@ impl Connection {
         let server_ms = time.ok_or_else(|| not_redis(&address))?;
         progress::reached(Step::Answered);
         let clock = Arc::new(ServerClock::sampled(sent_at, server_ms));
-        Ok(Self { id, clock, login, evictions: EvictionCounter::default(), multiplexed, address, ended, driver })
+        let (evictions, staging) = (EvictionCounter::default(), Staging::default());
+        Ok(Self { id, clock, login, evictions, staging, multiplexed, address, ended, driver })
     }
 
     /// What carries the scripts.
@@ -99,6 +102,11 @@ impl Connection {
     /// Sends a plain command.
     pub(super) async fn command(&self, command: &redis::Cmd) -> Result<Value, RedisError> {
         send(&self.multiplexed, command).await
+    }
+
+    /// Sends plain commands at once; an error of the server is one of the replies.
+    pub(super) async fn commands(&self, commands: &redis::Pipeline) -> Result<Vec<Value>, RedisError> {
+        self.multiplexed.clone().send_packed_commands(commands, 0, commands.len()).await
     }
 
     /// Sends a command that changes nothing; `what` begins its error.

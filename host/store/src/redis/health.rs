@@ -34,7 +34,11 @@ pub(super) async fn report(connection: &Connection, target: &Target, names: &Key
     let mut findings = match is_of_cluster {
         true => vec![of_cluster()],
         // On a node of a cluster the key of the probe may be elsewhere.
-        false => refusals(probe(connection, names).await?),
+        false => {
+            let mut findings = refusals(probe(connection, names).await?);
+            findings.extend(transactions(connection, names).await);
+            findings
+        }
     };
     match &info {
         Some(info) => {
@@ -158,6 +162,24 @@ fn refusals(refused: Vec<RefusedCommand>) -> Vec<Finding> {
         ))
     };
     by_reason.iter().map(finding).collect()
+}
+
+/// What it means that the user may not run commands of a staged write; it is tried with a key that is not there.
+async fn transactions(connection: &Connection, names: &KeyNames) -> Option<Finding> {
+    const COMMANDS: [&str; 4] = ["MULTI", "COPY", "RENAME", "EXEC"];
+    let [one, other] = ["{probe}1", "{probe}2"].map(|part| format!("{}{part}", names.stored_prefix()));
+    let mut tried = redis::Pipeline::with_capacity(COMMANDS.len());
+    tried.cmd("MULTI").cmd("COPY").arg(&one).arg(&other).cmd("RENAME").arg(&one).arg(&other).cmd("EXEC");
+    let replies = connection.commands(&tried).await.ok()?;
+    let is_refused = |reply: &Value| matches!(reply, Value::ServerError(error) if error.code() == "NOPERM");
+    let refused: Vec<_> = COMMANDS.iter().zip(&replies).filter(|(_, reply)| is_refused(reply)).collect();
+    let list = |name: fn(&str) -> String| refused.iter().map(|(command, _)| name(command)).collect::<Vec<_>>();
+    let (names, grants) = (list(str::to_owned).join(", "), list(|name| format!("+{}", name.to_lowercase())).join(" "));
+    (!refused.is_empty()).then(|| {
+        warning(format!(
+            "the user may not run {names}: changes cost the server more the larger a ticket is; grant `{grants}`"
+        ))
+    })
 }
 
 async fn user(connection: &Connection) -> Option<String> {

@@ -18,8 +18,10 @@ use super::info::Info;
 use super::link::Link;
 use super::login::Login;
 use super::progress::{self, Step, Timeout};
+use super::read;
 use super::reply::{self, NoAnswer};
 use super::scripts::{self, Arguments};
+use super::staged::{Staged, StagedWrite};
 use super::target::{Address, Connector, Target};
 use crate::entry::{Condition, Entry, Page};
 use crate::error::{Error, Kind};
@@ -125,12 +127,23 @@ impl Primary for RedisPrimary {
         let name = self.names.stored(key);
         let call = Call { verb: "read", name: &name, if_unanswered: Kind::Unavailable, until };
         let connection = self.current(&call)?;
+        let replies = self.in_time(&call, connection.commands(&read::commands(&name))).await?;
+        let not_read = |reply| self.no_answer(&call, &connection, reply);
+        if let Some(entry) = read::entry(replies, &name).map_err(not_read)? {
+            return Ok(entry);
+        }
         let arguments = Arguments { name: &name, rest: Vec::new() };
         let value = self.in_time(&call, scripts::READ.run(connection.multiplexed(), &arguments, false)).await?;
-        reply::read(value, &name).map_err(|reply| self.no_answer(&call, &connection, reply))
+        reply::read(value, &name).map_err(not_read)
     }
 
     async fn write(&self, request: WriteRequest<'_>, until: Instant) -> Result<Answer, Failure> {
+        let name = self.names.stored(request.key);
+        if let Some(staged) = StagedWrite::of(&request, &name)
+            && let Some(answer) = self.write_staged(&name, &staged, &request, until).await?
+        {
+            return Ok(answer);
+        }
         self.change(request.key, &request.into(), request.repeated, until).await
     }
 
@@ -252,6 +265,29 @@ impl RedisPrimary {
             connection.clock.observe(sent_at, now_ms);
         }
         Ok(answer)
+    }
+
+    /// None if it is not written: the script of all writes tells why, or does what is unusual.
+    async fn write_staged(
+        &self,
+        name: &str,
+        staged: &StagedWrite<'_>,
+        request: &WriteRequest<'_>,
+        until: Instant,
+    ) -> Result<Option<Answer>, Failure> {
+        let call = Call { verb: "write", name, if_unanswered: Kind::Uncertain, until };
+        let connection = self.current(&call)?;
+        let sent_at = Instant::now();
+        match self.in_time(&call, staged.send(&connection)).await? {
+            Staged::Written(now_ms) => {
+                connection.clock.observe(sent_at, now_ms);
+                let expires_at_ms = request.expiry.expires_at_ms;
+                let revision = Revision::of(request.fields, expires_at_ms);
+                Ok(Some(Answer::Written { revision, expires_at_ms, now_ms }))
+            }
+            Staged::NotWritten => Ok(None),
+            Staged::Unexpected => Err(self.no_answer(&call, &connection, NoAnswer::Unexpected)),
+        }
     }
 
     fn current(&self, call: &Call<'_>) -> Result<Arc<Connection>, Failure> {

@@ -98,6 +98,11 @@ fn entry(parts: &mut Parts, name: &str) -> Result<Option<Entry>, NoAnswer> {
     let Some(deadline) = parts.next() else { return Ok(None) };
     let expires_at_ms = number(Some(deadline))?;
     let Some(Value::Array(values)) = parts.next() else { return Err(NoAnswer::Unexpected) };
+    fields(values, name).map(|fields| Some(Entry::new(fields, expires_at_ms)))
+}
+
+/// Fields of an entry, given as name, text, name, text, …
+pub(super) fn fields(values: Vec<Value>, name: &str) -> Result<Fields, NoAnswer> {
     let mut fields = Fields::with_capacity(values.len() / 2);
     let mut values = values.into_iter();
     while let Some(field) = values.next() {
@@ -111,7 +116,7 @@ fn entry(parts: &mut Parts, name: &str) -> Result<Option<Entry>, NoAnswer> {
             Err(error) => return Err(not_text(&field, name, error.utf8_error())),
         }
     }
-    Ok(Some(Entry::new(fields, expires_at_ms)))
+    Ok(fields)
 }
 
 fn not_text(field: &str, name: &str, cause: std::str::Utf8Error) -> NoAnswer {

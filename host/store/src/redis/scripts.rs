@@ -1,4 +1,4 @@
-//! The scripts: one per operation, each on one key.
+//! The scripts: one per operation, each on one key, and the one that a staged write sends.
 
 use std::sync::LazyLock;
 
@@ -14,15 +14,16 @@ macro_rules! script {
 }
 
 pub(super) static READ: LazyLock<Script> = script!("entry.lua", "read.lua");
-pub(super) static WRITE: LazyLock<Script> = script!("field_deadlines.lua", "write_usual.lua", "entry.lua", "write.lua");
+pub(super) static WRITE: LazyLock<Script> = script!("entry.lua", "write.lua");
 pub(super) static TOUCH: LazyLock<Script> = script!("field_deadlines.lua", "entry.lua", "touch.lua");
 pub(super) static REMOVE: LazyLock<Script> = script!("entry.lua", "remove.lua");
+pub(super) static REPLACE: LazyLock<Script> = script!("field_deadlines.lua", "replace.lua");
 static PROBE: LazyLock<Script> = script!("entry.lua", "probe.lua");
 
 /// The text of a script, and the hash by which a server that has loaded it knows it.
 pub(super) struct Script {
-    text: &'static str,
-    sha1: String,
+    pub(super) text: &'static str,
+    pub(super) sha1: String,
 }
 
 impl Script {

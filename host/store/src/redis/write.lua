@@ -1,12 +1,8 @@
--- Makes the given fields the whole entry, if the condition holds. If the condition is a revision, fields that stay as
--- they are may be given by name only.
--- ARGV: repeated, condition, revision, wanted deadline, slack, furthest deadline from now, how many stay, their names,
--- name, text, name, text, …
+-- Makes the given fields the whole entry, if the condition holds.
+-- ARGV: repeated, condition, revision, wanted deadline, slack, furthest deadline from now, name, text, name, text, …
 local condition, base = ARGV[2], ARGV[3]
 local wanted, slack, ahead_max = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local kept = tonumber(ARGV[7])
-local first = 8 + kept
-local count = kept + (#ARGV - first + 1) / 2
+local first = 7
 -- Lua's stack has room for some 8,000 values.
 local chunk = 2000
 
@@ -19,7 +15,6 @@ end
 -- The current names that are not given.
 local function other_names()
   local given, others = {}, {}
-  for i = 8, first - 1 do given[ARGV[i]] = true end
   for i = first, #ARGV, 2 do given[ARGV[i]] = true end
   for _, name in ipairs(redis.call('HKEYS', key)) do
     if not given[name] then others[#others + 1] = name end
@@ -28,7 +23,7 @@ local function other_names()
 end
 
 local function is_written()
-  if redis.call('HLEN', key) ~= count then return false end
+  if redis.call('HLEN', key) ~= (#ARGV - first + 1) / 2 then return false end
   for i = first, #ARGV, 2 do
     if redis.call('HGET', key, ARGV[i]) ~= ARGV[i + 1] then return false end
   end
@@ -43,20 +38,13 @@ if repeated and kind == 'hash' and expires == wanted and is_written() then
   return { 'written', number(wanted), number(now()) }
 end
 
-local function has_kept()
-  for i = 8, first - 1 do
-    if redis.call('HSTRLEN', key, ARGV[i]) == 0 and not redis.call('HGET', key, ARGV[i]) then return false end
-  end
-  return true
-end
-
 local holds
 if condition == 'absent' then
   holds = kind == 'none'
 elseif condition == 'present' then
   holds = kind ~= 'none'
 else
-  holds = kind == 'hash' and revision(expires) == base and has_kept()
+  holds = kind == 'hash' and revision(expires) == base
 end
 if not holds then return refused(kind, expires) end
 local invalid, time = invalid_deadline(wanted, ahead_max)
@@ -72,7 +60,6 @@ if kind == 'hash' then
   wanted = condition == 'present' and deadline(wanted, slack, expires) or wanted
   redis.call('PEXPIREAT', key, number(wanted))
   set_fields()
-  if has_field_deadlines() then end_field_deadlines(key, ARGV, 8, first - 1) end
   for _, name in ipairs(others) do redis.call('HDEL', key, name) end
 else
   if kind ~= 'none' then
