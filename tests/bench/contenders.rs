@@ -1,18 +1,28 @@
 //! The contenders: each does the same work, one interaction with one ticket.
 
+use std::path::{Path, PathBuf};
+
 use async_trait::async_trait;
+
+use crate::rounds::Load;
 
 mod bare;
 mod by_hand;
+mod compare_and_set;
 mod component;
+mod driver;
 mod native;
-mod python;
+pub(crate) mod node;
+pub(crate) mod python;
+mod watch;
 
 pub(crate) use bare::Bare;
 pub(crate) use by_hand::ByHand;
+pub(crate) use compare_and_set::CompareAndSet;
 pub(crate) use component::Component;
+pub(crate) use driver::{Apart, Driver, NotInstalled};
 pub(crate) use native::Native;
-pub(crate) use python::Python;
+pub(crate) use watch::Watch;
 
 /// Bytes of a message, as JSON.
 pub(crate) const MESSAGE_BYTES: usize = 60;
@@ -20,6 +30,8 @@ pub(crate) const MESSAGE_BYTES: usize = 60;
 pub(crate) const DECISION_BYTES: usize = 200;
 /// How long a ticket lives, in seconds.
 const TTL_S: u32 = 1_800;
+/// Where `tests/bench.sh install` puts the stores of others.
+const INSTALLED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/bench");
 
 /// A way to keep tickets.
 #[async_trait]
@@ -33,10 +45,25 @@ pub(crate) trait Contender: Send + Sync {
     /// Says a message and sets a decision.
     async fn interact(&self, id: &str, number: usize);
 
-    /// Runs so many interactions and returns the seconds that they took, for a contender in another process.
-    async fn run_apart(&self, _interactions: usize, _history: usize) -> Option<f64> {
+    /// The messages of a ticket.
+    async fn messages(&self, _id: &str) -> usize {
+        unreachable!("no callers share a ticket of this contender");
+    }
+
+    /// Runs a load, for a contender in another process.
+    async fn run_apart(&self, _load: Load) -> Option<Apart> {
         None
     }
+
+    /// How many messages a ticket keeps if all callers say theirs to it at once, for a contender in another process.
+    async fn kept_apart(&self, _load: Load) -> Option<usize> {
+        None
+    }
+}
+
+/// The folder with the packages of a store of others.
+fn installed(store: &str) -> PathBuf {
+    Path::new(INSTALLED).join(store)
 }
 
 /// What is said in interaction `number`.

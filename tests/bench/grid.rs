@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ticket_tests::RedisServer;
 
-use crate::contenders::{Bare, ByHand, Component, Contender, Native, Python};
+use crate::contenders::{Bare, ByHand, Component, Contender, Native, python};
 use crate::rounds::{Load, cost};
 
 /// Messages of a new ticket.
@@ -60,7 +60,7 @@ pub(crate) async fn in_memory() -> Grid {
     for contender in [&component, &fresh, &native] {
         grid.add(contender, &CALLERS).await;
     }
-    let python: Arc<dyn Contender> = Arc::new(Python::in_memory());
+    let python: Arc<dyn Contender> = Arc::new(python::dict());
     grid.add(&python, &[1]).await;
     grid
 }
@@ -82,7 +82,7 @@ pub(crate) async fn on_redis(server: &RedisServer) -> Grid {
     for contender in [&component, &asked, &by_hand, &bare, &evalsha] {
         grid.add(contender, &CALLERS).await;
     }
-    let python: Arc<dyn Contender> = Arc::new(Python::on_redis(server));
+    let python: Arc<dyn Contender> = Arc::new(python::redis_py(server));
     grid.add(&python, &[1]).await;
     grid
 }

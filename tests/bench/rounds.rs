@@ -8,6 +8,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use crate::contenders::Contender;
+use crate::cpu::{Cpu, Meter};
 
 /// Rounds of one comparison; the median counts, the others give the spread.
 pub(crate) const ROUNDS: usize = 11;
@@ -23,6 +24,13 @@ pub(crate) struct Load {
     pub(crate) interactions: usize,
     /// Messages of a new ticket.
     pub(crate) history: usize,
+}
+
+impl Load {
+    /// The interactions of all callers.
+    fn in_all(&self) -> f64 {
+        (self.callers * self.interactions) as f64
+    }
 }
 
 /// How two loads compare, or one with itself.
@@ -66,10 +74,20 @@ impl fmt::Display for Ratio {
     }
 }
 
-/// One turn: how long all of it took, and each interaction.
+/// One turn: how long all of it took, each interaction, and the processor.
 struct Turn {
     took: Duration,
     each: Vec<Duration>,
+    cpu: Option<Cpu>,
+}
+
+/// What one interaction takes of time and of processors.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spent {
+    pub(crate) seconds: f64,
+    pub(crate) server_s: f64,
+    /// Processor seconds of this process; `None` for a contender in another process.
+    pub(crate) host_s: Option<f64>,
 }
 
 /// The time of `one` by the time of `other`, for the same load.
@@ -104,7 +122,7 @@ pub(crate) async fn between(one: (&Arc<dyn Contender>, Load), other: (&Arc<dyn C
 pub(crate) async fn tail(contender: &Arc<dyn Contender>, load: Load) -> Ratio {
     let mut ratios = Vec::new();
     for round in 0..=ROUNDS {
-        let mut each = turn(contender, load).await.each;
+        let mut each = turn(contender, load, None).await.each;
         each.sort();
         if round > 0 {
             ratios.push(each[each.len() * 99 / 100].as_secs_f64() / each[each.len() / 2].as_secs_f64());
@@ -124,15 +142,40 @@ pub(crate) async fn cost(contender: &Arc<dyn Contender>, load: Load) -> f64 {
 
 /// Seconds that one interaction took of a turn.
 async fn seconds(contender: &Arc<dyn Contender>, load: Load) -> f64 {
-    let interactions = load.callers * load.interactions;
-    let took = match contender.run_apart(interactions, load.history).await {
-        Some(seconds) => seconds,
-        None => turn(contender, load).await.took.as_secs_f64(),
+    let took = match contender.run_apart(load).await {
+        Some(apart) => apart.seconds,
+        None => turn(contender, load, None).await.took.as_secs_f64(),
     };
-    took / interactions as f64
+    took / load.in_all()
 }
 
-async fn turn(contender: &Arc<dyn Contender>, load: Load) -> Turn {
+/// What one interaction took of a turn.
+pub(crate) async fn spent(contender: &Arc<dyn Contender>, load: Load, meter: &Meter) -> Spent {
+    let (seconds, server_s, host_s) = match contender.run_apart(load).await {
+        Some(apart) => (apart.seconds, apart.server_cpu_s, None),
+        None => {
+            let turn = turn(contender, load, Some(meter)).await;
+            let cpu = turn.cpu.expect("the meter was read");
+            (turn.took.as_secs_f64(), cpu.server_s, Some(cpu.host_s))
+        }
+    };
+    let all = load.in_all();
+    Spent { seconds: seconds / all, server_s: server_s / all, host_s: host_s.map(|host_s| host_s / all) }
+}
+
+/// What one interaction takes, in each round after the first.
+pub(crate) async fn spent_each(contender: &Arc<dyn Contender>, load: Load, meter: &Meter) -> Vec<Spent> {
+    let mut each = Vec::new();
+    for round in 0..=ROUNDS {
+        let spent = spent(contender, load, meter).await;
+        if round > 0 {
+            each.push(spent);
+        }
+    }
+    each
+}
+
+async fn turn(contender: &Arc<dyn Contender>, load: Load, meter: Option<&Meter>) -> Turn {
     let per_ticket = PER_TICKET.max(load.history / 10);
     let begin = Arc::new(Barrier::new(load.callers + 1));
     let mut callers = JoinSet::new();
@@ -153,10 +196,18 @@ async fn turn(contender: &Arc<dyn Contender>, load: Load) -> Turn {
             (first, Instant::now(), each)
         });
     }
+    let used = match meter {
+        Some(meter) => Some((meter, meter.read().await)),
+        None => None,
+    };
     begin.wait().await;
     let callers = callers.join_all().await;
+    let cpu = match &used {
+        Some((meter, before)) => Some(meter.since(before).await),
+        None => None,
+    };
     // Measured by the callers, because the task that waits for them may wake late.
     let first = callers.iter().map(|(first, _, _)| *first).min().expect("a caller");
     let last = callers.iter().map(|(_, last, _)| *last).max().expect("a caller");
-    Turn { took: last - first, each: callers.into_iter().flat_map(|(_, _, each)| each).collect() }
+    Turn { took: last - first, each: callers.into_iter().flat_map(|(_, _, each)| each).collect(), cpu }
 }

@@ -77,4 +77,9 @@ impl Contender for Component {
         let ticket = self.tickets.apply(id, &changes, None).await.expect("applied");
         assert_eq!(ticket.served_by, ServedBy::Store, "no fallback is measured here");
     }
+
+    async fn messages(&self, id: &str) -> usize {
+        let ticket = self.tickets.get(id).await.expect("a ticket");
+        serde_json::from_str::<Vec<serde_json::Value>>(&ticket.history).expect("messages").len()
+    }
 }

@@ -1,51 +1,42 @@
-//! What agents use today: Python with redis-py and hiredis, or a dict of tickets that are copied in and out.
+//! What agents in Python use today: redis-py with hiredis, sessions of agent frameworks, or a dict of tickets that are
+//! copied in and out.
 
 use std::path::Path;
-use std::sync::Mutex;
+use std::process::Command;
 
-use async_trait::async_trait;
-use serde_json::json;
 use ticket_tests::RedisServer;
-use ticket_tests::python::Agent;
+use ticket_tests::python::python;
 
-use super::Contender;
+use super::driver::{Driver, NotInstalled};
+use super::installed;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/contenders/lifecycle.py");
 
-pub(crate) struct Python {
-    agent: Mutex<Agent>,
-    name: &'static str,
+pub(crate) fn redis_py(server: &RedisServer) -> Driver {
+    with_test_packages("Python, redis-py with hiredis", ["redis-py", &server.url()])
 }
 
-impl Python {
-    pub(crate) fn on_redis(server: &RedisServer) -> Self {
-        Self::start(&server.url(), "Python, redis-py with hiredis")
-    }
-
-    pub(crate) fn in_memory() -> Self {
-        Self::start("memory:", "Python, dict with deepcopy")
-    }
-
-    fn start(url: &str, name: &'static str) -> Self {
-        let agent = tokio::task::block_in_place(|| Agent::start(Path::new(SCRIPT), &[url]));
-        Self { agent: Mutex::new(agent), name }
-    }
+pub(crate) fn dict() -> Driver {
+    with_test_packages("Python, dict with deepcopy", ["dict", "memory:"])
 }
 
-#[async_trait]
-impl Contender for Python {
-    fn name(&self) -> &'static str {
-        self.name
-    }
+pub(crate) fn openai_agents(server: &RedisServer) -> Result<Driver, NotInstalled> {
+    with_own_packages("OpenAI Agents, RedisSession", "openai-agents", server)
+}
 
-    async fn prepare(&self, _ids: &[String], _history: usize) {}
+pub(crate) fn google_adk(server: &RedisServer) -> Result<Driver, NotInstalled> {
+    with_own_packages("Google ADK, RedisSessionService", "google-adk", server)
+}
 
-    async fn interact(&self, _id: &str, _number: usize) {
-        unreachable!("it runs in a process of its own");
-    }
+fn with_test_packages(name: &'static str, arguments: [&str; 2]) -> Driver {
+    let mut command = tokio::task::block_in_place(|| python(Path::new(SCRIPT)));
+    Driver::start(name, command.args(arguments)).expect("packages of the tests")
+}
 
-    async fn run_apart(&self, interactions: usize, history: usize) -> Option<f64> {
-        let step = json!({ "interactions": interactions, "history": history });
-        tokio::task::block_in_place(|| self.agent.lock().expect("lock").step(&step)["seconds"].as_f64())
-    }
+/// In an environment of its own, because the frameworks need different versions of redis-py; else with the user's Python.
+fn with_own_packages(name: &'static str, store: &str, server: &RedisServer) -> Result<Driver, NotInstalled> {
+    let own = installed(store).join("bin/python");
+    let mut command = if own.exists() { Command::new(own) } else { Command::new("python3") };
+    command.env("PYTHONDONTWRITEBYTECODE", "1").args([SCRIPT, store, &server.url()]);
+    Driver::start(name, &mut command)
 }

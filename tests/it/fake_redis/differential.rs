@@ -17,7 +17,7 @@ async fn the_fake_redis_answers_as_a_real_server() {
     pair.steps(6_000).await;
     for tag in [
         "replace done",
-        "replace Nil",
+        "replace refused",
         "EXECABORT",
         "replace NOSCRIPT",
         "written",

@@ -263,6 +263,7 @@ impl Pair {
         if let Value::Array(results) = executed {
             let result = match results.iter().nth_back(1).expect("of the script") {
                 Value::Array(_) => "done".to_owned(),
+                Value::Nil => "refused".to_owned(),
                 result => tag(result),
             };
             *self.tags.entry(format!("replace {result}")).or_default() += 1;
