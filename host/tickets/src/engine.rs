@@ -4,13 +4,15 @@ mod bindings;
 mod entry;
 mod host_ctx;
 mod image;
+mod instance;
 mod key_value;
 mod pool;
 mod wire;
 
 use std::sync::Arc;
 
-use self::pool::{Answer, Pool};
+use self::instance::Answer;
+use self::pool::Pool;
 use crate::error::Error;
 use crate::settings::Settings;
 use crate::ticket::{Bounds, Change, Fact, IdPage, Merged, Messages, State, Summary, Ticket};
@@ -54,16 +56,14 @@ impl Engine {
     ) -> Result<Ticket, Error> {
         bounded(changes.iter().flat_map(Change::texts).chain(id))?;
         let mut instance = self.pool.borrow().await?;
-        let (tickets, store) = instance.parts();
-        let answer = tickets.call_create(store, id, &wire::changes(changes, self.history_bounds), ttl_ms).await;
+        let answer = instance.create((id, &wire::changes(changes, self.history_bounds), ttl_ms)).await;
         self.finish_changes(instance, answer)
     }
 
     pub(crate) async fn ensure(&self, id: &str, changes: &[Change], ttl_ms: Option<u64>) -> Result<Ticket, Error> {
         bounded(changes.iter().flat_map(Change::texts).chain([id]))?;
         let mut instance = self.pool.borrow().await?;
-        let (tickets, store) = instance.parts();
-        let answer = tickets.call_ensure(store, id, &wire::changes(changes, self.history_bounds), ttl_ms).await;
+        let answer = instance.ensure((id, &wire::changes(changes, self.history_bounds), ttl_ms)).await;
         self.finish_changes(instance, answer)
     }
 
@@ -76,40 +76,35 @@ impl Engine {
     ) -> Result<Ticket, Error> {
         bounded(changes.iter().flat_map(Change::texts).chain([id]).chain(at))?;
         let mut instance = self.pool.borrow().await?;
-        let (tickets, store) = instance.parts();
-        let answer = tickets.call_apply(store, id, &wire::changes(changes, self.history_bounds), at, ttl_ms).await;
+        let answer = instance.apply((id, &wire::changes(changes, self.history_bounds), at, ttl_ms)).await;
         self.finish_changes(instance, answer)
     }
 
     pub(crate) async fn touch(&self, id: &str, ttl_ms: Option<u64>) -> Result<Ticket, Error> {
         bounded([id])?;
         let mut instance = self.pool.borrow().await?;
-        let (tickets, store) = instance.parts();
-        let answer = tickets.call_touch(store, id, ttl_ms).await;
+        let answer = instance.touch((id, ttl_ms)).await;
         self.finish_ticket(instance, answer)
     }
 
     pub(crate) async fn get(&self, id: &str) -> Result<Ticket, Error> {
         bounded([id])?;
         let mut instance = self.pool.borrow().await?;
-        let (tickets, store) = instance.parts();
-        let answer = tickets.call_get(store, id).await;
+        let answer = instance.get((id,)).await;
         self.finish_ticket(instance, answer)
     }
 
     pub(crate) async fn exists(&self, id: &str) -> Result<bool, Error> {
         bounded([id])?;
         let mut instance = self.pool.borrow().await?;
-        let (tickets, store) = instance.parts();
-        let answer = tickets.call_exists(store, id).await;
+        let answer = instance.exists((id,)).await;
         self.finish(instance, answer)
     }
 
     pub(crate) async fn get_summary(&self, id: &str) -> Result<Summary, Error> {
         bounded([id])?;
         let mut instance = self.pool.borrow().await?;
-        let (tickets, store) = instance.parts();
-        let answer = tickets.call_get_summary(store, id).await;
+        let answer = instance.get_summary((id,)).await;
         self.finish(instance, answer).map(wire::summary)
     }
 
@@ -121,24 +116,21 @@ impl Engine {
     ) -> Result<Messages, Error> {
         bounded([id])?;
         let mut instance = self.pool.borrow().await?;
-        let (tickets, store) = instance.parts();
-        let answer = tickets.call_get_messages(store, id, entries_max, bytes_max).await;
+        let answer = instance.get_messages((id, entries_max, bytes_max)).await;
         self.finish(instance, answer).map(wire::messages)
     }
 
     pub(crate) async fn get_fact(&self, id: &str, pointer: &str) -> Result<Fact, Error> {
         bounded([id, pointer])?;
         let mut instance = self.pool.borrow().await?;
-        let (tickets, store) = instance.parts();
-        let answer = tickets.call_get_fact(store, id, pointer).await;
+        let answer = instance.get_fact((id, pointer)).await;
         self.finish(instance, answer).map(wire::fact)
     }
 
     pub(crate) async fn snapshot(&self, id: &str) -> Result<String, Error> {
         bounded([id])?;
         let mut instance = self.pool.borrow().await?;
-        let (tickets, store) = instance.parts();
-        let answer = tickets.call_snapshot(store, id).await;
+        let answer = instance.snapshot((id,)).await;
         self.finish(instance, answer)
     }
 
@@ -151,51 +143,46 @@ impl Engine {
     ) -> Result<Ticket, Error> {
         bounded([id, snapshot].into_iter().chain(at))?;
         let mut instance = self.pool.borrow().await?;
-        let (tickets, store) = instance.parts();
-        let answer = tickets.call_rollback(store, id, snapshot, at, ttl_ms).await;
+        let answer = instance.rollback((id, snapshot, at, ttl_ms)).await;
         self.finish_ticket(instance, answer)
     }
 
     pub(crate) async fn restore(&self, snapshot: &str, ttl_ms: Option<u64>) -> Result<Ticket, Error> {
         bounded([snapshot])?;
         let mut instance = self.pool.borrow().await?;
-        let (tickets, store) = instance.parts();
-        let answer = tickets.call_restore(store, snapshot, ttl_ms).await;
+        let answer = instance.restore((snapshot, ttl_ms)).await;
         self.finish_ticket(instance, answer)
     }
 
     pub(crate) async fn close(&self, id: &str, at: Option<&str>) -> Result<(), Error> {
         bounded([id].into_iter().chain(at))?;
         let mut instance = self.pool.borrow().await?;
-        let (tickets, store) = instance.parts();
-        let answer = tickets.call_close(store, id, at).await;
+        let answer = instance.close((id, at)).await;
         self.finish(instance, answer)
     }
 
     pub(crate) async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<IdPage, Error> {
         bounded([prefix].into_iter().chain(cursor))?;
         let mut instance = self.pool.borrow().await?;
-        let (tickets, store) = instance.parts();
-        let answer = tickets.call_list_ids(store, prefix, cursor).await;
-        let served_by = instance.served_by();
+        let answer = instance.list_ids((prefix, cursor)).await;
+        let served_by = instance.ctx().served_by();
         self.finish(instance, answer).map(|page| wire::page(page, served_by))
     }
 
     pub(crate) async fn merge(&self, base: &State, ours: &State, theirs: &State) -> Result<Merged, Error> {
         bounded([base, ours, theirs].into_iter().flat_map(texts))?;
         let mut instance = self.pool.borrow().await?;
-        let (tickets, store) = instance.parts();
-        let answer = tickets.call_merge(store, base.into(), ours.into(), theirs.into()).await;
+        let answer = instance.merge((base.into(), ours.into(), theirs.into())).await;
         self.finish(instance, answer).map(Into::into)
     }
 
     fn finish_ticket(&self, instance: pool::Borrowed, answer: Answer<wire::WireTicket>) -> Result<Ticket, Error> {
-        let served_by = instance.served_by();
+        let served_by = instance.ctx().served_by();
         self.finish(instance, answer).map(|ticket| wire::ticket(ticket, served_by))
     }
 
     fn finish_changes(&self, instance: pool::Borrowed, answer: Answer<wire::WireApplied>) -> Result<Ticket, Error> {
-        let served_by = instance.served_by();
+        let served_by = instance.ctx().served_by();
         self.finish(instance, answer).map(|applied| wire::applied(applied, served_by))
     }
 
@@ -203,7 +190,7 @@ impl Engine {
     fn finish<T>(&self, mut instance: pool::Borrowed, answer: Answer<T>) -> Result<T, Error> {
         match answer {
             Ok(answer) => {
-                let store_error = instance.take_store_error();
+                let store_error = instance.ctx_mut().take_store_error();
                 self.pool.give_back(instance);
                 answer.map_err(|error| wire::error(error, store_error))
             }

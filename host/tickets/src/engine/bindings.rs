@@ -1,4 +1,5 @@
 //! Generated from `wit/`; nothing handwritten but the world: without the former `tickets`, which this host does not call.
+//! Only its types are used of `tickets` (see `instance`) and of `key-value` (see `key_value`).
 
 wasmtime::component::bindgen!({
     path: "wit",

@@ -28,8 +28,9 @@ const INSTANCES_PER_CORE: usize = 128;
 const SLOTS_MAX: u16 = 1_024;
 /// Most core instances that the component is made of: the engine, and what the component model puts around it.
 const CORE_INSTANCES_MAX: u32 = 4;
-/// Bytes of an instance that are kept for the next: what a usual call writes to, many times over.
-const RESIDENT_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of an instance that are kept for the next: what a usual call writes to, many times over. All that was ever
+/// written to among them is wiped after every call, so a slot that once had a large ticket must not keep all of it.
+const RESIDENT_BYTES: usize = 256 * 1024;
 
 /// A component that is ready to run.
 #[derive(Clone)]
@@ -64,7 +65,9 @@ pub(super) fn load(folder: Option<&Path>, fresh: bool) -> wasmtime::Result<Image
     let mut config = config();
     let slots_max = fresh.then(|| instances_max().min(SLOTS_MAX));
     if let Some(count) = slots_max {
-        config.allocation_strategy(slots(count.into()));
+        // The code checks the bounds of memory itself, so that pages which an instance grew need not be protected from
+        // the next one: changing the protection twice takes longer than the checks.
+        config.signals_based_traps(false).memory_guard_size(0).allocation_strategy(slots(count.into()));
     }
     let engine = Engine::new(&config)?;
     let file = folder.and_then(|folder| match own_folder(folder) {

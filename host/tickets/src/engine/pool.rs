@@ -1,42 +1,33 @@
 //! Instances of the engine, kept and used again: a call into one costs 0.2 µs, a new instance 6 µs or more.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
-use wasmtime::Store;
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::{HasSelf, InstancePre, Linker};
 
 use super::bindings::agent::tickets0_1_0::environment;
-use super::bindings::exports::agent::tickets0_2_0::tickets as wit;
-use super::bindings::{Engine as Guest, EnginePre};
 use super::host_ctx::HostCtx;
 use super::image::Image;
+use super::instance::{Exports, Instance};
 use super::key_value;
 use crate::error::Error;
 use crate::settings::Settings;
-use crate::ticket::ServedBy;
 use ticket_store::SharedStore;
 
 /// An instance whose memory has grown past this after a large ticket is not kept. A usual one has 1.1 MiB.
 const KEPT_MEMORY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// What a call into the engine gives: an answer, or a trap.
-pub(super) type Answer<T> = wasmtime::Result<Result<T, wit::Error>>;
-
 /// Instances of the engine over one store.
 pub(super) struct Pool {
-    engine: EnginePre<HostCtx>,
+    component: InstancePre<HostCtx>,
+    exports: Arc<Exports>,
     store: SharedStore,
     settings: Arc<Settings>,
     idle: Mutex<Vec<Instance>>,
     permits: Arc<Semaphore>,
-}
-
-struct Instance {
-    guest: Guest,
-    store: Store<HostCtx>,
 }
 
 /// An instance for one call. If it is dropped without being given back, it ends: after a trap, or if the caller drops
@@ -46,20 +37,17 @@ pub(super) struct Borrowed {
     _permit: OwnedSemaphorePermit,
 }
 
-impl Borrowed {
-    /// The engine's functions and the store to call them with.
-    pub(super) fn parts(&mut self) -> (&wit::Guest, &mut Store<HostCtx>) {
-        (self.instance.guest.agent_tickets0_2_0_tickets(), &mut self.instance.store)
-    }
+impl Deref for Borrowed {
+    type Target = Instance;
 
-    /// The last error of the store in this call.
-    pub(super) fn take_store_error(&mut self) -> Option<ticket_store::Error> {
-        self.instance.store.data_mut().take_store_error()
+    fn deref(&self) -> &Instance {
+        &self.instance
     }
+}
 
-    /// Who served the call so far.
-    pub(super) fn served_by(&self) -> ServedBy {
-        self.instance.store.data().served_by()
+impl DerefMut for Borrowed {
+    fn deref_mut(&mut self) -> &mut Instance {
+        &mut self.instance
     }
 }
 
@@ -68,8 +56,9 @@ impl Pool {
         let mut linker = Linker::new(&image.engine);
         key_value::add_to_linker(&mut linker)?;
         environment::add_to_linker::<_, HasSelf<_>>(&mut linker, |ctx: &mut HostCtx| ctx)?;
-        let engine = EnginePre::new(linker.instantiate_pre(&image.component)?)?;
-        Ok(Self { engine, store, settings, idle: Mutex::default(), permits: image.permits() })
+        let component = linker.instantiate_pre(&image.component)?;
+        let exports = Arc::new(Exports::of(&image.component)?);
+        Ok(Self { component, exports, store, settings, idle: Mutex::default(), permits: image.permits() })
     }
 
     /// An instance of its own for one call, whose time begins now.
@@ -82,13 +71,13 @@ impl Pool {
             Some(instance) => instance,
             None => self.instance().await.map_err(Error::internal)?,
         };
-        instance.store.data_mut().begin_call(deadline);
+        instance.ctx_mut().begin_call(deadline);
         Ok(Borrowed { instance, _permit: permit })
     }
 
     /// Takes an instance back after a call that did not trap.
     pub(super) fn give_back(&self, borrowed: Borrowed) {
-        let is_small = borrowed.instance.store.data().memory_bytes() <= KEPT_MEMORY_BYTES_MAX;
+        let is_small = borrowed.ctx().memory_bytes() <= KEPT_MEMORY_BYTES_MAX;
         if is_small && !self.settings.fresh_instances {
             self.idle().push(borrowed.instance);
         }
@@ -96,10 +85,7 @@ impl Pool {
 
     async fn instance(&self) -> wasmtime::Result<Instance> {
         let ctx = HostCtx::new(Arc::clone(&self.store), Arc::clone(&self.settings));
-        let mut store = Store::new(self.engine.engine(), ctx);
-        store.limiter(|ctx| ctx);
-        let guest = self.engine.instantiate_async(&mut store).await?;
-        Ok(Instance { guest, store })
+        Instance::new(&self.component, &self.exports, ctx).await
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Instance>> {
