@@ -167,7 +167,7 @@ async fn a_permission_withdrawn_in_the_middle_changes_nothing_unseen() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_state_of_the_server_that_begins_in_the_middle_refuses_the_write() {
+async fn a_state_that_begins_in_the_middle_refuses_the_write() {
     let mut scene = Scene::new().await;
     for (begin, end, kind) in [
         (&["REPLICAOF", "127.0.0.1", "1"] as &[&str], &["REPLICAOF", "NO", "ONE"] as &[&str], Kind::Unavailable),
@@ -247,7 +247,7 @@ async fn scripts_forgotten_in_the_middle_are_sent_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_caller_that_goes_away_in_the_middle_disturbs_no_other() {
+async fn a_caller_that_gives_up_in_the_middle_disturbs_no_other() {
     let scene = Scene::new().await;
     let writing = scene.begin("[0,1]").await;
     writing.abort();
@@ -357,7 +357,7 @@ async fn nothing_comes_between_the_commands_of_a_write() {
                     let base = scene.primary.read(&key, until).await.unwrap().expect("an entry");
                     let history = format!("[{round},\"{}\"]", "x".repeat(rng.usize(..40_000)));
                     let write = write(&scene.primary, &id, &history, Some(&base));
-                    // Some callers go away before or after it is sent.
+                    // Some callers give up before or after it is sent.
                     let patience = if rng.u8(..3) == 0 { Duration::from_micros(rng.u64(..800)) } else { CALL_TIME };
                     drop(timeout(patience, write).await);
                 }

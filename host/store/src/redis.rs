@@ -9,7 +9,7 @@
 //! | `open` | [`RedisStore`]: the primary with retries and last known entries |
 //! | `primary` | [`RedisPrimary`]: each call is sent once |
 //! | `change`, `scripts`, `*.lua`, `command` | what is sent: arguments, scripts and plain commands |
-//! | `staged`, `replace.lua` | the usual write: staged under another name, and renamed over the entry |
+//! | `staged`, `staging`, `replace.lua` | the usual write: staged under another name, and renamed over the entry |
 //! | `read` | reads by plain commands, without a script |
 //! | `reply`, `errors` | what the server answers, and what its errors mean |
 //! | `link`, `connection`, `server_clock`, `target` | the connection, the server's clock, and where the server is |
@@ -36,6 +36,7 @@ mod reply;
 mod scripts;
 mod server_clock;
 mod staged;
+mod staging;
 mod target;
 mod tls;
 

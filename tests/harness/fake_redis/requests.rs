@@ -140,7 +140,7 @@ impl Server {
             return Err(format!("NOPERM User default has no permissions to run the '{name}' command"));
         }
         // With full memory nothing is queued.
-        let is_queued = session.transaction.is_some() && !matches!(name, "multi" | "exec");
+        let is_queued = session.transaction.is_some() && name != "exec";
         let own = Traits { grows: form.traits.grows || is_queued, ..form.traits };
         let traits = of_transaction.map_or(own, |all| Traits { write: all.write, grows: all.grows, ..own });
         gate.check(traits)?;

@@ -17,7 +17,7 @@ use super::login::{Login, log_in};
 use super::progress::{self, Step};
 use super::reply;
 use super::server_clock::ServerClock;
-use super::staged::Staging;
+use super::staging::Staging;
 use super::target::{Connector, Target};
 use crate::error::{Error, Kind};
 use crate::misconfiguration::Misconfiguration;

@@ -168,9 +168,9 @@ fn refusals(refused: Vec<RefusedCommand>) -> Vec<Finding> {
 async fn transactions(connection: &Connection, names: &KeyNames) -> Option<Finding> {
     const COMMANDS: [&str; 4] = ["MULTI", "COPY", "RENAME", "EXEC"];
     let [one, other] = ["{probe}1", "{probe}2"].map(|part| format!("{}{part}", names.stored_prefix()));
-    let mut tried = redis::Pipeline::with_capacity(COMMANDS.len());
-    tried.cmd("MULTI").cmd("COPY").arg(&one).arg(&other).cmd("RENAME").arg(&one).arg(&other).cmd("EXEC");
-    let replies = connection.commands(&tried).await.ok()?;
+    let mut commands = redis::Pipeline::with_capacity(COMMANDS.len());
+    commands.cmd("MULTI").cmd("COPY").arg(&one).arg(&other).cmd("RENAME").arg(&one).arg(&other).cmd("EXEC");
+    let replies = connection.commands(&commands).await.ok()?;
     let is_refused = |reply: &Value| matches!(reply, Value::ServerError(error) if error.code() == "NOPERM");
     let refused: Vec<_> = COMMANDS.iter().zip(&replies).filter(|(_, reply)| is_refused(reply)).collect();
     let list = |name: fn(&str) -> String| refused.iter().map(|(command, _)| name(command)).collect::<Vec<_>>();

@@ -7,8 +7,6 @@
 //! The commands are a plain pipeline with `MULTI` in it: the transactions of redis-rs 1.8.1 panic where `MULTI` is
 //! refused and overflows are checked.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
 
 use super::change::ahead_ms_max;
@@ -25,22 +23,6 @@ use crate::revision::PARTS;
 /// Bytes of a command besides its texts.
 const COMMAND_BYTES: usize = 256;
 
-/// What a connection knows of staging.
-#[derive(Debug)]
-pub(super) struct Staging {
-    /// Of this connection alone: it ends the names under which it stages, and names the field that shows that the others
-    /// were set.
-    mark: String,
-    /// Whether the user may not, or the server cannot, run one of the commands.
-    is_refused: AtomicBool,
-}
-
-impl Default for Staging {
-    fn default() -> Self {
-        Self { mark: format!("{:016x}", fastrand::u64(..)), is_refused: AtomicBool::new(false) }
-    }
-}
-
 /// What became of a staged write.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Staged {
@@ -48,7 +30,7 @@ pub(super) enum Staged {
     Written(u64),
     /// It is not applied: there is another revision, or something unusual.
     NotWritten,
-    /// The reply is none that the server gives.
+    /// The reply is not one that a server gives.
     Unexpected,
 }
 
@@ -79,21 +61,21 @@ impl<'call> StagedWrite<'call> {
     /// Sends the write. An error of the server says that nothing has changed.
     pub(super) async fn send(&self, connection: &Connection) -> RedisResult<Staged> {
         let staging = &connection.staging;
-        if staging.is_refused.load(Ordering::Relaxed) {
+        if staging.is_refused() {
             return Ok(Staged::NotWritten);
         }
-        let staged_name = format!("{0}{{{0}}}{1}", self.name, staging.mark);
+        let staged_name = format!("{0}{{{0}}}{1}", self.name, staging.mark());
         for (eval, script) in [("EVALSHA", &*REPLACE.sha1), ("EVAL", REPLACE.text)] {
-            let replies = connection.commands(&self.commands(&staged_name, &staging.mark, eval, script)).await?;
+            let replies = connection.commands(&self.commands(&staged_name, staging.mark(), eval, script)).await?;
             if matches!(replies.first(), Some(Value::ServerError(_))) {
                 // Not again without a transaction.
-                staging.is_refused.store(true, Ordering::Relaxed);
+                staging.refuse();
             }
             match outcome(replies) {
                 Err(Refusal::NoScript) => {}
                 Err(Refusal::ForNow(error)) => return Err(error),
                 Err(Refusal::Lasting) => {
-                    staging.is_refused.store(true, Ordering::Relaxed);
+                    staging.refuse();
                     return Ok(Staged::NotWritten);
                 }
                 Ok(staged) => return Ok(staged),
