@@ -266,20 +266,25 @@ async fn a_caller_that_gives_up_in_the_middle_disturbs_no_other() {
     assert_eq!(scene.keys().await, ["ticket:t"]);
 }
 
+/// Waits until the server has read what it was sent, and has no client but the one that asks.
+async fn ended(server: &RedisServer) {
+    let mut client = server.client().await;
+    loop {
+        let info: String = redis::cmd("INFO").arg("clients").query_async(&mut client).await.unwrap();
+        if info.contains("connected_clients:1\r\n") {
+            return;
+        }
+        sleep(LOOK_EVERY).await;
+    }
+}
+
 /// Writes a history while the connection is cut after so many bytes.
 async fn cut(scene: &mut Scene, history: &str, at: usize, whole: usize) {
     scene.gate.cut_after(at);
     let answer = scene.write(history).await;
-    // The server has read what there is once the connection is gone: the client that asks is the only one.
-    let mut client = scene.server.client().await;
-    while at < whole {
-        let info: String = redis::cmd("INFO").arg("clients").query_async(&mut client).await.unwrap();
-        if info.contains("connected_clients:1\r\n") {
-            break;
-        }
-        sleep(LOOK_EVERY).await;
+    if at < whole {
+        ended(&scene.server).await;
     }
-    drop(client);
     let stored = scene.stored().await.expect("an entry");
     if at < whole {
         assert_eq!(answer.as_ref().unwrap_err().error.kind(), Kind::Uncertain, "cut at {at} of {whole}: {answer:?}");

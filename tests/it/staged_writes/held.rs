@@ -109,7 +109,7 @@ impl AsyncWrite for Held {
                 None => bytes.len(),
             },
             Rule::Nothing => 0,
-            Rule::Bytes(left) if left == 0 => {
+            Rule::Bytes(0) => {
                 drop(state);
                 std::task::ready!(Pin::new(&mut self.inner).poll_shutdown(context))?;
                 return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
