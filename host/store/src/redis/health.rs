@@ -1,6 +1,6 @@
 //! What an operator must know about a Redis server.
 
-use redis::Value;
+use redis::{ServerError, Value};
 use tokio::time::Instant;
 
 use super::connection::Connection;
@@ -171,7 +171,11 @@ async fn transactions(connection: &Connection, names: &KeyNames) -> Option<Findi
     let mut commands = redis::Pipeline::with_capacity(COMMANDS.len());
     commands.cmd("MULTI").cmd("COPY").arg(&one).arg(&other).cmd("RENAME").arg(&one).arg(&other).cmd("EXEC");
     let replies = connection.commands(&commands).await.ok()?;
-    let is_refused = |reply: &Value| matches!(reply, Value::ServerError(error) if error.code() == "NOPERM");
+    // `EXEC` wraps its own refusal.
+    let is_denied = |error: &ServerError| {
+        error.code() == "NOPERM" || error.details().is_some_and(|text| text.contains("because of: NOPERM"))
+    };
+    let is_refused = |reply: &Value| matches!(reply, Value::ServerError(error) if is_denied(error));
     let refused: Vec<_> = COMMANDS.iter().zip(&replies).filter(|(_, reply)| is_refused(reply)).collect();
     let list = |name: fn(&str) -> String| refused.iter().map(|(command, _)| name(command)).collect::<Vec<_>>();
     let (names, grants) = (list(str::to_owned).join(", "), list(|name| format!("+{}", name.to_lowercase())).join(" "));
