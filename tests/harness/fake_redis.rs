@@ -233,7 +233,8 @@ impl FakeRedis {
         self.server().dice.faults = faults;
     }
 
-    /// The next run of a script (EVAL, EVALSHA or the EXEC of a transaction) has this fault; several calls apply to the next runs in order.
+    /// The next run of a script (EVAL, EVALSHA or the EXEC of a transaction) has this fault; several calls apply to the
+    /// next runs in order.
     pub fn fault_next_script(&self, fault: Fault) {
         self.server().planned.push_back(fault);
     }

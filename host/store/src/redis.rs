@@ -1,5 +1,5 @@
 //! The store in a Redis or Valkey server, 7.0 or newer: one HASH per entry. The usual write is one
-//! transaction, every other operation one script.
+//! transaction, a read is plain commands, every other operation one script.
 //!
 //! The host chooses the deadline of each write by the server's clock, and the deadline identifies the write. If the
 //! answer of a write is lost, the same write is sent again, and the script recognizes what it has applied already.
