@@ -57,7 +57,7 @@ fn many(history: usize) -> Load {
 pub(crate) async fn on_redis(server: &Arc<RedisServer>) -> Vec<Row> {
     let component: Arc<dyn Contender> = Arc::new(Component::on_redis(server).await);
     let by_hand: Arc<dyn Contender> = Arc::new(ByHand::on_redis(server).await);
-    let staged: Arc<dyn Contender> = Arc::new(Bare::staged(server).await);
+    let bare: Arc<dyn Contender> = Arc::new(Bare::in_place(server).await);
     let redis_py: Arc<dyn Contender> = Arc::new(python::redis_py(server));
     let one = Load { callers: 1, interactions: 1_000, history: 10 };
     let mut rows = processors(&component, server).await;
@@ -68,7 +68,7 @@ pub(crate) async fn on_redis(server: &Arc<RedisServer>) -> Vec<Row> {
     rows.push(over_careful(&component, server).await);
     let ratio = compare(&component, &by_hand, one).await;
     rows.push(Row::new("redis, 1 caller, history 10: component ÷ by hand, time", ratio, Goal::AtMost(0.65)));
-    let ratio = compare(&component, &staged, one).await;
+    let ratio = compare(&component, &bare, one).await;
     let name = "redis, 1 caller, history 10: component ÷ bare round trip of the same commands, time";
     rows.push(Row::new(name, ratio, Goal::AtMost(1.25)));
     let ratio = compare(&component, &redis_py, one).await.turned();

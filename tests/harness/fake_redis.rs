@@ -26,6 +26,7 @@ mod resp;
 mod run;
 mod scripts;
 mod server;
+mod usual;
 
 pub use data::Snapshot;
 pub use faults::{Fault, Faults};

@@ -1,11 +1,14 @@
 //! The lower bound: the cost of a round trip that does nothing, or only stores the same bytes.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use redis::aio::MultiplexedConnection;
-use redis::{Pipeline, Script};
+use redis::{Cmd, Script};
 use ticket_tests::RedisServer;
+use ticket_tests::fake_redis::{Kind, Script as OfHost};
 
 use super::by_hand::{connect, prepare};
 use super::{Contender, TTL_S, fields};
@@ -15,8 +18,8 @@ enum Command {
     Evalsha,
     /// `HSET` of whole tickets and `PEXPIRE`, in one pipeline.
     Hset,
-    /// The commands of the usual write, with a script that does nothing: a copy, `HSET` of what changes, `DEL`.
-    Staged,
+    /// The command of the usual write of little text.
+    InPlace,
 }
 
 type Whole = [(&'static str, String); 6];
@@ -25,6 +28,7 @@ pub(crate) struct Bare {
     connection: MultiplexedConnection,
     command: Command,
     script: Script,
+    deadlines_ms: Mutex<HashMap<String, u64>>,
     /// A ticket with the history that was prepared last.
     whole: Mutex<Arc<Whole>>,
 }
@@ -38,31 +42,49 @@ impl Bare {
         Self::new(server, Command::Hset).await
     }
 
-    pub(crate) async fn staged(server: &RedisServer) -> Self {
-        Self::new(server, Command::Staged).await
+    pub(crate) async fn in_place(server: &RedisServer) -> Self {
+        Self::new(server, Command::InPlace).await
     }
 
     async fn new(server: &RedisServer, command: Command) -> Self {
-        let (mut connection, script) = (connect(server).await, Script::new("return 1"));
+        let text = if let Command::InPlace = command { OfHost::of(Kind::InPlace).text } else { "return 1" };
+        let (mut connection, script) = (connect(server).await, Script::new(text));
         script.load_async(&mut connection).await.expect("SCRIPT LOAD");
-        Self { connection, command, script, whole: Mutex::new(Arc::new(fields(0))) }
+        let (deadlines_ms, whole) = (Mutex::default(), Mutex::new(Arc::new(fields(0))));
+        Self { connection, command, script, deadlines_ms, whole }
     }
 
-    fn staged_write(&self, key: &str, whole: &Whole) -> Pipeline {
-        const MARK: &str = "0123456789abcdef";
-        let staged = format!("{key}{{{key}}}{MARK}");
-        let [facts, history, decision, created_at, updated_at, _] = whole;
+    /// Gives a ticket a later deadline: the one before and this.
+    fn later(&self, key: &str) -> Option<(u64, u64)> {
+        let mut deadlines_ms = self.deadlines_ms.lock().expect("lock");
+        let deadline_ms = deadlines_ms.get_mut(key)?;
+        *deadline_ms += 1;
+        Some((*deadline_ms - 1, *deadline_ms))
+    }
+
+    fn in_place_write(&self, key: &str, whole: &Whole) -> Cmd {
+        let [facts, history, decision, created_at, updated_at, version] = whole;
+        let (before_ms, after_ms) = self.later(key).expect("prepared");
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(self.script.get_hash()).arg(1).arg(key);
+        command.arg(before_ms).arg(&created_at.1).arg(&updated_at.1);
+        command.arg(&[facts, history, decision].map(|(_, text)| text.len()));
+        command.arg(after_ms).arg(6).arg(3).arg(&[facts.0, created_at.0, version.0]);
+        command.arg(&[history, decision, updated_at]);
+        command
+    }
+
+    /// Makes the deadlines of tickets known.
+    async fn set_deadlines(&self, ids: &[String]) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+        let deadline_ms = (now.as_secs() + u64::from(TTL_S)) * 1_000;
         let mut pipeline = redis::pipe();
-        pipeline.atomic().cmd("COPY").arg(key).arg(&staged).ignore();
-        pipeline.cmd("HSET").arg(&staged).arg(&[history, decision, updated_at]).arg(MARK).arg("").ignore();
-        let script = pipeline.cmd("EVALSHA").arg(self.script.get_hash()).arg(2).arg(key).arg(&staged);
-        // The parts of a revision, the new deadline, the furthest one; then what is needed of a copy.
-        script.arg(1_750_001_800_000_u64).arg(&created_at.1).arg(&updated_at.1);
-        script.arg(&[facts, history, decision].map(|(_, text)| text.len()));
-        script.arg(1_750_001_800_001_u64).arg(31_622_400_000_u64);
-        script.arg(MARK).arg(6).arg(&["facts", "created_at", "version"]);
-        pipeline.del(&staged).ignore();
-        pipeline
+        for id in ids {
+            let key = format!("ticket:{id}");
+            pipeline.cmd("PEXPIREAT").arg(&key).arg(deadline_ms).ignore();
+            self.deadlines_ms.lock().expect("lock").insert(key, deadline_ms);
+        }
+        let _: () = pipeline.query_async(&mut self.connection.clone()).await.expect("PEXPIREAT");
     }
 }
 
@@ -72,13 +94,14 @@ impl Contender for Bare {
         match self.command {
             Command::Evalsha => "empty EVALSHA",
             Command::Hset => "bare HSET + PEXPIRE",
-            Command::Staged => "bare COPY + HSET",
+            Command::InPlace => "bare usual write",
         }
     }
 
     async fn prepare(&self, ids: &[String], history: usize) {
         *self.whole.lock().expect("lock") = Arc::new(fields(history));
         prepare(&self.connection, ids, history).await;
+        self.set_deadlines(ids).await;
     }
 
     async fn interact(&self, id: &str, _number: usize) {
@@ -94,10 +117,10 @@ impl Contender for Bare {
                 pipeline.cmd("PEXPIRE").arg(&key).arg(u64::from(TTL_S) * 1_000).ignore();
                 let _: () = pipeline.query_async(&mut connection).await.expect("HSET");
             }
-            Command::Staged => {
-                let pipeline = self.staged_write(&key, &whole);
-                let (guard,): (i64,) = pipeline.query_async(&mut connection).await.expect("EXEC");
-                assert_eq!(guard, 1, "the guard ran");
+            Command::InPlace => {
+                let command = self.in_place_write(&key, &whole);
+                let time: Option<(u64, u64)> = command.query_async(&mut connection).await.expect("EVALSHA");
+                assert!(time.is_some(), "written");
             }
         }
     }

@@ -25,13 +25,14 @@ pub(super) struct Run<'run> {
 }
 
 /// The answer, or the error that ended the script.
-type Done = Result<Reply, Reply>;
+pub(super) type Done = Result<Reply, Reply>;
 
 impl Run<'_> {
     pub(super) fn run(mut self) -> Reply {
         let done = match self.script.kind {
             Kind::Read => self.read(),
             Kind::Write => self.write(),
+            Kind::InPlace => self.in_place(),
             Kind::Replace => self.replace(),
             Kind::Touch => self.touch(),
             Kind::Remove => self.remove(),
@@ -126,39 +127,6 @@ impl Run<'_> {
         Ok(tagged(&["written", &digits(wanted), &self.now_ms.to_string()]))
     }
 
-    fn replace(&mut self) -> Done {
-        let (wanted, ahead_max) = (self.number(7)?, self.number(8)?);
-        if !self.has_parts() || self.mistaken(wanted, ahead_max).is_some() {
-            return Ok(Reply::Nil);
-        }
-        if let Some(mark) = self.argument(9) {
-            let marked = self.unmark(mark).map_err(|error| self.script.error(&error, "'HDEL', staged"))?;
-            let count = self.data.hash(self.staged).ok().flatten().map_or(0, Hash::len);
-            if !marked || !same(float(count as u64), self.number(10)?) {
-                return Ok(Reply::Nil);
-            }
-        }
-        let set = self.pexpireat_of(self.staged, wanted);
-        self.called(set, "call('PEXPIREAT', staged, ARGV[7])")?;
-        let renamed = self.rename(self.staged, self.key);
-        self.called(renamed, "call('RENAME', staged, key)")?;
-        let parts = [self.now_ms / 1_000, self.now_ms % 1_000 * 1_000];
-        Ok(Reply::Array(parts.iter().map(|part| Reply::bulk(part.to_string())).collect()))
-    }
-
-    /// Whether the entry has the parts of the revision that are given.
-    fn has_parts(&self) -> bool {
-        let Ok(Some(hash)) = self.data.hash(self.key) else { return false };
-        let is_number = |at, number: f64| self.number(at).is_ok_and(|given| same(given, number));
-        let is_long = |at, name: &str| is_number(at, float(hash.get(name.as_bytes()).unwrap_or_default().len() as u64));
-        hash.get(b"created_at").is_some_and(|text| self.argument(2) == Some(text))
-            && hash.get(b"updated_at").is_some_and(|text| self.argument(3) == Some(text))
-            && is_number(1, self.expires())
-            && is_long(4, "facts")
-            && is_long(5, "history")
-            && is_long(6, "last_decision")
-    }
-
     /// Writes over a hash, with the commands that may fail first.
     fn overwrite(&mut self, wanted: f64) -> Result<(), Reply> {
         let given = self.given();
@@ -233,20 +201,20 @@ impl Run<'_> {
     }
 
     /// An error of `redis.call` ends the script and names its line.
-    fn called(&self, done: Result<(), String>, code: &str) -> Result<(), Reply> {
+    pub(super) fn called(&self, done: Result<(), String>, code: &str) -> Result<(), Reply> {
         done.map_err(|error| self.script.error(&error, code))
     }
 }
 
 /// The commands with which scripts write.
 impl Run<'_> {
-    fn may_write(&mut self, grows: bool) -> Result<(), String> {
+    pub(super) fn may_write(&mut self, grows: bool) -> Result<(), String> {
         self.gate.check_in_script(grows, self.has_written)?;
         self.has_written = true;
         Ok(())
     }
 
-    fn hset(&mut self, given: &[Vec<u8>]) -> Result<(), String> {
+    pub(super) fn hset(&mut self, given: &[Vec<u8>]) -> Result<(), String> {
         self.may_write(true)?;
         self.data.hset(self.key, given).map(drop)
     }
@@ -256,45 +224,32 @@ impl Run<'_> {
         self.data.hdel(self.key, name)
     }
 
-    /// Removes the mark of a staged entry; whether it was there.
-    fn unmark(&mut self, mark: &[u8]) -> Result<bool, String> {
-        self.may_write(false)?;
-        let is_there = self.data.hash(self.staged)?.is_some_and(|hash| hash.get(mark).is_some());
-        self.data.hdel(self.staged, mark)?;
-        Ok(is_there)
-    }
-
     fn del(&mut self) -> Result<(), String> {
         self.may_write(false)?;
         self.data.del(self.key);
         Ok(())
     }
 
-    fn pexpireat(&mut self, deadline: f64) -> Result<(), String> {
+    pub(super) fn pexpireat(&mut self, deadline: f64) -> Result<(), String> {
         self.pexpireat_of(self.key, deadline)
     }
 
-    fn pexpireat_of(&mut self, key: &[u8], deadline: f64) -> Result<(), String> {
+    pub(super) fn pexpireat_of(&mut self, key: &[u8], deadline: f64) -> Result<(), String> {
         self.may_write(false)?;
         let deadline_ms = digits(deadline).parse().map_err(|_| "ERR value is not an integer or out of range")?;
         self.data.pexpireat(key, deadline_ms, self.now_ms);
         Ok(())
-    }
-
-    fn rename(&mut self, from: &[u8], to: &[u8]) -> Result<(), String> {
-        self.may_write(false)?;
-        self.data.rename(from, to)
     }
 }
 
 /// The functions of entry.lua.
 impl<'run> Run<'run> {
     /// Counted from one, as in Lua.
-    fn argument(&self, at: usize) -> Option<&'run [u8]> {
+    pub(super) fn argument(&self, at: usize) -> Option<&'run [u8]> {
         self.arguments.get(at - 1).map(Vec::as_slice)
     }
 
-    fn number(&self, at: usize) -> Result<f64, Reply> {
+    pub(super) fn number(&self, at: usize) -> Result<f64, Reply> {
         let text = self.argument(at).and_then(|bytes| std::str::from_utf8(bytes).ok());
         // The host never sends anything else, so the text of this error does not matter.
         text.and_then(|text| text.trim().parse().ok()).ok_or_else(|| Reply::error("ERR attempt to use a nil value"))
@@ -313,12 +268,12 @@ impl<'run> Run<'run> {
         self.data.kind(self.key)
     }
 
-    fn hash(&self) -> &Hash {
+    pub(super) fn hash(&self) -> &Hash {
         self.data.hash(self.key).ok().flatten().expect("looked at before")
     }
 
     #[expect(clippy::cast_precision_loss, reason = "Lua has no other numbers")]
-    fn expires(&self) -> f64 {
+    pub(super) fn expires(&self) -> f64 {
         self.data.expires(self.key) as f64
     }
 
@@ -381,16 +336,16 @@ fn tagged(texts: &[&str]) -> Reply {
 }
 
 /// As `%.0f`.
-fn digits(number: f64) -> String {
+pub(super) fn digits(number: f64) -> String {
     format!("{number:.0}")
 }
 
 #[expect(clippy::float_cmp, reason = "whole numbers, as Lua compares them")]
-fn same(one: f64, other: f64) -> bool {
+pub(super) fn same(one: f64, other: f64) -> bool {
     one == other
 }
 
 #[expect(clippy::cast_precision_loss, reason = "Lua has no other numbers")]
-fn float(number: u64) -> f64 {
+pub(super) fn float(number: u64) -> f64 {
     number as f64
 }

@@ -11,11 +11,12 @@ macro_rules! script {
     }};
 }
 
-static ALL: LazyLock<[Script; 6]> = LazyLock::new(|| {
+static ALL: LazyLock<[Script; 7]> = LazyLock::new(|| {
     [
         script!(Read, "entry.lua", "read.lua"),
         script!(Write, "entry.lua", "write.lua"),
-        script!(Replace, "field_deadlines.lua", "replace.lua"),
+        script!(InPlace, "field_deadlines.lua", "is_at.lua", "in_place.lua"),
+        script!(Replace, "field_deadlines.lua", "is_at.lua", "replace.lua"),
         script!(Touch, "field_deadlines.lua", "entry.lua", "touch.lua"),
         script!(Remove, "entry.lua", "remove.lua"),
         script!(Probe, "entry.lua", "probe.lua"),
@@ -28,6 +29,7 @@ static ALL: LazyLock<[Script; 6]> = LazyLock::new(|| {
 pub enum Kind {
     Read,
     Write,
+    InPlace,
     Replace,
     Touch,
     Remove,

@@ -16,6 +16,9 @@ async fn the_fake_redis_answers_as_a_real_server() {
     let mut pair = Pair::new(&server, "fake Redis").await;
     pair.steps(6_000).await;
     for tag in [
+        "in place done",
+        "in place refused",
+        "in place NOSCRIPT",
         "replace done",
         "replace refused",
         "EXECABORT",

@@ -152,7 +152,7 @@ impl Pair {
                 arguments.extend(deadline);
                 arguments.extend(self.fields());
             }
-            Kind::Replace => unreachable!("sent in a transaction"),
+            Kind::InPlace | Kind::Replace => unreachable!("the usual write"),
             Kind::Probe => return eval(kind, by_name, "probe:none", &arguments),
         }
         eval(kind, by_name, key, &arguments)
@@ -202,7 +202,7 @@ impl Pair {
                 }
             }
             1 => self.listing().await,
-            8..=11 => self.transaction(key).await,
+            8..=11 => self.usual(key).await,
             2..=4 => {
                 let command = self.plain(key);
                 self.both(&command).await;
@@ -220,28 +220,50 @@ impl Pair {
         }
     }
 
-    /// A staged write, as the host sends it and as no host does.
-    async fn transaction(&mut self, key: &str) {
-        let staged = format!("{key}{{{key}}}1");
-        let replace = Script::of(Kind::Replace);
+    /// A usual write, as the host sends it and as no host does.
+    async fn usual(&mut self, key: &str) {
         if self.rng.u8(..4) > 0 {
             self.both_words(&["HSET", key, "created_at", "17", "updated_at", "18"]).await;
             let later_ms = (self.fake_redis.now_ms() + self.rng.u64(120_000..4_000_000)).to_string();
             self.both_words(&["PEXPIREAT", key, &later_ms]).await;
         }
-        let (is_copied, by_name, revision) = (self.rng.bool(), self.rng.u8(..4) > 0, self.revision(key));
-        let (deadline_ms, fields) = (self.deadline(key).to_string(), self.fields());
+        let (revision, fields) = (self.revision(key), self.fields());
         let stored = self.fake_redis.entry(key).map(|(fields, _)| fields).unwrap_or_default();
         let set = fields.iter().step_by(2).map(|name| String::from_utf8_lossy(name).into_owned());
         let count = stored.into_keys().chain(set).collect::<BTreeSet<_>>().len() + self.rng.usize(..8) / 7;
-        let mut call = cmd(if by_name { "EVALSHA" } else { "EVAL" });
-        call.arg(if by_name { &replace.sha1 } else { replace.text }).arg(2).arg(key).arg(&staged);
-        let parts: Vec<&str> = revision.split('.').chain(std::iter::repeat("x")).take(6).collect();
-        call.arg(parts).arg(&deadline_ms).arg(AHEAD_MS_MAX);
+        let mut arguments: Vec<Vec<u8>> = revision.split('.').map(Into::into).collect();
+        arguments.resize(6, b"x".to_vec());
+        // The usual write does not look at the clock: a deadline that is over soon is over for one server only.
+        let soon_ms = self.fake_redis.now_ms() + 1_000;
+        let deadline_ms = Some(self.deadline(key))
+            .filter(|ms| !(soon_ms - 1_000..soon_ms).contains(ms))
+            .unwrap_or(soon_ms + TOLERANCE_MS);
+        arguments.push(deadline_ms.to_string().into());
+        if self.rng.bool() {
+            self.in_place(key, arguments, count, fields).await
+        } else {
+            self.staged(key, arguments, count, fields).await
+        }
+    }
+
+    async fn in_place(&mut self, key: &str, mut arguments: Vec<Vec<u8>>, count: usize, fields: Vec<Vec<u8>>) {
+        let kept = ["facts", "version"].into_iter().take(self.rng.usize(..3));
+        arguments.extend([count, kept.len()].map(|number| number.to_string().into()));
+        arguments.extend(kept.map(Into::into));
+        arguments.extend(fields);
+        let by_name = self.rng.u8(..4) > 0;
+        let answer = self.both(&usual_script(Kind::InPlace, by_name, &[key], &arguments)).await;
+        self.count_usual("in place", &answer);
+    }
+
+    async fn staged(&mut self, key: &str, mut arguments: Vec<Vec<u8>>, count: usize, fields: Vec<Vec<u8>>) {
+        let staged = format!("{key}{{{key}}}1");
+        let (is_copied, by_name) = (self.rng.bool(), self.rng.u8(..4) > 0);
         let mark = self.one_of(&["mark", "mark", "mark", "other"]);
         if is_copied {
-            call.arg(mark).arg(count).arg("facts");
+            arguments.extend([mark.into(), count.to_string().into(), b"facts".to_vec()]);
         }
+        let call = usual_script(Kind::Replace, by_name, &[key, &staged], &arguments);
         let mut commands = vec![words(&["MULTI"])];
         commands.extend(is_copied.then(|| words(&["COPY", key, &staged])));
         let mut set = words(&["HSET", &staged]);
@@ -261,13 +283,17 @@ impl Pair {
         }
         let executed = self.both(&words(&["EXEC"])).await;
         if let Value::Array(results) = executed {
-            let result = match results.iter().nth_back(1).expect("of the script") {
-                Value::Array(_) => "done".to_owned(),
-                Value::Nil => "refused".to_owned(),
-                result => tag(result),
-            };
-            *self.tags.entry(format!("replace {result}")).or_default() += 1;
+            self.count_usual("replace", results.iter().nth_back(1).expect("of the script"));
         }
+    }
+
+    fn count_usual(&mut self, script: &str, answer: &Value) {
+        let result = match answer {
+            Value::Array(_) => "done".to_owned(),
+            Value::Nil => "refused".to_owned(),
+            result => tag(result),
+        };
+        *self.tags.entry(format!("{script} {result}")).or_default() += 1;
     }
 
     /// Both list the same keys, in whatever order.
@@ -308,6 +334,14 @@ impl Pair {
     pub(super) fn met(&self, tag: &str) -> u32 {
         self.tags.iter().filter(|(found, _)| found.starts_with(tag)).map(|(_, count)| *count).sum()
     }
+}
+
+/// A call of a script of the usual write.
+fn usual_script(kind: Kind, by_name: bool, keys: &[&str], arguments: &[Vec<u8>]) -> Cmd {
+    let script = Script::of(kind);
+    let mut call = cmd(if by_name { "EVALSHA" } else { "EVAL" });
+    call.arg(if by_name { &script.sha1 } else { script.text }).arg(keys.len()).arg(keys).arg(arguments);
+    call
 }
 
 /// The same call of a script, marked as one whose answer was lost, or not.

@@ -85,6 +85,6 @@ fn expiry_arguments(expiry: Expiry) -> [Argument<'static>; 3] {
 }
 
 /// How far ahead of the server's clock a deadline may be, in milliseconds.
-pub(super) fn ahead_ms_max() -> u64 {
+fn ahead_ms_max() -> u64 {
     TTL_MS_MAX + deadline::slack_ms(TTL_MS_MAX)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redis::{RedisError, Value};
+use redis::RedisError;
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
 
@@ -20,14 +20,15 @@ use super::login::Login;
 use super::progress::{self, Step, Timeout};
 use super::read;
 use super::reply::{self, NoAnswer};
+use super::scan;
 use super::scripts::{self, Arguments};
-use super::staged::{Staged, StagedWrite};
 use super::target::{Address, Connector, Target};
+use super::usual::{Outcome, UsualWrite};
+use super::{in_place, staged};
 use crate::entry::{Condition, Entry, Page};
 use crate::error::{Error, Kind};
 use crate::health::Health;
 use crate::key::{Key, KeyNames, Namespace};
-use crate::limits::check_limit;
 use crate::options::Options;
 use crate::primary::{
     Answer, Cause, Connected, DatasetId, Evictions, Expiry, Failure, HandshakeError, LinkId, Primary, Reconnect,
@@ -139,8 +140,8 @@ impl Primary for RedisPrimary {
 
     async fn write(&self, request: WriteRequest<'_>, until: Instant) -> Result<Answer, Failure> {
         let name = self.names.stored(request.key);
-        if let Some(staged) = StagedWrite::of(&request, &name)
-            && let Some(answer) = self.write_staged(&name, &staged, &request, until).await?
+        if let Some(usual) = UsualWrite::of(&request, &name)
+            && let Some(answer) = self.write_usual(&usual, &request, until).await?
         {
             return Ok(answer);
         }
@@ -170,11 +171,11 @@ impl Primary for RedisPrimary {
     async fn scan(&self, cursor: Option<&str>, limit: u32, until: Instant) -> Result<Page, Failure> {
         // Neither a namespace nor `ticket:` contains a character with a meaning in a pattern.
         let pattern = format!("{}*", self.names.stored_prefix());
-        let command = scan_command(&pattern, cursor, limit).map_err(|error| Failure { error, cause: Cause::Data })?;
+        let command = scan::command(&pattern, cursor, limit).map_err(|error| Failure { error, cause: Cause::Data })?;
         let call = Call { verb: "list", name: &pattern, if_unanswered: Kind::Unavailable, until };
         let connection = self.current(&call)?;
         let value = self.in_time(&call, connection.command(&command)).await?;
-        self.page(value).ok_or_else(|| self.no_answer(&call, &connection, NoAnswer::Unexpected))
+        scan::page(value, &self.names).ok_or_else(|| self.no_answer(&call, &connection, NoAnswer::Unexpected))
     }
 
     async fn health(&self) -> Result<Health, Error> {
@@ -268,25 +269,29 @@ impl RedisPrimary {
     }
 
     /// None if it is not written: the script of all writes tells why, or does what is unusual.
-    async fn write_staged(
+    async fn write_usual(
         &self,
-        name: &str,
-        staged: &StagedWrite<'_>,
+        write: &UsualWrite<'_>,
         request: &WriteRequest<'_>,
         until: Instant,
     ) -> Result<Option<Answer>, Failure> {
-        let call = Call { verb: "write", name, if_unanswered: Kind::Uncertain, until };
+        let call = Call { verb: "write", name: write.name, if_unanswered: Kind::Uncertain, until };
         let connection = self.current(&call)?;
         let sent_at = Instant::now();
-        match self.in_time(&call, staged.send(&connection)).await? {
-            Staged::Written(now_ms) => {
+        let outcome = if in_place::is_cheaper(write) {
+            self.in_time(&call, in_place::send(write, &connection)).await?
+        } else {
+            self.in_time(&call, staged::send(write, &connection)).await?
+        };
+        match outcome {
+            Outcome::Written(now_ms) => {
                 connection.clock.observe(sent_at, now_ms);
-                let expires_at_ms = request.expiry.expires_at_ms;
+                let expires_at_ms = write.expires_at_ms;
                 let revision = Revision::of(request.fields, expires_at_ms);
                 Ok(Some(Answer::Written { revision, expires_at_ms, now_ms }))
             }
-            Staged::NotWritten => Ok(None),
-            Staged::Unexpected => Err(self.no_answer(&call, &connection, NoAnswer::Unexpected)),
+            Outcome::NotWritten => Ok(None),
+            Outcome::Unexpected => Err(self.no_answer(&call, &connection, NoAnswer::Unexpected)),
         }
     }
 
@@ -348,29 +353,6 @@ impl RedisPrimary {
         let target = &self.link.target;
         timeout.describe(target.is_encrypted(), target.login.password().is_some())
     }
-
-    fn page(&self, value: Value) -> Option<Page> {
-        let Value::Array(parts) = value else { return None };
-        let [cursor, Value::Array(names)] = <[Value; 2]>::try_from(parts).ok()? else { return None };
-        let cursor = reply::number(Some(cursor)).ok()?;
-        let keys = names.into_iter().filter_map(|name| self.names.key(&reply::text(Some(name)).ok()?)).collect();
-        Some(Page { keys, cursor: (cursor != 0).then(|| cursor.to_string()) })
-    }
-}
-
-fn scan_command(pattern: &str, cursor: Option<&str>, limit: u32) -> Result<redis::Cmd, Error> {
-    const DIGITS_MAX: usize = 20;
-    let limit = check_limit(limit)?;
-    let cursor = match cursor {
-        None => 0,
-        Some(text) => match text.parse::<u64>() {
-            Ok(number) if text.len() <= DIGITS_MAX && !text.starts_with('+') => number,
-            Ok(_) | Err(_) => return Err(Error::invalid_cursor(text)),
-        },
-    };
-    let mut command = redis::cmd("SCAN");
-    command.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(limit);
-    Ok(command)
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
-//! The scripts: one per operation, each on one key, and the one that a staged write sends.
+//! The scripts: one per operation, each on one key, and the two of the usual write.
 
 use std::sync::LazyLock;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, RedisResult, Value};
 
-/// The files of a script, one after the other: `entry.lua` is what the scripts of one key share, `field_deadlines.lua` what
-/// those share that keep fields.
+/// The files of a script, one after the other: `entry.lua` is what the scripts of all operations share, `is_at.lua` what
+/// those of the usual write share, `field_deadlines.lua` what those share that keep fields.
 macro_rules! script {
     ($($file:literal),+) => {
         LazyLock::new(|| Script::new(concat!($(include_str!($file)),+)))
@@ -17,7 +17,8 @@ pub(super) static READ: LazyLock<Script> = script!("entry.lua", "read.lua");
 pub(super) static WRITE: LazyLock<Script> = script!("entry.lua", "write.lua");
 pub(super) static TOUCH: LazyLock<Script> = script!("field_deadlines.lua", "entry.lua", "touch.lua");
 pub(super) static REMOVE: LazyLock<Script> = script!("entry.lua", "remove.lua");
-pub(super) static REPLACE: LazyLock<Script> = script!("field_deadlines.lua", "replace.lua");
+pub(super) static IN_PLACE: LazyLock<Script> = script!("field_deadlines.lua", "is_at.lua", "in_place.lua");
+pub(super) static REPLACE: LazyLock<Script> = script!("field_deadlines.lua", "is_at.lua", "replace.lua");
 static PROBE: LazyLock<Script> = script!("entry.lua", "probe.lua");
 
 /// The text of a script, and the hash by which a server that has loaded it knows it.

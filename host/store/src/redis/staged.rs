@@ -1,4 +1,4 @@
-//! The usual write: a copy of the entry gets the fields that change, under a name of its own, and a script renames it over
+//! The usual write of much text: a copy of the entry gets the fields that change, under a name of its own, and a script renames it over
 //! the entry, all in one transaction and one round trip. No text enters Lua, where each byte costs.
 //!
 //! It fails closed: only the rename changes the entry, and only a script that found its revision renames. Whatever keeps
@@ -9,117 +9,66 @@
 
 use redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
 
-use super::change::ahead_ms_max;
 use super::connection::Connection;
 use super::errors::{self, ErrorClass};
 use super::reply;
 use super::scripts::REPLACE;
-use crate::entry::{Condition, Entry};
+use super::usual::{Outcome, UsualWrite};
 use crate::error::Kind;
-use crate::fields::Fields;
-use crate::primary::WriteRequest;
-use crate::revision::PARTS;
 
 /// Bytes of a command besides its texts.
 const COMMAND_BYTES: usize = 256;
 
-/// What became of a staged write.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Staged {
-    /// It is applied; milliseconds since the epoch by the server's clock.
-    Written(u64),
-    /// It is not applied: there is another revision, or something unusual.
-    NotWritten,
-    /// The reply is not one that a server gives.
-    Unexpected,
-}
-
-/// A write that can be staged.
-pub(super) struct StagedWrite<'call> {
-    name: &'call str,
-    revision: [&'call str; PARTS],
-    expires_at_ms: u64,
-    changed: Vec<&'call (String, String)>,
-    /// Names of the fields that stay as they are.
-    kept: Vec<&'call str>,
-}
-
-impl<'call> StagedWrite<'call> {
-    /// The write to the entry with this stored name, if it is sent for the first time, from a known revision to a later
-    /// deadline.
-    pub(super) fn of(request: &WriteRequest<'call>, name: &'call str) -> Option<Self> {
-        let Condition::At(revision) = request.condition else { return None };
-        let expires_at_ms = request.expiry.expires_at_ms;
-        if request.repeated || request.fields.is_empty() || expires_at_ms <= revision.deadline_ms() {
-            return None;
-        }
-        let base = request.base.filter(|base| base.revision == *revision);
-        let (changed, kept) = split(request.fields, base);
-        Some(Self { name, revision: revision.parts()?, expires_at_ms, changed, kept })
+/// Sends a write. An error of the server says that nothing has changed.
+pub(super) async fn send(write: &UsualWrite<'_>, connection: &Connection) -> RedisResult<Outcome> {
+    let staging = &connection.staging;
+    if staging.is_refused() {
+        return Ok(Outcome::NotWritten);
     }
-
-    /// Sends the write. An error of the server says that nothing has changed.
-    pub(super) async fn send(&self, connection: &Connection) -> RedisResult<Staged> {
-        let staging = &connection.staging;
-        if staging.is_refused() {
-            return Ok(Staged::NotWritten);
+    let staged_name = format!("{0}{{{0}}}{1}", write.name, staging.mark());
+    for (eval, script) in [("EVALSHA", &*REPLACE.sha1), ("EVAL", REPLACE.text)] {
+        let replies = connection.commands(&commands(write, &staged_name, staging.mark(), eval, script)).await?;
+        if matches!(replies.first(), Some(Value::ServerError(_))) {
+            // Not again without a transaction.
+            staging.refuse();
         }
-        let staged_name = format!("{0}{{{0}}}{1}", self.name, staging.mark());
-        for (eval, script) in [("EVALSHA", &*REPLACE.sha1), ("EVAL", REPLACE.text)] {
-            let replies = connection.commands(&self.commands(&staged_name, staging.mark(), eval, script)).await?;
-            if matches!(replies.first(), Some(Value::ServerError(_))) {
-                // Not again without a transaction.
+        match outcome(replies) {
+            Err(Refusal::NoScript) => {}
+            Err(Refusal::ForNow(error)) => return Err(error),
+            Err(Refusal::Lasting) => {
                 staging.refuse();
+                return Ok(Outcome::NotWritten);
             }
-            match outcome(replies) {
-                Err(Refusal::NoScript) => {}
-                Err(Refusal::ForNow(error)) => return Err(error),
-                Err(Refusal::Lasting) => {
-                    staging.refuse();
-                    return Ok(Staged::NotWritten);
-                }
-                Ok(staged) => return Ok(staged),
-            }
+            Ok(outcome) => return Ok(outcome),
         }
-        Ok(Staged::NotWritten)
     }
-
-    fn commands(&self, staged_name: &str, mark: &str, eval: &str, script: &str) -> Pipeline {
-        let mut commands = Pipeline::with_capacity(6);
-        commands.add_command(redis::cmd("MULTI"));
-        if !self.kept.is_empty() {
-            commands.cmd("COPY").arg(self.name).arg(staged_name);
-        }
-        let bytes: usize = self.changed.iter().map(|(name, text)| name.len() + text.len()).sum();
-        let mut set = Cmd::with_capacity(2 + 2 * self.changed.len(), bytes + COMMAND_BYTES);
-        set.arg("HSET").arg(staged_name);
-        for (name, text) in &self.changed {
-            set.arg(name).arg(text);
-        }
-        if !self.kept.is_empty() {
-            set.arg(mark).arg("");
-        }
-        commands.add_command(set);
-        let mut replace = Cmd::with_capacity(16, script.len() + COMMAND_BYTES);
-        replace.arg(eval).arg(script).arg(2).arg(self.name).arg(staged_name);
-        replace.arg(&self.revision).arg(self.expires_at_ms).arg(ahead_ms_max());
-        if !self.kept.is_empty() {
-            replace.arg(mark).arg(self.changed.len() + self.kept.len()).arg(&self.kept);
-        }
-        commands.add_command(replace);
-        commands.cmd("DEL").arg(staged_name).cmd("EXEC");
-        commands
-    }
+    Ok(Outcome::NotWritten)
 }
 
-/// The fields that change, at least one, and the names of those that are as in the base.
-fn split<'a>(fields: &'a Fields, base: Option<&Entry>) -> (Vec<&'a (String, String)>, Vec<&'a str>) {
-    let (kept, changed): (Vec<_>, Vec<_>) =
-        fields.iter().partition(|field| base.is_some_and(|base| base.fields.contains(field)));
-    if changed.is_empty() {
-        return (kept, Vec::new());
+fn commands(write: &UsualWrite<'_>, staged_name: &str, mark: &str, eval: &str, script: &str) -> Pipeline {
+    let mut commands = Pipeline::with_capacity(6);
+    commands.add_command(redis::cmd("MULTI"));
+    if !write.kept.is_empty() {
+        commands.cmd("COPY").arg(write.name).arg(staged_name);
     }
-    (changed, kept.into_iter().map(|(name, _)| name.as_str()).collect())
+    let mut set = Cmd::with_capacity(4 + 2 * write.changed.len(), write.bytes() + COMMAND_BYTES);
+    set.arg("HSET").arg(staged_name);
+    for (name, text) in &write.changed {
+        set.arg(name).arg(text);
+    }
+    if !write.kept.is_empty() {
+        set.arg(mark).arg("");
+    }
+    commands.add_command(set);
+    let mut replace = Cmd::with_capacity(16, script.len() + COMMAND_BYTES);
+    replace.arg(eval).arg(script).arg(2).arg(write.name).arg(staged_name);
+    replace.arg(&write.revision).arg(write.expires_at_ms);
+    if !write.kept.is_empty() {
+        replace.arg(mark).arg(write.count()).arg(&write.kept);
+    }
+    commands.add_command(replace);
+    commands.cmd("DEL").arg(staged_name).cmd("EXEC");
+    commands
 }
 
 /// Why the transaction was refused.
@@ -144,17 +93,17 @@ impl Refusal {
 }
 
 /// What the replies to the commands mean.
-fn outcome(mut replies: Vec<Value>) -> Result<Staged, Refusal> {
+fn outcome(mut replies: Vec<Value>) -> Result<Outcome, Refusal> {
     match replies.pop() {
         Some(Value::Array(results)) => of_script(results),
-        Some(Value::Nil) => Ok(Staged::NotWritten),
+        Some(Value::Nil) => Ok(Outcome::NotWritten),
         // Where `MULTI` alone is refused, the commands ran one by one, and the script decided all the same.
         Some(Value::ServerError(_)) if matches!(of(&replies), Some(Value::Array(_) | Value::Nil)) => of_script(replies),
         Some(error @ Value::ServerError(_)) => {
             let errors = replies.into_iter().chain([error]).filter_map(|reply| reply.extract_error().err());
-            errors.map(cause).next().map_or(Ok(Staged::Unexpected), |error| Err(Refusal::of(error)))
+            errors.map(cause).next().map_or(Ok(Outcome::Unexpected), |error| Err(Refusal::of(error)))
         }
-        _ => Ok(Staged::Unexpected),
+        _ => Ok(Outcome::Unexpected),
     }
 }
 
@@ -172,25 +121,21 @@ fn of(replies: &[Value]) -> Option<&Value> {
     replies.iter().nth_back(1)
 }
 
-fn of_script(mut replies: Vec<Value>) -> Result<Staged, Refusal> {
+fn of_script(mut replies: Vec<Value>) -> Result<Outcome, Refusal> {
     replies.pop();
     match replies.pop() {
-        Some(Value::Nil) => Ok(Staged::NotWritten),
-        Some(time @ Value::Array(_)) => Ok(reply::time_ms(time).map_or(Staged::Unexpected, Staged::Written)),
+        Some(Value::Nil) => Ok(Outcome::NotWritten),
+        Some(time @ Value::Array(_)) => Ok(reply::time_ms(time).map_or(Outcome::Unexpected, Outcome::Written)),
         Some(error @ Value::ServerError(_)) => {
-            error.extract_error().map_or_else(|error| Err(Refusal::of(error)), |_| Ok(Staged::Unexpected))
+            error.extract_error().map_or_else(|error| Err(Refusal::of(error)), |_| Ok(Outcome::Unexpected))
         }
-        _ => Ok(Staged::Unexpected),
+        _ => Ok(Outcome::Unexpected),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn fields(pairs: &[(&str, &str)]) -> Fields {
-        pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
-    }
 
     fn error(text: &str) -> Value {
         redis::parse_redis_value(format!("-{text}\r\n").as_bytes()).expect("a reply")
@@ -205,29 +150,19 @@ mod tests {
     }
 
     #[test]
-    fn only_changed_fields_are_sent_over_a_known_base() {
-        let base = Entry::new(fields(&[("facts", "{}"), ("history", "[]"), ("mood", "good")]), 1_900);
-        let new = fields(&[("facts", "{}"), ("history", "[1]"), ("version", "1")]);
-        assert_eq!(split(&new, Some(&base)), (vec![&new[1], &new[2]], vec!["facts"]));
-        assert_eq!(split(&new, None), (new.iter().collect(), Vec::new()));
-        let same = split(&base.fields, Some(&base));
-        assert_eq!(same, (base.fields.iter().collect(), Vec::new()), "at least one field is sent");
-    }
-
-    #[test]
     fn the_script_alone_decides_what_became_of_a_write() {
         let executed = |result| {
             vec![Value::Okay, queued(), queued(), queued(), Value::Array(vec![Value::Int(6), result, Value::Int(0)])]
         };
-        assert_eq!(outcome(executed(time())).expect("executed"), Staged::Written(5_006));
-        assert_eq!(outcome(executed(Value::Nil)).expect("executed"), Staged::NotWritten);
-        assert_eq!(outcome(executed(Value::Int(1))).expect("executed"), Staged::Unexpected);
+        assert_eq!(outcome(executed(time())).expect("executed"), Outcome::Written(5_006));
+        assert_eq!(outcome(executed(Value::Nil)).expect("executed"), Outcome::NotWritten);
+        assert_eq!(outcome(executed(Value::Int(1))).expect("executed"), Outcome::Unexpected);
         assert!(matches!(outcome(executed(error("NOSCRIPT No matching script."))), Err(Refusal::NoScript)));
         assert!(matches!(outcome(executed(error("NOPERM no permission"))), Err(Refusal::Lasting)));
         let one_by_one =
             |result| vec![error("NOPERM multi"), Value::Int(6), result, Value::Int(0), error("ERR EXEC without MULTI")];
-        assert_eq!(outcome(one_by_one(time())).expect("executed"), Staged::Written(5_006));
-        assert_eq!(outcome(one_by_one(Value::Nil)).expect("executed"), Staged::NotWritten);
+        assert_eq!(outcome(one_by_one(time())).expect("executed"), Outcome::Written(5_006));
+        assert_eq!(outcome(one_by_one(Value::Nil)).expect("executed"), Outcome::NotWritten);
         assert!(matches!(outcome(one_by_one(error("NOSCRIPT"))), Err(Refusal::Lasting)));
     }
 
@@ -249,7 +184,7 @@ mod tests {
         let text = "EXECABORT Transaction discarded because of: READONLY You can't write";
         let refused = outcome(vec![Value::Okay, queued(), queued(), queued(), error(text)]);
         assert!(matches!(&refused, Err(Refusal::ForNow(error)) if error.code() == Some("READONLY")), "{refused:?}");
-        assert_eq!(outcome(vec![Value::Okay, queued(), Value::Okay]).expect("a reply"), Staged::Unexpected);
-        assert_eq!(outcome(Vec::new()).expect("a reply"), Staged::Unexpected);
+        assert_eq!(outcome(vec![Value::Okay, queued(), Value::Okay]).expect("a reply"), Outcome::Unexpected);
+        assert_eq!(outcome(Vec::new()).expect("a reply"), Outcome::Unexpected);
     }
 }

@@ -1,29 +1,40 @@
-//! The usual write is one transaction that fails closed: whatever happens between its commands, the entry is as it was or
-//! as the whole write makes it, the answer says which, and nothing else is left.
+//! The usual write fails closed, in place and staged: whatever happens while it is sent, the entry is as it was or as the
+//! whole write makes it, the answer says which, and nothing else is left.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use redis::Value;
 use ticket_host::store::{
-    Answer, Condition, Entry, Expiry, Failure, Fields, Key, Kind, Options, Primary, RedisPrimary, WriteRequest,
+    Answer, Condition, Entry, Expiry, Failure, Fields, Key, Kind, Options, Primary, RedisPrimary, Revision,
+    WriteRequest,
 };
 use ticket_tests::RedisServer;
 use ticket_tests::seed::rng;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use held::Gate;
 
 mod held;
+mod uninterrupted;
 
 const TTL_MS: u64 = 600_000;
 const CALL_TIME: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(2);
-const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
+
+/// A write, and the bytes in it before which it is held back.
+struct Way {
+    history: &'static str,
+    held_before: &'static [u8],
+}
+
+/// A small write is in place, a larger one staged.
+static WAYS: LazyLock<[Way; 2]> = LazyLock::new(|| {
+    let large = format!("[0,\"{}\"]", "x".repeat(6_000)).leak();
+    [Way { history: "[0,1]", held_before: b"EVALSHA" }, Way { history: large, held_before: b"*1\r\n$4\r\nEXEC\r\n" }]
+});
 
 /// A server, a primary behind a gate that logs in as the user `app`, and an entry.
 struct Scene {
@@ -77,12 +88,13 @@ impl Scene {
         assert!(matches!(&answer, Ok(value) if !matches!(value, Value::ServerError(_))), "{words:?}: {answer:?}");
     }
 
-    /// A new connection, and a new entry, written twice: the server knows the script of the usual write.
+    /// A new connection, and a new entry; the server knows the scripts of the usual write.
     async fn renew(&mut self) {
         self.gate.open();
         self.primary.handshake().await.unwrap();
         self.order(&["DEL", "ticket:t"]).await;
-        for (history, is_new) in [("[]", true), ("[0]", false)] {
+        let histories = [("[]", true)].into_iter().chain(WAYS.iter().rev().map(|way| (way.history, false)));
+        for (history, is_new) in histories.chain([("[0]", false)]) {
             let answer = write(&self.primary, "t", history, (!is_new).then_some(&self.base)).await;
             assert!(matches!(answer, Ok(Answer::Written { .. })), "{answer:?}");
             self.base = self.stored().await.expect("an entry");
@@ -94,16 +106,24 @@ impl Scene {
         write(&self.primary, "t", history, Some(&self.base)).await
     }
 
-    /// The same, begun and held back before `EXEC`.
-    async fn begin(&self, history: &'static str) -> JoinHandle<Result<Answer, Failure>> {
-        self.gate.hold_before(EXEC);
-        let (primary, base) = (Arc::clone(&self.primary), self.base.clone());
+    /// The same, begun and held back.
+    async fn begin(&self, way: &Way) -> JoinHandle<Result<Answer, Failure>> {
+        self.gate.hold_before(way.held_before);
+        let (primary, base, history) = (Arc::clone(&self.primary), self.base.clone(), way.history);
         let writing = tokio::spawn(async move { write(&primary, "t", history, Some(&base)).await });
         while !self.gate.holds() {
             assert!(!writing.is_finished(), "it was never held back");
             sleep(LOOK_EVERY).await;
         }
         writing
+    }
+
+    /// The answer to a write during which the operator orders this.
+    async fn write_around(&self, way: &Way, words: &[&str]) -> Result<Answer, Failure> {
+        let writing = self.begin(way).await;
+        self.order(words).await;
+        self.gate.open();
+        writing.await.unwrap()
     }
 
     /// What another client sees.
@@ -132,7 +152,9 @@ impl Scene {
                 let stored = stored.unwrap_or_else(|| panic!("{what}: gone"));
                 assert_eq!((&stored.revision, &*stored.fields), (revision, &fields(history)), "{what}");
             }
-            Ok(Answer::Refused(theirs)) => assert_eq!(theirs, &stored, "{what}"),
+            Ok(Answer::Refused(theirs)) => {
+                assert_eq!(theirs.as_ref().map(in_order), stored.as_ref().map(in_order), "{what}")
+            }
             Err(_) => assert_eq!(stored.as_ref(), Some(&self.base), "{what}: {answer:?}"),
             Ok(other) => panic!("{what}: {other:?}"),
         }
@@ -145,22 +167,36 @@ fn is_of_ticket(name: &str) -> bool {
     fields("").iter().any(|(field, _)| field == name)
 }
 
+/// The server gives the fields of a large entry in any order.
+fn in_order(entry: &Entry) -> (&Revision, BTreeMap<&str, &str>) {
+    (&entry.revision, entry.fields.iter().map(|(name, text)| (&**name, &**text)).collect())
+}
+
 fn fields_in_order(stored: &BTreeMap<String, String>) -> Fields {
     fields("").into_iter().filter_map(|(name, _)| Some((name.clone(), stored.get(&name)?.clone()))).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_permission_withdrawn_in_the_middle_changes_nothing_unseen() {
+    const COMMANDS: [&str; 13] = [
+        "copy",
+        "hset",
+        "evalsha",
+        "eval",
+        "hmget",
+        "pexpiretime",
+        "hstrlen",
+        "hlen",
+        "time",
+        "pexpireat",
+        "rename",
+        "exec",
+        "multi",
+    ];
     let mut scene = Scene::new().await;
-    for command in ["copy", "hset", "evalsha", "eval", "hmget", "pexpiretime", "hstrlen", "hlen", "time", "pexpireat"]
-        .into_iter()
-        .chain(["rename", "exec", "multi"])
-    {
-        let writing = scene.begin("[0,1]").await;
-        scene.order(&["ACL", "SETUSER", "app", &format!("-{command}")]).await;
-        scene.gate.open();
-        let answer = writing.await.unwrap();
-        scene.is_as_answered(&answer, "[0,1]", command).await;
+    for (way, command) in WAYS.iter().flat_map(|way| COMMANDS.map(|command| (way, command))) {
+        let answer = scene.write_around(way, &["ACL", "SETUSER", "app", &format!("-{command}")]).await;
+        scene.is_as_answered(&answer, way.history, command).await;
         scene.order(&["ACL", "SETUSER", "app", "+@all"]).await;
         scene.renew().await;
     }
@@ -168,102 +204,102 @@ async fn a_permission_withdrawn_in_the_middle_changes_nothing_unseen() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_state_that_begins_in_the_middle_refuses_the_write() {
+    const STATES: [(&[&str], &[&str]); 3] = [
+        (&["REPLICAOF", "127.0.0.1", "1"], &["REPLICAOF", "NO", "ONE"]),
+        (&["CONFIG", "SET", "maxmemory", "1"], &["CONFIG", "SET", "maxmemory", "0"]),
+        (&["CONFIG", "SET", "min-replicas-to-write", "1"], &["CONFIG", "SET", "min-replicas-to-write", "0"]),
+    ];
     let mut scene = Scene::new().await;
-    for (begin, end, kind) in [
-        (&["REPLICAOF", "127.0.0.1", "1"] as &[&str], &["REPLICAOF", "NO", "ONE"] as &[&str], Kind::Unavailable),
-        (&["CONFIG", "SET", "maxmemory", "1"], &["CONFIG", "SET", "maxmemory", "0"], Kind::Unavailable),
-        (
-            &["CONFIG", "SET", "min-replicas-to-write", "1"],
-            &["CONFIG", "SET", "min-replicas-to-write", "0"],
-            Kind::Unavailable,
-        ),
-    ] {
-        let writing = scene.begin("[0,1]").await;
-        scene.order(begin).await;
-        scene.gate.open();
-        let answer = writing.await.unwrap();
-        assert_eq!(answer.as_ref().map_err(|failure| failure.error.kind()).unwrap_err(), kind, "{begin:?}: {answer:?}");
+    for (way, (begin, end)) in WAYS.iter().flat_map(|way| STATES.map(|state| (way, state))) {
+        let answer = scene.write_around(way, begin).await;
+        let kind = answer.as_ref().map_err(|failure| failure.error.kind()).unwrap_err();
+        assert_eq!(kind, Kind::Unavailable, "{begin:?}: {answer:?}");
         scene.order(end).await;
-        scene.is_as_answered(&answer, "[0,1]", begin[0]).await;
+        scene.is_as_answered(&answer, way.history, begin[0]).await;
         scene.renew().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_another_client_does_in_the_middle_wins() {
-    let mut scene = Scene::new().await;
-    for edit in [
-        &["HSET", "ticket:t", "history", "[7]", "updated_at", "1750000001"] as &[&str],
+    const EDITS: [&[&str]; 6] = [
+        &["HSET", "ticket:t", "history", "[7]", "updated_at", "1750000001"],
         &["HSET", "ticket:t", "facts", r#"{"a":1}"#],
         &["PEXPIRE", "ticket:t", "300000"],
         &["HDEL", "ticket:t", "updated_at"],
         &["DEL", "ticket:t"],
         &["RENAME", "ticket:t", "other"],
-    ] {
-        let writing = scene.begin("[0,1]").await;
-        scene.order(edit).await;
-        scene.gate.open();
-        let answer = writing.await.unwrap();
+    ];
+    let mut scene = Scene::new().await;
+    for (way, edit) in WAYS.iter().flat_map(|way| EDITS.map(|edit| (way, edit))) {
+        let answer = scene.write_around(way, edit).await;
         assert!(matches!(answer, Ok(Answer::Refused(_))), "{edit:?}: {answer:?}");
         scene.order(&["DEL", "other"]).await;
-        scene.is_as_answered(&answer, "[0,1]", &edit.join(" ")).await;
+        scene.is_as_answered(&answer, way.history, &edit.join(" ")).await;
         scene.renew().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_field_of_another_client_does_not_outlive_the_write() {
-    let scene = Scene::new().await;
-    let writing = scene.begin("[0,1]").await;
-    scene.order(&["HSET", "ticket:t", "mood", "good"]).await;
-    scene.gate.open();
-    let answer = writing.await.unwrap();
-    assert!(matches!(answer, Ok(Answer::Written { .. })), "the revision does not tell of other fields: {answer:?}");
-    scene.is_as_answered(&answer, "[0,1]", "another field").await;
+    let mut scene = Scene::new().await;
+    for way in &*WAYS {
+        let answer = scene.write_around(way, &["HSET", "ticket:t", "mood", "good"]).await;
+        assert!(matches!(answer, Ok(Answer::Written { .. })), "the revision does not tell of other fields: {answer:?}");
+        scene.is_as_answered(&answer, way.history, "another field").await;
+        scene.renew().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_entry_that_expires_in_the_middle_stays_gone() {
     let mut scene = Scene::new().await;
-    scene.order(&["PEXPIRE", "ticket:t", "150"]).await;
-    scene.base = scene.stored().await.expect("an entry");
-    let writing = scene.begin("[0,1]").await;
-    sleep(Duration::from_millis(300)).await;
-    scene.gate.open();
-    let answer = writing.await.unwrap();
-    assert!(matches!(answer, Ok(Answer::Refused(None))), "{answer:?}");
-    assert_eq!(scene.keys().await, [""; 0]);
+    for way in &*WAYS {
+        scene.order(&["PEXPIRE", "ticket:t", "150"]).await;
+        scene.base = scene.stored().await.expect("an entry");
+        let writing = scene.begin(way).await;
+        sleep(Duration::from_millis(300)).await;
+        scene.gate.open();
+        let answer = writing.await.unwrap();
+        assert!(matches!(answer, Ok(Answer::Refused(None))), "{answer:?}");
+        assert_eq!(scene.keys().await, [""; 0]);
+        scene.renew().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn scripts_forgotten_in_the_middle_are_sent_again() {
-    let scene = Scene::new().await;
-    let writing = scene.begin("[0,1]").await;
-    scene.order(&["SCRIPT", "FLUSH"]).await;
-    scene.gate.open();
-    let answer = writing.await.unwrap();
-    assert!(matches!(answer, Ok(Answer::Written { .. })), "{answer:?}");
-    scene.is_as_answered(&answer, "[0,1]", "SCRIPT FLUSH").await;
+    let mut scene = Scene::new().await;
+    for way in &*WAYS {
+        let answer = scene.write_around(way, &["SCRIPT", "FLUSH"]).await;
+        assert!(matches!(answer, Ok(Answer::Written { .. })), "{answer:?}");
+        scene.is_as_answered(&answer, way.history, "SCRIPT FLUSH").await;
+        scene.renew().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_caller_that_gives_up_in_the_middle_disturbs_no_other() {
-    let scene = Scene::new().await;
-    let writing = scene.begin("[0,1]").await;
-    writing.abort();
-    assert!(writing.await.unwrap_err().is_cancelled());
-    let until = Instant::now() + CALL_TIME;
-    let read = {
-        let (primary, key) = (Arc::clone(&scene.primary), scene.key.clone());
-        tokio::spawn(async move { primary.read(&key, until).await })
-    };
-    sleep(Duration::from_millis(20)).await;
-    scene.gate.open();
-    // What was sent is executed, and the next caller gets the answer to its own call.
-    let read = read.await.unwrap().unwrap().expect("an entry");
-    assert_eq!(*read.fields, fields("[0,1]"));
-    assert_eq!(scene.stored().await, Some(read));
-    assert_eq!(scene.keys().await, ["ticket:t"]);
+    let mut scene = Scene::new().await;
+    for way in &*WAYS {
+        let writing = scene.begin(way).await;
+        writing.abort();
+        assert!(writing.await.unwrap_err().is_cancelled());
+        let until = Instant::now() + CALL_TIME;
+        let read = {
+            let (primary, key) = (Arc::clone(&scene.primary), scene.key.clone());
+            tokio::spawn(async move { primary.read(&key, until).await })
+        };
+        sleep(Duration::from_millis(20)).await;
+        scene.gate.open();
+        // What was sent is executed, and the next caller gets the answer to its own call.
+        let read = read.await.unwrap().unwrap().expect("an entry");
+        let stored = scene.stored().await.expect("an entry");
+        assert_eq!(in_order(&read), in_order(&stored));
+        assert_eq!(*stored.fields, fields(way.history));
+        assert_eq!(scene.keys().await, ["ticket:t"]);
+        scene.renew().await;
+    }
 }
 
 /// Waits until the server has read what it was sent, and has no client but the one that asks.
@@ -309,9 +345,11 @@ async fn bytes_of(scene: &mut Scene, history: &str) -> usize {
 async fn a_write_cut_anywhere_is_whole_or_not_there() {
     let mut scene = Scene::new().await;
     let mut rng = rng("cut writes");
-    let small = bytes_of(&mut scene, "[0,1]").await;
-    for at in (1..small).step_by(13).chain(small - 15..=small) {
-        cut(&mut scene, "[0,1]", at, small).await;
+    for way in &*WAYS {
+        let whole = bytes_of(&mut scene, way.history).await;
+        for at in (1..whole).step_by(whole / 30).chain(whole - 15..=whole) {
+            cut(&mut scene, way.history, at, whole).await;
+        }
     }
     // Of many reads of the server.
     let history = format!("[{}]", "0,".repeat(150_000) + "1");
@@ -319,69 +357,4 @@ async fn a_write_cut_anywhere_is_whole_or_not_there() {
     for _ in 0..20 {
         cut(&mut scene, &history, rng.usize(1..large), large).await;
     }
-}
-
-/// The first words of the commands that the server runs for others than `MONITOR`, with the client's address.
-async fn monitored(port: u16) -> (JoinHandle<Vec<(String, String)>>, tokio::sync::oneshot::Sender<()>) {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    stream.write_all(b"MONITOR\r\n").await.unwrap();
-    let mut lines = BufReader::new(stream).lines();
-    assert_eq!(lines.next_line().await.unwrap().as_deref(), Some("+OK"));
-    let (end, mut ended) = tokio::sync::oneshot::channel();
-    let reading = tokio::spawn(async move {
-        let mut seen = Vec::new();
-        loop {
-            let line = tokio::select! {
-                line = lines.next_line() => line.unwrap().expect("a line"),
-                _ = &mut ended => break,
-            };
-            // +1750000000.123456 [0 127.0.0.1:4711] "MULTI"
-            let mut parts = line.split(' ').skip(2);
-            let (address, command) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-            seen.push((address.trim_end_matches(']').to_owned(), command.trim_matches('"').to_owned()));
-        }
-        seen
-    });
-    (reading, end)
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_comes_between_the_commands_of_a_write() {
-    const CALLERS: usize = 40;
-    let scene = Arc::new(Scene::new().await);
-    let (reading, end) = monitored(scene.server.port()).await;
-    let callers: Vec<_> = (0..CALLERS)
-        .map(|number| {
-            let scene = Arc::clone(&scene);
-            tokio::spawn(async move {
-                let id = format!("t{number}");
-                let mut rng = fastrand::Rng::with_seed(number as u64);
-                drop(write(&scene.primary, &id, "[]", None).await.unwrap());
-                for round in 0..50 {
-                    let (key, until) = (Key::of_ticket(&id).unwrap(), Instant::now() + CALL_TIME);
-                    let base = scene.primary.read(&key, until).await.unwrap().expect("an entry");
-                    let history = format!("[{round},\"{}\"]", "x".repeat(rng.usize(..40_000)));
-                    let write = write(&scene.primary, &id, &history, Some(&base));
-                    // Some callers give up before or after it is sent.
-                    let patience = if rng.u8(..3) == 0 { Duration::from_micros(rng.u64(..800)) } else { CALL_TIME };
-                    drop(timeout(patience, write).await);
-                }
-            })
-        })
-        .collect();
-    for caller in callers {
-        caller.await.unwrap();
-    }
-    sleep(Duration::from_millis(200)).await;
-    end.send(()).unwrap();
-    let seen: Vec<_> = reading.await.unwrap().into_iter().filter(|(address, _)| address != "lua").collect();
-    let whole = ["MULTI", "COPY", "HSET", "EVALSHA", "DEL", "EXEC"];
-    let mut transactions = 0;
-    for (at, (address, command)) in seen.iter().enumerate().filter(|(_, (_, command))| command == "MULTI") {
-        let after: Vec<&str> =
-            seen[at..].iter().filter(|(other, _)| other == address).map(|(_, command)| &**command).take(6).collect();
-        assert_eq!(after, whole, "{command} at {at} of {address}");
-        transactions += 1;
-    }
-    assert!(transactions > CALLERS * 30, "{transactions}");
 }
