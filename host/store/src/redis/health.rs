@@ -181,7 +181,7 @@ async fn transactions(connection: &Connection, names: &KeyNames) -> Option<Findi
     let (names, grants) = (list(str::to_owned).join(", "), list(|name| format!("+{}", name.to_lowercase())).join(" "));
     (!refused.is_empty()).then(|| {
         warning(format!(
-            "the user may not run {names}: changes cost the server more the larger a ticket is; grant `{grants}`"
+            "the user may not run {names}: large changes cost the server more, the larger the more; grant `{grants}`"
         ))
     })
 }

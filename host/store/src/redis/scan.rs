@@ -24,7 +24,7 @@ pub(super) fn command(pattern: &str, cursor: Option<&str>, limit: u32) -> Result
     Ok(command)
 }
 
-/// The page in a reply, without names that are no keys; none if no server gives this reply.
+/// The page in a reply, without the names of other keys; none if no server gives this reply.
 pub(super) fn page(value: Value, names: &KeyNames) -> Option<Page> {
     let Value::Array(parts) = value else { return None };
     let [cursor, Value::Array(stored)] = <[Value; 2]>::try_from(parts).ok()? else { return None };
