@@ -178,7 +178,8 @@ mod tests {
                 "{refused:?}"
             );
         }
-        for text in ["NOPERM this user has no permissions", "ERR unknown command", "MOVED 1 h:1", "ASK 1 h:1", "NOAUTH"] {
+        for text in ["NOPERM this user has no permissions", "ERR unknown command", "MOVED 1 h:1", "ASK 1 h:1", "NOAUTH"]
+        {
             assert!(matches!(outcome(aborted(text)), Err(Refusal::Lasting)), "{text}");
         }
         let text = "EXECABORT Transaction discarded because of: READONLY You can't write";
