@@ -21,6 +21,7 @@ mod guarantees;
 mod processes;
 mod rounds;
 mod rows;
+mod workflows;
 
 /// Where the chart is drawn.
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/bench/interaction.svg");
@@ -41,6 +42,9 @@ async fn run() -> Vec<Row> {
     let mut rows = Vec::new();
     if wanted("memory") {
         rows.extend(rows::in_memory().await);
+    }
+    if wanted("workflows") {
+        rows.extend(workflows::rows().await);
     }
     if wanted("redis") {
         rows.extend(rows::on_redis(&server).await);

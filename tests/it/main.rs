@@ -29,3 +29,5 @@ mod transfer_command;
 mod usual_writes;
 mod wasi_keyvalue;
 mod wit;
+mod workflow_command;
+mod workflows;

@@ -27,7 +27,7 @@ const PLACES: &[(&str, &[&str])] = &[
             "tests/",
         ],
     ),
-    ("wasmtime::", &["host/tickets/src/engine", "tests/hosts/"]),
+    ("wasmtime::", &["host/tickets/src/engine", "host/tickets/src/workflow", "tests/hosts/"]),
     (
         "wit_bindgen::",
         &[
@@ -35,9 +35,10 @@ const PLACES: &[(&str, &[&str])] = &[
             "guest/wasi-keyvalue/src/component.rs",
             "guest/interposed/src/component.rs",
             "guest/edge/src/component.rs",
+            "guest/refund/src/component.rs",
         ],
     ),
-    ("bindgen!(", &["host/tickets/src/engine/bindings.rs", "tests/hosts/"]),
+    ("bindgen!(", &["host/tickets/src/engine/bindings.rs", "host/tickets/src/workflow/bindings.rs", "tests/hosts/"]),
     ("SystemTime::now", &["host/store/src/clock.rs", "tests/"]),
     ("process::exit", &["guest/builder/", "tests/"]),
     ("ticket_engine", &["tests/", "guest/"]),

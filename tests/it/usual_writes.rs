@@ -251,6 +251,38 @@ async fn a_field_of_another_client_does_not_outlive_the_write() {
     }
 }
 
+/// So many fields as before, but others: the count alone does not tell.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_field_of_another_client_in_place_of_one_of_ours_is_seen() {
+    let mut scene = Scene::new().await;
+    for way in &*WAYS {
+        for taken in ["version", "facts", "last_decision", "created_at"] {
+            let writing = scene.begin(way).await;
+            scene.order(&["HDEL", "ticket:t", taken]).await;
+            scene.order(&["HSET", "ticket:t", "mood", "good"]).await;
+            scene.gate.open();
+            let answer = writing.await.unwrap();
+            scene.is_as_answered(&answer, way.history, taken).await;
+            scene.renew().await;
+        }
+    }
+}
+
+/// The base of a write may be what another client made of an entry.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_over_other_fields_leaves_its_own_alone() {
+    let mut scene = Scene::new().await;
+    for way in &*WAYS {
+        scene.order(&["HDEL", "ticket:t", "version"]).await;
+        scene.order(&["HSET", "ticket:t", "mood", "good"]).await;
+        scene.base = scene.stored().await.expect("an entry");
+        let answer = scene.write(way.history).await;
+        assert!(matches!(answer, Ok(Answer::Written { .. })), "{answer:?}");
+        scene.is_as_answered(&answer, way.history, "over other fields").await;
+        scene.renew().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_entry_that_expires_in_the_middle_stays_gone() {
     let mut scene = Scene::new().await;

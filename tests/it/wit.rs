@@ -6,8 +6,11 @@ use wit_component::DecodedWasm;
 use wit_parser::{Docs, PackageId, Resolve, TypeDefKind, WorldItem};
 
 /// Folders of packages.
-const FOLDERS: [&str; 2] =
-    [concat!(env!("CARGO_MANIFEST_DIR"), "/../wit"), concat!(env!("CARGO_MANIFEST_DIR"), "/../wit/adapters")];
+const FOLDERS: [&str; 3] = [
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../wit"),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../wit/adapters"),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../wit/workflow"),
+];
 const DIST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../guest/dist");
 
 /// What every built component imports and exports.
@@ -39,6 +42,7 @@ const BORDERS: &[(&str, &[&str], &[&str])] = &[
         ],
         &["agent:tickets/key-value@0.1.0", "agent:tickets/tickets@0.1.0", "agent:tickets/tickets@0.2.0"],
     ),
+    ("refund", &["agent:workflow/ticket@0.1.0"], &["agent:workflow/handler@0.1.0"]),
     (
         "tickets-on-wasi-keyvalue",
         &["wasi:clocks/wall-clock@0.2.12", "wasi:keyvalue/store@0.2.0-draft", "wasi:random/random@0.2.12"],

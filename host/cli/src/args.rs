@@ -7,11 +7,13 @@ use super::{help, time};
 
 mod command;
 mod values;
+mod workflow;
 
 pub(crate) use command::{BranchCommand, Command, Expected, Part};
 
 use values::fallback_arg;
-pub(crate) use values::{FallbackArg, Field, Format};
+pub(crate) use values::{FallbackArg, Field, Format, GrantArg};
+pub(crate) use workflow::{WorkflowCommand, WorkflowRun};
 
 /// Keeps the tickets of agents: what an agent has learnt, what the user said, what the agent decided last.
 ///
@@ -99,6 +101,7 @@ impl Command {
             | Self::Diff { id, .. }
             | Self::History { id, .. } => Some(id),
             Self::Watch { id, .. } => id.as_deref(),
+            Self::Workflow { command: WorkflowCommand::Run(WorkflowRun { id, .. }) } => Some(id),
             Self::List { .. }
             | Self::Restore { .. }
             | Self::Replay { .. }

@@ -5,12 +5,12 @@ use serde::Serialize;
 use ticket_host::{Bounds, Change, Put, Ticket, Tickets};
 use ticket_transcripts::Reading;
 
-use super::args::{Args, Command, Common, Expected, FallbackArg, Format};
+use super::args::{Args, Command, Common, Expected, FallbackArg, Format, WorkflowCommand};
 use super::exit::Failure;
 use super::list::{self, Columns};
 use super::output::Output;
 use super::session::Session;
-use super::{branches, conform, diff, doctor, input, replay, show, transfer, watch};
+use super::{branches, conform, diff, doctor, input, replay, show, transfer, watch, workflow};
 
 /// The result of `ticket close`.
 #[derive(Serialize)]
@@ -23,6 +23,9 @@ struct Closed<'a> {
 pub(crate) async fn run(command: Command, common: Common, output: &Output) -> Result<(), Failure> {
     match command {
         Command::Branches { command } => branches::run(command, common, output).await,
+        Command::Workflow { command: WorkflowCommand::Run(run) } if run.replay.is_some() => {
+            workflow::replay(run, output).await
+        }
         Command::Conform { scenario: Some(file), .. } => {
             conform::run_scenario(common, &input::file(&file)?, output).await
         }
@@ -116,6 +119,7 @@ async fn on_tickets(command: Command, tickets: &Tickets, output: &Output) -> Res
         }
         Command::History { id, file } => return diff::history(tickets, &id, &file, output).await,
         Command::Watch { id, interval } => return watch::run(tickets, id.as_deref(), interval, output).await,
+        Command::Workflow { command: WorkflowCommand::Run(run) } => return workflow::run(run, tickets, output).await,
         Command::Doctor => return doctor::run(tickets, output).await,
         // These need no tickets.
         Command::Branches { .. } | Command::Conform { .. } | Command::Completions { .. } => return Ok(()),

@@ -61,11 +61,7 @@ pub(crate) async fn run(
             output.remark("no difference");
             Ok(())
         }
-        Format::Table => {
-            let mut table = render::plain();
-            add_rows(&mut table, &patch);
-            output.table(&table)
-        }
+        Format::Table => output.table(&table(&patch)),
     }
 }
 
@@ -98,6 +94,13 @@ pub(crate) async fn history(tickets: &Tickets, id: &str, file: &Path, output: &O
         }
     }
     if output.format() == Format::Table { output.table(&table) } else { Ok(()) }
+}
+
+/// A table of operations, for people.
+pub(crate) fn table(patch: &[Operation<'_>]) -> Table {
+    let mut table = render::plain();
+    add_rows(&mut table, patch);
+    table
 }
 
 /// The operations that make `after` of `before`.

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use ticket_host::Error;
 use ticket_host::store::{Error as StoreError, Misconfiguration};
+use ticket_host::workflow::{LoadError, RunError};
 use ticket_transcripts::Place;
 
 use super::escape::printable;
@@ -23,6 +24,8 @@ const CORRUPT: u8 = 65;
 /// A defect of this program.
 pub(crate) const DEFECT: u8 = 70;
 const UNAVAILABLE: u8 = 75;
+/// A workflow failed, or did what it may not.
+const WORKFLOW: u8 = 76;
 const DENIED: u8 = 77;
 
 /// Why a command failed.
@@ -45,6 +48,17 @@ pub(crate) enum Failure {
         /// Its id.
         id: String,
     },
+    /// A file is not a workflow that could be run.
+    #[error("cannot load the workflow {file}")]
+    Workflow {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        source: LoadError,
+    },
+    /// A run of a workflow failed, and wrote nothing.
+    #[error("{0}")]
+    Run(RunError),
     /// Arguments, files or stdin are invalid.
     #[error("{0}")]
     Input(String),
@@ -107,6 +121,15 @@ impl From<StoreError> for Failure {
     }
 }
 
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Tickets(error) => Self::Ticket(error),
+            error => Self::Run(error),
+        }
+    }
+}
+
 fn tickets(ids: &[String]) -> String {
     render::tickets(ids.len() as u64)
 }
@@ -130,7 +153,10 @@ fn code(failure: &Failure) -> u8 {
         | Failure::Replay { source: error, .. }
         | Failure::Import { source: error, .. }
         | Failure::Unchecked(error) => code_of(error),
-        Failure::Input(_) => USAGE,
+        Failure::Input(_) | Failure::Workflow { .. } | Failure::Run(RunError::Input(_)) => USAGE,
+        Failure::Run(RunError::LostRace { .. }) => CONFLICT,
+        Failure::Run(RunError::Failed { try_again: true, .. }) => UNAVAILABLE,
+        Failure::Run(_) => WORKFLOW,
         Failure::NoFact { .. } | Failure::Absent { .. } => NOT_FOUND,
         Failure::Broken(_) => BROKEN,
         Failure::AlreadyThere { .. } | Failure::Kept { .. } => CONFLICT,
@@ -151,6 +177,15 @@ fn hint(failure: &Failure) -> Option<String> {
     usual_hint(failure).map(str::to_owned)
 }
 
+fn run_hint(error: &RunError) -> &'static str {
+    match error {
+        RunError::Input(_) => "nothing was run: `--input` takes JSON, for example '{\"a\":1}'",
+        RunError::LostRace { .. } => "nothing was written: run it again when the ticket is changed less often",
+        RunError::Failed { try_again: true, .. } => "nothing was written; the workflow says that it may succeed later",
+        _ => "nothing was written",
+    }
+}
+
 /// The setting of a store that must be corrected, if the error says which.
 pub(crate) fn misconfiguration(error: &Error) -> Option<&Misconfiguration> {
     store_error(error)?.misconfiguration().filter(|setting| **setting != Misconfiguration::Other)
@@ -169,7 +204,12 @@ fn usual_hint(failure: &Failure) -> Option<&'static str> {
         Failure::NoFact { .. } => return Some("`ticket show ID --field facts` shows them all"),
         Failure::AlreadyThere { .. } => return Some("`--replace` closes that ticket first"),
         Failure::Lost { .. } => return Some("with `--fallback sqlite:PATH` a file keeps them until the store is up"),
+        Failure::Workflow { source: LoadError::NotGranted { .. }, .. } => {
+            return Some("`--grant NAME` grants it, to this run alone");
+        }
+        Failure::Run(error) => return Some(run_hint(error)),
         Failure::Input(_)
+        | Failure::Workflow { .. }
         | Failure::Absent { .. }
         | Failure::Broken(_)
         | Failure::Unchecked(_)

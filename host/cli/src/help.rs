@@ -336,6 +336,17 @@ Examples:
   ticket branches show 3 --store redis://localhost
   ticket branches apply 3 --store redis://localhost";
 
+pub(crate) const WORKFLOW: &str = "\
+A workflow is a WebAssembly component for the world `agent:workflow/workflow`. It gets one ticket and nothing else:
+no other ticket, no file, no network. What it records is written when it succeeds, and not at all otherwise.
+
+JSON is {\"ticket\":…,\"output\":…,\"closed\":…,\"dry_run\":…,\"patch\":[…],\"log\":[…],…}; `patch` is a JSON Patch.
+
+Examples:
+  ticket workflow run mia refund.wasm --dry-run
+  ticket workflow run mia refund.wasm --input '{\"cabin\":\"business\",\"booked_hours_ago\":90,\"insured\":false}'
+  ticket workflow run mia theirs.wasm --grant log,wasi-stubs";
+
 pub(crate) const COMPLETIONS: &str = "\
 Examples:
   ticket completions bash > ~/.local/share/bash-completion/completions/ticket

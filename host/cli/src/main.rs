@@ -18,6 +18,7 @@ mod digest;
 mod doctor;
 mod escape;
 mod exit;
+mod failed_run;
 mod help;
 mod input;
 mod list;
@@ -32,6 +33,7 @@ mod time;
 mod transfer;
 mod variables;
 mod watch;
+mod workflow;
 
 use args::{Args, Command};
 use exit::Failure;

@@ -1,4 +1,4 @@
-//! Where this user's files are: the default store, the fallback's files, the cache.
+//! Where this user's files are: the default store, the fallback's files, failed runs, the cache.
 
 use std::env;
 use std::path::PathBuf;
@@ -47,6 +47,11 @@ pub(crate) fn fallback_files(url: &str, namespace: Option<&Namespace>) -> Result
 /// Where compiled images of the engine are cached; none if HOME is not set.
 pub(crate) fn image_folder() -> Option<PathBuf> {
     folder("XDG_CACHE_HOME", ".cache")
+}
+
+/// Where failed runs of workflows are kept; none if HOME is not set.
+pub(crate) fn failed_runs() -> Option<PathBuf> {
+    Some(folder("XDG_STATE_HOME", ".local/state")?.join("failed-runs"))
 }
 
 /// This program's folder in the one of a variable, else in the home folder. Relative paths do not count.

@@ -26,7 +26,8 @@ const INPUT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The engine over one store.
 #[derive(Debug)]
 pub(crate) struct Engine {
-    pool: Pool,
+    pool: Arc<Pool>,
+    store: SharedStore,
     /// What every change trims a history to.
     history_bounds: Bounds,
 }
@@ -44,8 +45,13 @@ impl Engine {
         }
         let image = image::load(settings.image_folder.as_deref(), settings.fresh_instances).map_err(Error::internal)?;
         let history_bounds = settings.history_bounds;
-        let pool = Pool::new(&image, store, Arc::new(settings)).map_err(Error::internal)?;
-        Ok(Self { pool, history_bounds })
+        let pool = Arc::new(Pool::new(&image, Arc::new(settings)).map_err(Error::internal)?);
+        Ok(Self { pool, store, history_bounds })
+    }
+
+    /// The same engine over another store.
+    pub(crate) fn over(&self, store: SharedStore) -> Self {
+        Self { pool: Arc::clone(&self.pool), store, history_bounds: self.history_bounds }
     }
 
     pub(crate) async fn create(
@@ -55,14 +61,14 @@ impl Engine {
         ttl_ms: Option<u64>,
     ) -> Result<Ticket, Error> {
         bounded(changes.iter().flat_map(Change::texts).chain(id))?;
-        let mut instance = self.pool.borrow().await?;
+        let mut instance = self.pool.borrow(&self.store).await?;
         let answer = instance.create((id, &wire::changes(changes, self.history_bounds), ttl_ms)).await;
         self.finish_changes(instance, answer)
     }
 
     pub(crate) async fn ensure(&self, id: &str, changes: &[Change], ttl_ms: Option<u64>) -> Result<Ticket, Error> {
         bounded(changes.iter().flat_map(Change::texts).chain([id]))?;
-        let mut instance = self.pool.borrow().await?;
+        let mut instance = self.pool.borrow(&self.store).await?;
         let answer = instance.ensure((id, &wire::changes(changes, self.history_bounds), ttl_ms)).await;
         self.finish_changes(instance, answer)
     }
@@ -75,35 +81,35 @@ impl Engine {
         ttl_ms: Option<u64>,
     ) -> Result<Ticket, Error> {
         bounded(changes.iter().flat_map(Change::texts).chain([id]).chain(at))?;
-        let mut instance = self.pool.borrow().await?;
+        let mut instance = self.pool.borrow(&self.store).await?;
         let answer = instance.apply((id, &wire::changes(changes, self.history_bounds), at, ttl_ms)).await;
         self.finish_changes(instance, answer)
     }
 
     pub(crate) async fn touch(&self, id: &str, ttl_ms: Option<u64>) -> Result<Ticket, Error> {
         bounded([id])?;
-        let mut instance = self.pool.borrow().await?;
+        let mut instance = self.pool.borrow(&self.store).await?;
         let answer = instance.touch((id, ttl_ms)).await;
         self.finish_ticket(instance, answer)
     }
 
     pub(crate) async fn get(&self, id: &str) -> Result<Ticket, Error> {
         bounded([id])?;
-        let mut instance = self.pool.borrow().await?;
+        let mut instance = self.pool.borrow(&self.store).await?;
         let answer = instance.get((id,)).await;
         self.finish_ticket(instance, answer)
     }
 
     pub(crate) async fn exists(&self, id: &str) -> Result<bool, Error> {
         bounded([id])?;
-        let mut instance = self.pool.borrow().await?;
+        let mut instance = self.pool.borrow(&self.store).await?;
         let answer = instance.exists((id,)).await;
         self.finish(instance, answer)
     }
 
     pub(crate) async fn get_summary(&self, id: &str) -> Result<Summary, Error> {
         bounded([id])?;
-        let mut instance = self.pool.borrow().await?;
+        let mut instance = self.pool.borrow(&self.store).await?;
         let answer = instance.get_summary((id,)).await;
         self.finish(instance, answer).map(wire::summary)
     }
@@ -115,21 +121,21 @@ impl Engine {
         bytes_max: Option<u32>,
     ) -> Result<Messages, Error> {
         bounded([id])?;
-        let mut instance = self.pool.borrow().await?;
+        let mut instance = self.pool.borrow(&self.store).await?;
         let answer = instance.get_messages((id, entries_max, bytes_max)).await;
         self.finish(instance, answer).map(wire::messages)
     }
 
     pub(crate) async fn get_fact(&self, id: &str, pointer: &str) -> Result<Fact, Error> {
         bounded([id, pointer])?;
-        let mut instance = self.pool.borrow().await?;
+        let mut instance = self.pool.borrow(&self.store).await?;
         let answer = instance.get_fact((id, pointer)).await;
         self.finish(instance, answer).map(wire::fact)
     }
 
     pub(crate) async fn snapshot(&self, id: &str) -> Result<String, Error> {
         bounded([id])?;
-        let mut instance = self.pool.borrow().await?;
+        let mut instance = self.pool.borrow(&self.store).await?;
         let answer = instance.snapshot((id,)).await;
         self.finish(instance, answer)
     }
@@ -142,28 +148,28 @@ impl Engine {
         ttl_ms: Option<u64>,
     ) -> Result<Ticket, Error> {
         bounded([id, snapshot].into_iter().chain(at))?;
-        let mut instance = self.pool.borrow().await?;
+        let mut instance = self.pool.borrow(&self.store).await?;
         let answer = instance.rollback((id, snapshot, at, ttl_ms)).await;
         self.finish_ticket(instance, answer)
     }
 
     pub(crate) async fn restore(&self, snapshot: &str, ttl_ms: Option<u64>) -> Result<Ticket, Error> {
         bounded([snapshot])?;
-        let mut instance = self.pool.borrow().await?;
+        let mut instance = self.pool.borrow(&self.store).await?;
         let answer = instance.restore((snapshot, ttl_ms)).await;
         self.finish_ticket(instance, answer)
     }
 
     pub(crate) async fn close(&self, id: &str, at: Option<&str>) -> Result<(), Error> {
         bounded([id].into_iter().chain(at))?;
-        let mut instance = self.pool.borrow().await?;
+        let mut instance = self.pool.borrow(&self.store).await?;
         let answer = instance.close((id, at)).await;
         self.finish(instance, answer)
     }
 
     pub(crate) async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<IdPage, Error> {
         bounded([prefix].into_iter().chain(cursor))?;
-        let mut instance = self.pool.borrow().await?;
+        let mut instance = self.pool.borrow(&self.store).await?;
         let answer = instance.list_ids((prefix, cursor)).await;
         let served_by = instance.ctx().served_by();
         self.finish(instance, answer).map(|page| wire::page(page, served_by))
@@ -171,7 +177,7 @@ impl Engine {
 
     pub(crate) async fn merge(&self, base: &State, ours: &State, theirs: &State) -> Result<Merged, Error> {
         bounded([base, ours, theirs].into_iter().flat_map(texts))?;
-        let mut instance = self.pool.borrow().await?;
+        let mut instance = self.pool.borrow(&self.store).await?;
         let answer = instance.merge((base.into(), ours.into(), theirs.into())).await;
         self.finish(instance, answer).map(Into::into)
     }

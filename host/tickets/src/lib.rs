@@ -75,6 +75,7 @@
 //! | `builder`, `settings` | [`TicketsBuilder`], [`Fallback`], [`Limits`] |
 //! | `tickets`, `ticket`, `error` | [`Tickets`], [`Ticket`], [`Change`], [`Error`] |
 //! | `merge` | [`merge()`]: the engine's merge for a fallback that is opened without [`Tickets`] |
+//! | [`workflow`] | components of others that act on one ticket, all or nothing |
 //! | `engine` | the engine, a WebAssembly component: its image, its pool of instances, and the host functions it imports |
 //! | [`store`] | the crate `ticket-store`: the contract, memory, SQLite, Redis |
 //! | [`fallback`] | the crate `ticket-fallback` |
@@ -87,6 +88,7 @@ mod merge;
 mod settings;
 mod ticket;
 mod tickets;
+pub mod workflow;
 
 pub use ticket_fallback as fallback;
 pub use ticket_store as store;

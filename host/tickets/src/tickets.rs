@@ -68,6 +68,10 @@ impl Tickets {
         self.fallback.as_ref()
     }
 
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// The store behind these tickets.
     #[must_use]
     pub fn store(&self) -> &SharedStore {

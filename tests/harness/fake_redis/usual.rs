@@ -51,6 +51,7 @@ impl Run<'_> {
         let is_long = |at, name: &str| is_number(at, float(hash.get(name.as_bytes()).unwrap_or_default().len() as u64));
         hash.get(b"created_at").is_some_and(|text| self.argument(2) == Some(text))
             && hash.get(b"updated_at").is_some_and(|text| self.argument(3) == Some(text))
+            && hash.get(b"version").is_some()
             && is_number(1, self.expires())
             && is_long(4, "facts")
             && is_long(5, "history")

@@ -223,7 +223,7 @@ impl Pair {
     /// A usual write, as the host sends it and as no host does.
     async fn usual(&mut self, key: &str) {
         if self.rng.u8(..4) > 0 {
-            self.both_words(&["HSET", key, "created_at", "17", "updated_at", "18"]).await;
+            self.both_words(&["HSET", key, "created_at", "17", "updated_at", "18", "version", "1"]).await;
             let later_ms = (self.fake_redis.now_ms() + self.rng.u64(120_000..4_000_000)).to_string();
             self.both_words(&["PEXPIREAT", key, &later_ms]).await;
         }

@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use regex::Regex;
 
 use super::values::{Field, FormArg};
+use super::workflow::WorkflowCommand;
 use crate::{help, time};
 
 /// The revision that a change expects.
@@ -310,6 +311,13 @@ pub(crate) enum Command {
     Branches {
         #[command(subcommand)]
         command: BranchCommand,
+    },
+
+    /// Runs components of others on a ticket: all or nothing
+    #[command(after_help = help::WORKFLOW, subcommand_required = true, arg_required_else_help = true)]
+    Workflow {
+        #[command(subcommand)]
+        command: WorkflowCommand,
     },
 
     /// Checks the health of the store: what it is, how fast, what is wrong

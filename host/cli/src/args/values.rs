@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 use ticket_host::store;
 use ticket_transcripts::Form;
 
@@ -45,6 +46,16 @@ pub(crate) enum Field {
     CreatedAt,
     UpdatedAt,
     Version,
+}
+
+/// What a workflow may import besides its ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum GrantArg {
+    /// Lines for the operator.
+    Log,
+    /// Imports of WASI that trap when they are called: compilers add some that never are.
+    WasiStubs,
 }
 
 /// The form of transcripts.

@@ -16,9 +16,10 @@ const FIELDS_MAX: usize = 1_000;
 /// Bytes of the command besides its texts.
 const COMMAND_BYTES: usize = 256;
 
-/// Whether this is the cheaper way for a write.
-pub(super) fn is_cheaper(write: &UsualWrite<'_>) -> bool {
-    write.bytes() <= BYTES_MAX && write.changed.len() <= FIELDS_MAX
+/// Whether a write can be made in place, and is cheaper so. A field that another client took out or put in is not seen by
+/// counting fields where the write itself puts one in.
+pub(super) fn is_for(write: &UsualWrite<'_>) -> bool {
+    write.has_same_names && write.bytes() <= BYTES_MAX && write.changed.len() <= FIELDS_MAX
 }
 
 /// Sends a write. An error of the server that refuses it says that nothing has changed.

@@ -278,7 +278,7 @@ impl RedisPrimary {
         let call = Call { verb: "write", name: write.name, if_unanswered: Kind::Uncertain, until };
         let connection = self.current(&call)?;
         let sent_at = Instant::now();
-        let outcome = if in_place::is_cheaper(write) {
+        let outcome = if in_place::is_for(write) {
             self.in_time(&call, in_place::send(write, &connection)).await?
         } else {
             self.in_time(&call, staged::send(write, &connection)).await?

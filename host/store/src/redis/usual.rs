@@ -25,6 +25,8 @@ pub(super) struct UsualWrite<'call> {
     pub(super) changed: Vec<&'call (String, String)>,
     /// Names of the fields that stay as they are.
     pub(super) kept: Vec<&'call str>,
+    /// Whether there are the same fields before as afterwards, as far as the host knows.
+    pub(super) has_same_names: bool,
 }
 
 impl<'call> UsualWrite<'call> {
@@ -37,7 +39,8 @@ impl<'call> UsualWrite<'call> {
         }
         let base = request.base.filter(|base| base.revision == *revision);
         let (changed, kept) = split(request.fields, base);
-        Some(Self { name, revision: revision.parts()?, expires_at_ms, changed, kept })
+        let has_same_names = base.is_some_and(|base| same_names(&base.fields, request.fields));
+        Some(Self { name, revision: revision.parts()?, expires_at_ms, changed, kept, has_same_names })
     }
 
     /// Bytes of what changes.
@@ -61,6 +64,10 @@ fn split<'a>(fields: &'a Fields, base: Option<&Entry>) -> (Vec<&'a (String, Stri
     (changed, kept.into_iter().map(|(name, _)| name.as_str()).collect())
 }
 
+fn same_names(one: &Fields, other: &Fields) -> bool {
+    one.len() == other.len() && other.iter().all(|(name, _)| one.iter().any(|(known, _)| known == name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,5 +84,16 @@ mod tests {
         assert_eq!(split(&new, None), (new.iter().collect(), Vec::new()));
         let same = split(&base.fields, Some(&base));
         assert_eq!(same, (base.fields.iter().collect(), Vec::new()), "at least one field is sent");
+    }
+
+    #[test]
+    fn names_are_the_same_in_any_order() {
+        let base = fields(&[("facts", "{}"), ("mood", "good")]);
+        assert!(same_names(&base, &fields(&[("mood", ""), ("facts", "")])));
+        for other in
+            [&[("facts", "")] as &[_], &[("facts", ""), ("version", "")], &[("facts", ""), ("mood", ""), ("x", "")]]
+        {
+            assert!(!same_names(&base, &fields(other)), "{other:?}");
+        }
     }
 }

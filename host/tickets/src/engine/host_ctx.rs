@@ -49,8 +49,11 @@ impl HostCtx {
         }
     }
 
-    /// Begins a call whose time is up at `deadline`.
-    pub(super) fn begin_call(&mut self, deadline: Instant) {
+    /// Begins a call on this store, whose time is up at `deadline`.
+    pub(super) fn begin_call(&mut self, store: &SharedStore, deadline: Instant) {
+        if !Arc::ptr_eq(&self.store, store) {
+            self.store = Arc::clone(store);
+        }
         self.deadline = deadline;
         self.served_by = ServedBy::Store;
         self.store_error = None;

@@ -20,11 +20,10 @@ use ticket_store::SharedStore;
 /// An instance whose memory has grown past this after a large ticket is not kept. A usual one has 1.1 MiB.
 const KEPT_MEMORY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Instances of the engine over one store.
+/// Instances of the engine. Each call provides the store.
 pub(super) struct Pool {
     component: InstancePre<HostCtx>,
     exports: Arc<Exports>,
-    store: SharedStore,
     settings: Arc<Settings>,
     idle: Mutex<Vec<Instance>>,
     permits: Arc<Semaphore>,
@@ -52,26 +51,26 @@ impl DerefMut for Borrowed {
 }
 
 impl Pool {
-    pub(super) fn new(image: &Image, store: SharedStore, settings: Arc<Settings>) -> wasmtime::Result<Self> {
+    pub(super) fn new(image: &Image, settings: Arc<Settings>) -> wasmtime::Result<Self> {
         let mut linker = Linker::new(&image.engine);
         key_value::add_to_linker(&mut linker)?;
         environment::add_to_linker::<_, HasSelf<_>>(&mut linker, |ctx: &mut HostCtx| ctx)?;
         let component = linker.instantiate_pre(&image.component)?;
         let exports = Arc::new(Exports::of(&image.component)?);
-        Ok(Self { component, exports, store, settings, idle: Mutex::default(), permits: image.permits() })
+        Ok(Self { component, exports, settings, idle: Mutex::default(), permits: image.permits() })
     }
 
-    /// An instance of its own for one call, whose time begins now.
-    pub(super) async fn borrow(&self) -> Result<Borrowed, Error> {
+    /// An instance of its own for one call on a store, whose time begins now.
+    pub(super) async fn borrow(&self, store: &SharedStore) -> Result<Borrowed, Error> {
         let deadline = Instant::now() + self.settings.deadline;
         let permit = Arc::clone(&self.permits).acquire_owned().await;
         let permit = permit.map_err(Error::internal)?;
         let idle = self.idle().pop();
         let mut instance = match idle {
             Some(instance) => instance,
-            None => self.instance().await.map_err(Error::internal)?,
+            None => self.instance(store).await.map_err(Error::internal)?,
         };
-        instance.ctx_mut().begin_call(deadline);
+        instance.ctx_mut().begin_call(store, deadline);
         Ok(Borrowed { instance, _permit: permit })
     }
 
@@ -83,8 +82,8 @@ impl Pool {
         }
     }
 
-    async fn instance(&self) -> wasmtime::Result<Instance> {
-        let ctx = HostCtx::new(Arc::clone(&self.store), Arc::clone(&self.settings));
+    async fn instance(&self, store: &SharedStore) -> wasmtime::Result<Instance> {
+        let ctx = HostCtx::new(Arc::clone(store), Arc::clone(&self.settings));
         Instance::new(&self.component, &self.exports, ctx).await
     }
 
@@ -95,6 +94,6 @@ impl Pool {
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").field("store", &self.store).field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Pool").field("settings", &self.settings).finish_non_exhaustive()
     }
 }

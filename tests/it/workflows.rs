@@ -1,0 +1,144 @@
+//! Workflows: what a good one does, what a hostile one cannot do, and that a run is all or nothing.
+
+use std::fs;
+use std::time::Duration;
+
+use ticket_host::workflow::{Grants, RunError, RunLimits, Workflow};
+use ticket_host::{Change, Tickets};
+use ticket_tests::RedisServer;
+
+mod hostile;
+pub(crate) mod modules;
+mod refused;
+
+const REFUND: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../guest/dist/refund.wasm");
+/// Load on a machine is not an outage.
+const DEADLINE: Duration = Duration::from_secs(20);
+const TIME_MAX: Duration = Duration::from_secs(2);
+
+fn limits() -> RunLimits {
+    RunLimits::default().time_max(TIME_MAX)
+}
+
+fn load(component: Vec<u8>) -> Workflow {
+    Workflow::load(component, Grants::default(), limits()).unwrap()
+}
+
+fn refund() -> Workflow {
+    load(fs::read(REFUND).unwrap())
+}
+
+async fn open(url: &str) -> Tickets {
+    Tickets::builder(url).deadline(DEADLINE).open().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_workflow_fills_slots_and_decides_on_every_store() {
+    let server = RedisServer::start(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = format!("sqlite:{}", folder.path().join("tickets.db").display());
+    let workflow = refund();
+    for url in ["memory:", &file, &server.url()] {
+        let tickets = open(url).await;
+        tickets.create(Some("mia"), &[Change::say("I am mia_kim_4397. Cancel H9ZU1C, please.")]).await.unwrap();
+        let run = tickets.run("mia", &workflow, "null").await.unwrap();
+        assert_eq!(run.output, r#"{"action":"ask","for":["reason"]}"#, "{url}");
+        let after = run.after.expect("it stays");
+        assert_eq!(after.facts, r#"{"reservation_id":"H9ZU1C","user_id":"mia_kim_4397"}"#, "{url}");
+        assert_eq!(after.last_decision, run.output, "{url}");
+        tickets.apply("mia", &[Change::say("I feel unwell.")], None).await.unwrap();
+        let input = r#"{"cabin":"economy","booked_hours_ago":90,"insured":true}"#;
+        let run = tickets.run("mia", &workflow, input).await.unwrap();
+        assert_eq!(run.output, r#"{"action":"refund","because":"insured","reservation_id":"H9ZU1C"}"#, "{url}");
+        assert_eq!(tickets.get("mia").await.unwrap(), run.after.expect("it stays"), "{url}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dry_run_shows_the_ticket_and_sends_no_write() {
+    let server = RedisServer::start(&[]);
+    let tickets = open(&server.url()).await;
+    tickets.create(Some("mia"), &[Change::say("I am mia_kim_4397.")]).await.unwrap();
+    let seen = async || {
+        let mut look = redis::pipe();
+        look.cmd("PEXPIRETIME").arg("ticket:mia").cmd("HGETALL").arg("ticket:mia");
+        let stored: (i64, Vec<Vec<u8>>) = look.query_async(&mut server.client().await).await.unwrap();
+        (stored, writes(&server).await)
+    };
+    let before = seen().await;
+    let run = tickets.dry_run("mia", &refund(), "null").await.unwrap();
+    let after = run.after.expect("it stays");
+    assert_eq!(after.facts, r#"{"user_id":"mia_kim_4397"}"#);
+    assert_eq!(run.changes.len(), 2);
+    assert!(run.spent.fuel.is_some_and(|fuel| fuel > 1_000) && run.spent.host_calls >= 4, "{:?}", run.spent);
+    assert_eq!(seen().await, before);
+    assert_eq!(tickets.get("mia").await.unwrap(), run.before);
+    tickets.run("mia", &refund(), "null").await.unwrap();
+    assert_ne!(seen().await, before, "a run that is not dry");
+}
+
+/// How often a server was sent what can write, in all.
+async fn writes(server: &RedisServer) -> u64 {
+    const COMMANDS: [&str; 9] = ["hset", "hdel", "del", "pexpireat", "copy", "rename", "exec", "eval", "evalsha"];
+    let mut info = redis::cmd("INFO");
+    let stats: String = info.arg("commandstats").query_async(&mut server.client().await).await.unwrap();
+    let calls = |line: &str| {
+        let (name, counts) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
+        COMMANDS.contains(&name).then(|| counts.split(',').next()?.parse::<u64>().ok())?
+    };
+    stats.lines().filter_map(calls).sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_workflow_may_close_its_ticket() {
+    let tickets = open("memory:").await;
+    tickets.create(Some("t"), &[]).await.unwrap();
+    let close = modules::answering("", "(call $reply (i32.const 16) (i32.const 4) (i32.const 1))", "");
+    let workflow = load(close);
+    let dry = tickets.dry_run("t", &workflow, "null").await.unwrap();
+    assert_eq!(dry.after, None);
+    assert!(tickets.exists("t").await.unwrap());
+    let run = tickets.run("t", &workflow, "null").await.unwrap();
+    assert_eq!((run.after, run.output.as_str()), (None, "null"));
+    assert!(!tickets.exists("t").await.unwrap());
+    let gone = tickets.run("t", &workflow, "null").await;
+    assert!(matches!(gone, Err(RunError::Tickets(ticket_host::Error::NotFound(_)))), "{gone:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reads_see_what_was_recorded() {
+    let tickets = open("memory:").await;
+    tickets.create(Some("t"), &[]).await.unwrap();
+    let say = "(call $say (i32.const 32) (i32.const 6) (i32.const 512))";
+    // Traps unless there are two messages.
+    let run = format!("{say} {say} (block $two (br_if $two (i32.eq (call $count) (i32.const 2))) unreachable)");
+    let run = tickets.run("t", &load(modules::component(&run, "")), "null").await.unwrap();
+    assert_eq!(run.after.expect("it stays").history, r#"["said","said"]"#);
+}
+
+/// Many runs at once on one ticket: each is written once, on the state that it read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn racing_runs_are_each_written_once() {
+    const RUNS: usize = 40;
+    let server = RedisServer::start(&[]);
+    let tickets = open(&server.url()).await;
+    tickets.create(Some("t"), &[]).await.unwrap();
+    let say = modules::component("(call $say (i32.const 32) (i32.const 6) (i32.const 512))", "");
+    let workflow = Workflow::load(say, Grants::default(), limits().repeats_max(10)).unwrap();
+    let runs: Vec<_> = (0..RUNS)
+        .map(|_| {
+            let (tickets, workflow) = (tickets.clone(), workflow.clone());
+            tokio::spawn(async move { tickets.run("t", &workflow, "null").await })
+        })
+        .collect();
+    let mut written = 0;
+    for run in runs {
+        match run.await.unwrap() {
+            Ok(_) => written += 1,
+            Err(RunError::LostRace { attempts: 11 }) => {}
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    assert!(written > 0);
+    assert_eq!(tickets.get("t").await.unwrap().message_count(), written);
+}
