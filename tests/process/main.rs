@@ -47,13 +47,14 @@ async fn announce(tickets: &Tickets, id: &str, prefix: &str) -> anyhow::Result<(
         let message = format!("{prefix}-{number}");
         loop {
             match tickets.apply(id, &[Change::say(&message)], None).await {
-                Ok(_) => break,
+                Ok(_) => break println!("{message}"),
+                // It is there or not, and no one was told that it is.
+                Err(Error::Uncertain(_)) => break,
                 // Too many lost races with another process on the same file: nothing was written.
                 Err(Error::Conflict(Some(_))) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        println!("{message}");
     }
     Ok(())
 }

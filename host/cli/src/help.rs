@@ -47,6 +47,7 @@ Exit codes:
   65  what is stored is not a ticket, or has a newer version
   70  internal error: a defect of this program
   75  the store is down, or it is uncertain whether the change was made
+  76  a workflow failed, and nothing was written
   77  the store denies it
 
 Environment:

@@ -82,7 +82,8 @@ async fn the_next_process_syncs_what_a_killed_one_acknowledged() {
             acknowledged.extend(writer.kill());
         }
     }
-    let kills = 2 * KILLS as usize;
+    // Of the processes, and of the server with a message of each under way.
+    let kills = 2 * KILLS as usize + 2;
     let tickets = behind(&server, file.clone()).await;
     let ticket = tickets.get("t").await.unwrap();
     check(&ticket.history, &acknowledged, kills);
