@@ -77,7 +77,7 @@ fn a_failed_run_says_why_and_writes_nothing() {
             76,
             "the workflow failed with `input`: unknown variant `attic`",
         ),
-        (&["--input", "{"], 2, "the input is not JSON"),
+        (&["--input", "{"], 2, "the input is not JSON: EOF"),
     ] {
         let run = workflow(&user, options);
         assert_eq!(run.code, Some(code), "{run:?}");
@@ -143,6 +143,23 @@ fn only_the_newest_failed_runs_are_kept() {
     }
     assert_eq!(fs::read_dir(Path::new(&file).parent().unwrap()).unwrap().count(), 50);
     assert!(fs::exists(&file).unwrap());
+}
+
+#[test]
+fn what_a_workflow_says_cannot_write_to_a_terminal() {
+    let user = user_with_ticket();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("theirs.wasm");
+    let file = path.to_str().unwrap();
+    let red = "(i32.const 96) (i32.const 9)";
+    fs::write(&path, modules::component(&format!("(call $log {red})"), "")).unwrap();
+    let run = user.run(&["workflow", "run", "mia", file, "--format", "table"]);
+    assert!(run.code == Some(2) && run.stderr.contains("hint: `--grant NAME` grants it"), "{run:?}");
+    let run = user.run(&["workflow", "run", "mia", file, "--format", "table", "--grant", "log"]);
+    assert!(run.code == Some(0) && run.stdout.contains("log: \\u{1b}[31mred\\u{7}"), "{run:?}");
+    fs::write(&path, modules::answering("", &format!("(call $fail {red})"), "")).unwrap();
+    let failed = user.run(&["workflow", "run", "mia", file]);
+    assert!(failed.code == Some(75) && failed.stderr.contains("`code`: \\u{1b}[31mred\\u{7}"), "{failed:?}");
 }
 
 /// The file of a failed run, as it was told.

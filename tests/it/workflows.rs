@@ -116,6 +116,24 @@ async fn reads_see_what_was_recorded() {
     assert_eq!(run.after.expect("it stays").history, r#"["said","said"]"#);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_granted_log_is_kept_within_its_limits() {
+    let tickets = open("memory:").await;
+    tickets.create(Some("t"), &[]).await.unwrap();
+    let line = "(call $log (i32.const 96) (i32.const 9))";
+    let flood = format!(
+        "(local $i i32) (loop $again {line} (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 1000))))"
+    );
+    let component = modules::component(&flood, "");
+    let refused = Workflow::load(component.clone(), Grants::default(), limits()).unwrap_err().to_string();
+    assert!(refused.contains("it imports `agent:workflow/log@0.1.0`, which is not granted"), "{refused}");
+    let workflow = Workflow::load(component, Grants::default().log(), limits()).unwrap();
+    let run = tickets.run("t", &workflow, "null").await.unwrap();
+    assert_eq!((run.log.len(), run.log_dropped), (64, 936));
+    // As it was written: who shows it escapes it.
+    assert_eq!(run.log[0], "\x1b[31mred\x07");
+}
+
 /// Many runs at once on one ticket: each is written once, on the state that it read.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn racing_runs_are_each_written_once() {

@@ -57,7 +57,7 @@ pub(crate) enum Failure {
         source: LoadError,
     },
     /// A run of a workflow failed, and wrote nothing.
-    #[error("{0}")]
+    #[error(transparent)]
     Run(RunError),
     /// Arguments, files or stdin are invalid.
     #[error("{0}")]

@@ -43,6 +43,9 @@ pub(crate) fn module(run: &str, answer: &str, more: &str) -> Vec<u8> {
 }
 
 fn text(run: &str, answer: &str, more: &str) -> String {
+    // Imported only where it is called: it must be granted.
+    let log = r#"(import "agent:workflow/log@0.1.0" "write" (func $log (param i32 i32)))"#;
+    let log = if run.contains("$log") { log } else { "" };
     format!(
         r#"(module
             (import "agent:workflow/ticket@0.1.0" "say" (func $say (param i32 i32 i32)))
@@ -50,6 +53,7 @@ fn text(run: &str, answer: &str, more: &str) -> String {
             (import "agent:workflow/ticket@0.1.0" "facts" (func $facts (param i32)))
             (import "agent:workflow/ticket@0.1.0" "last-messages" (func $messages (param i32 i32)))
             (import "agent:workflow/ticket@0.1.0" "message-count" (func $count (result i32)))
+            {log}
             (memory (export "memory") 1)
             {LAYOUT}
             (global $next (mut i32) (i32.const 8192))
