@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use ticket_host::store::{self, Misconfiguration};
-use ticket_host::{Error, Fallback, StoreUrl, Tickets, TicketsBuilder};
+use ticket_host::{Change, Error, Fallback, StoreUrl, Tickets, TicketsBuilder};
 use ticket_tests::RedisServer;
 use ticket_tests::ports::free_port;
 use ticket_tests::program::User;
@@ -55,18 +55,22 @@ async fn serves(node: &RedisServer) {
     }
 }
 
-/// The id of a ticket that the second of the two nodes has.
-async fn id_in_the_middle(server: &RedisServer) -> String {
+/// The id of a ticket that the second of the two nodes has, or that the first has, and its slot.
+async fn id_of(server: &RedisServer, in_the_middle: bool) -> (String, u32) {
     for number in 0..1_000 {
         let id = format!("t{number}");
         let mut slot = redis::cmd("CLUSTER");
         slot.arg("KEYSLOT").arg(format!("ticket:{id}"));
         let slot: u32 = slot.query_async(&mut server.client().await).await.unwrap();
-        if (5_000..10_000).contains(&slot) {
-            return id;
+        if (5_000..10_000).contains(&slot) == in_the_middle {
+            return (id, slot);
         }
     }
     panic!("a third of all ids are in the middle");
+}
+
+async fn id_in_the_middle(server: &RedisServer) -> String {
+    id_of(server, true).await.0
 }
 
 async fn connections(server: &RedisServer) -> u64 {
@@ -158,6 +162,36 @@ async fn a_ticket_of_another_node_is_denied_without_a_flood() {
         assert!(text.contains("without cluster mode in the store URL"), "what to use: {text}");
     }
     assert!(opened <= CONNECTIONS_MAX, "{opened} connections");
+}
+
+/// A small write and a large one: the two ways of the usual write.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_that_moves_to_another_node_is_written_whole_or_not() {
+    let [outer, middle] = cluster().await;
+    let (id, slot) = id_of(&outer, false).await;
+    let texts = ["small".to_owned(), "x".repeat(6_000)];
+    let tickets = hidden(&outer).fallback(Fallback::none()).open().await.expect("the handshake says nothing");
+    tickets.create(Some(&id), &[]).await.expect("this node has it");
+    let other = ask(&middle, &["CLUSTER", "MYID"]).await;
+    outer.operate(&["CLUSTER", "SETSLOT", &slot.to_string(), "MIGRATING", &other]).await;
+    for text in &texts {
+        let before = tickets.get(&id).await.expect("still here");
+        match tickets.apply(&id, &[Change::say(text)], None).await {
+            Ok(after) => assert_eq!(after.message_count(), before.message_count() + 1),
+            // A copy beside it is not on this node while the slot moves.
+            Err(Error::Unavailable(_)) => assert_eq!(tickets.get(&id).await.expect("still here"), before),
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    let mut moved = redis::cmd("DEL");
+    let moved: u64 = moved.arg(format!("ticket:{id}")).query_async(&mut outer.client().await).await.unwrap();
+    assert_eq!(moved, 1);
+    for text in &texts {
+        let error = tickets.apply(&id, &[Change::say(text)], None).await.expect_err("the other node has it");
+        assert!(matches!(error, Error::Denied(_)) && error.to_string().contains("ASK"), "{error:?}");
+    }
+    let keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut outer.client().await).await.unwrap();
+    assert_eq!(keys, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
