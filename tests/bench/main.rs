@@ -1,8 +1,8 @@
 //! How fast an interaction is: the contenders run alternately in one process; ratios are compared, not times.
 //!
 //! One interaction says a message of 60 bytes and sets a decision of 200. `tests/bench.sh` runs this; it prints one row for
-//! each goal, the table of contenders, the grid of all sizes, and draws a chart. A word (`memory`, `redis`, `contenders`,
-//! `show`, `grid`) selects one part.
+//! each goal, the table of contenders, the grid of all sizes, and draws a chart. A word (`memory`, `workflows`, `redis`,
+//! `contenders`, `show`, `grid`) selects one part.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -6,15 +6,13 @@ use super::connection::Connection;
 use super::errors::{self, ErrorClass};
 use super::reply;
 use super::scripts::IN_PLACE;
-use super::usual::{Outcome, UsualWrite};
+use super::usual::{COMMAND_BYTES, Outcome, UsualWrite};
 use crate::error::Kind;
 
 /// Most bytes of the fields that change: from about 6 KB on, texts in Lua cost more than the commands of a staged write.
 const BYTES_MAX: usize = 4_096;
 /// Most fields that change: Lua's stack has room for some 8,000 values.
 const FIELDS_MAX: usize = 1_000;
-/// Bytes of the command besides its texts.
-const COMMAND_BYTES: usize = 256;
 
 /// Whether a write can be made in place, and is cheaper so. A field that another client took out or put in is not seen by
 /// counting fields where the write itself puts one in.

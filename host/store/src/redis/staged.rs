@@ -1,5 +1,5 @@
-//! The usual write of much text: a copy of the entry gets the fields that change, under a name of its own, and a script renames it over
-//! the entry, all in one transaction and one round trip. No text enters Lua, where each byte costs.
+//! The usual write of much text: a copy of the entry gets the fields that change, under a name of its own, and a script
+//! renames it over the entry, all in one transaction and one round trip. No text enters Lua, where each byte costs.
 //!
 //! It fails closed: only the rename changes the entry, and only a script that found its revision renames. Whatever keeps
 //! the script from running leaves the entry as it is. The name exists within the transaction alone.
@@ -13,11 +13,8 @@ use super::connection::Connection;
 use super::errors::{self, ErrorClass};
 use super::reply;
 use super::scripts::REPLACE;
-use super::usual::{Outcome, UsualWrite};
+use super::usual::{COMMAND_BYTES, Outcome, UsualWrite};
 use crate::error::Kind;
-
-/// Bytes of a command besides its texts.
-const COMMAND_BYTES: usize = 256;
 
 /// Sends a write. An error of the server says that nothing has changed.
 pub(super) async fn send(write: &UsualWrite<'_>, connection: &Connection) -> RedisResult<Outcome> {

@@ -5,6 +5,9 @@ use crate::fields::Fields;
 use crate::primary::WriteRequest;
 use crate::revision::PARTS;
 
+/// Bytes of a command besides its texts.
+pub(super) const COMMAND_BYTES: usize = 256;
+
 /// What became of a usual write.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
