@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use ticket_host::workflow::{Grants, RunError, RunLimits, Workflow};
+use ticket_host::workflow::{Cause, Grants, Run, RunError, RunLimits, Workflow};
 use ticket_host::{Change, Tickets};
 use ticket_tests::RedisServer;
 
@@ -26,6 +26,14 @@ fn load(component: Vec<u8>) -> Workflow {
 
 fn refund() -> Workflow {
     load(fs::read(REFUND).unwrap())
+}
+
+/// Why a run had no answer that counts.
+fn cause(run: Result<Run, RunError>) -> Cause {
+    match run {
+        Err(RunError::Aborted(aborted)) => aborted.cause,
+        other => panic!("not aborted: {other:?}"),
+    }
 }
 
 async fn open(url: &str) -> Tickets {

@@ -12,8 +12,8 @@ mod workflow;
 pub(crate) use command::{BranchCommand, Command, Expected, Part};
 
 use values::fallback_arg;
-pub(crate) use values::{FallbackArg, Field, Format, GrantArg};
-pub(crate) use workflow::{WorkflowCommand, WorkflowRun};
+pub(crate) use values::{FallbackArg, Field, Format};
+pub(crate) use workflow::{Language, WorkflowAdd, WorkflowCommand, WorkflowRun};
 
 /// Keeps the tickets of agents: what an agent has learnt, what the user said, what the agent decided last.
 ///
@@ -101,13 +101,14 @@ impl Command {
             | Self::Diff { id, .. }
             | Self::History { id, .. } => Some(id),
             Self::Watch { id, .. } => id.as_deref(),
-            Self::Workflow { command: WorkflowCommand::Run(WorkflowRun { id, .. }) } => Some(id),
+            Self::Workflow { command: WorkflowCommand::Run(WorkflowRun { id, .. }), .. } => Some(id),
             Self::List { .. }
             | Self::Restore { .. }
             | Self::Replay { .. }
             | Self::Export { .. }
             | Self::Import { .. }
             | Self::Branches { .. }
+            | Self::Workflow { .. }
             | Self::Doctor
             | Self::Conform { .. }
             | Self::Completions { .. } => None,

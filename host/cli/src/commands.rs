@@ -23,8 +23,8 @@ struct Closed<'a> {
 pub(crate) async fn run(command: Command, common: Common, output: &Output) -> Result<(), Failure> {
     match command {
         Command::Branches { command } => branches::run(command, common, output).await,
-        Command::Workflow { command: WorkflowCommand::Run(run) } if run.replay.is_some() => {
-            workflow::replay(run, output).await
+        Command::Workflow { workflows, command } if !command.needs_store() => {
+            workflow::manage(command, workflows, output).await
         }
         Command::Conform { scenario: Some(file), .. } => {
             conform::run_scenario(common, &input::file(&file)?, output).await
@@ -119,10 +119,14 @@ async fn on_tickets(command: Command, tickets: &Tickets, output: &Output) -> Res
         }
         Command::History { id, file } => return diff::history(tickets, &id, &file, output).await,
         Command::Watch { id, interval } => return watch::run(tickets, id.as_deref(), interval, output).await,
-        Command::Workflow { command: WorkflowCommand::Run(run) } => return workflow::run(run, tickets, output).await,
+        Command::Workflow { workflows, command: WorkflowCommand::Run(run) } => {
+            return workflow::run(run, workflows, tickets, output).await;
+        }
         Command::Doctor => return doctor::run(tickets, output).await,
         // These need no tickets.
-        Command::Branches { .. } | Command::Conform { .. } | Command::Completions { .. } => return Ok(()),
+        Command::Branches { .. } | Command::Workflow { .. } | Command::Conform { .. } | Command::Completions { .. } => {
+            return Ok(());
+        }
     };
     output.ticket(&ticket)
 }

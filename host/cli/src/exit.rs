@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use ticket_host::Error;
 use ticket_host::store::{Error as StoreError, Misconfiguration};
-use ticket_host::workflow::{LoadError, RunError};
+use ticket_host::workflow::{Cause, LoadError, RunError};
 use ticket_transcripts::Place;
 
 use super::escape::printable;
@@ -48,13 +48,16 @@ pub(crate) enum Failure {
         /// Its id.
         id: String,
     },
-    /// A file is not a workflow that could be run.
-    #[error("cannot load the workflow {file}")]
-    Workflow {
-        /// The file.
-        file: String,
-        /// What is wrong with it.
-        source: LoadError,
+    /// A workflow could not be added, found or run.
+    #[error(transparent)]
+    Workflows(ticket_workflows::Error),
+    /// Cases of a workflow failed.
+    #[error("{failed} of {count} cases failed")]
+    Cases {
+        /// Failed ones.
+        failed: usize,
+        /// All.
+        count: usize,
     },
     /// A run of a workflow failed, and wrote nothing.
     #[error(transparent)]
@@ -130,6 +133,15 @@ impl From<RunError> for Failure {
     }
 }
 
+impl From<ticket_workflows::Error> for Failure {
+    fn from(error: ticket_workflows::Error) -> Self {
+        match error {
+            ticket_workflows::Error::Run(error) => error.into(),
+            error => Self::Workflows(error),
+        }
+    }
+}
+
 fn tickets(ids: &[String]) -> String {
     render::tickets(ids.len() as u64)
 }
@@ -153,10 +165,12 @@ fn code(failure: &Failure) -> u8 {
         | Failure::Replay { source: error, .. }
         | Failure::Import { source: error, .. }
         | Failure::Unchecked(error) => code_of(error),
-        Failure::Input(_) | Failure::Workflow { .. } | Failure::Run(RunError::Input(_)) => USAGE,
+        Failure::Workflows(ticket_workflows::Error::SetAside { .. }) => UNAVAILABLE,
+        Failure::Input(_) | Failure::Workflows(_) | Failure::Run(RunError::Input(_)) => USAGE,
         Failure::Run(RunError::LostRace { .. }) => CONFLICT,
-        Failure::Run(RunError::Failed { try_again: true, .. }) => UNAVAILABLE,
+        Failure::Run(error) if is_try_again(error) => UNAVAILABLE,
         Failure::Run(_) => WORKFLOW,
+        Failure::Cases { .. } => BROKEN,
         Failure::NoFact { .. } | Failure::Absent { .. } => NOT_FOUND,
         Failure::Broken(_) => BROKEN,
         Failure::AlreadyThere { .. } | Failure::Kept { .. } => CONFLICT,
@@ -177,13 +191,31 @@ fn hint(failure: &Failure) -> Option<String> {
     usual_hint(failure).map(str::to_owned)
 }
 
+/// Whether the workflow says that the same run may succeed later.
+fn is_try_again(error: &RunError) -> bool {
+    matches!(error, RunError::Aborted(aborted) if matches!(aborted.cause, Cause::Failed { try_again: true, .. }))
+}
+
 fn run_hint(error: &RunError) -> &'static str {
     match error {
         RunError::Input(_) => "nothing was run: `--input` takes JSON, for example '{\"a\":1}'",
         RunError::LostRace { .. } => "nothing was written: run it again when the ticket is changed less often",
-        RunError::Failed { try_again: true, .. } => "nothing was written; the workflow says that it may succeed later",
+        error if is_try_again(error) => "nothing was written; the workflow says that it may succeed later",
         _ => "nothing was written",
     }
+}
+
+fn workflows_hint(error: &ticket_workflows::Error) -> Option<&'static str> {
+    use ticket_workflows::Error as Workflows;
+    Some(match error {
+        Workflows::Load { source: LoadError::NotGranted { .. }, .. } => {
+            "`--grant GRANTS` grants it: to a registered workflow when it is added, to a file for one run"
+        }
+        Workflows::NotFound { .. } => "`ticket workflow list` shows them, `ticket workflow add FOLDER` adds one",
+        Workflows::SetAside { .. } => "nothing was run: mend it, or try again later",
+        Workflows::Digest { .. } => "build it again, or correct sha256 in workflow.toml",
+        _ => return None,
+    })
 }
 
 /// The setting of a store that must be corrected, if the error says which.
@@ -204,12 +236,10 @@ fn usual_hint(failure: &Failure) -> Option<&'static str> {
         Failure::NoFact { .. } => return Some("`ticket show ID --field facts` shows them all"),
         Failure::AlreadyThere { .. } => return Some("`--replace` closes that ticket first"),
         Failure::Lost { .. } => return Some("with `--fallback sqlite:PATH` a file keeps them until the store is up"),
-        Failure::Workflow { source: LoadError::NotGranted { .. }, .. } => {
-            return Some("`--grant NAME` grants it, to this run alone");
-        }
+        Failure::Workflows(error) => return workflows_hint(error),
         Failure::Run(error) => return Some(run_hint(error)),
         Failure::Input(_)
-        | Failure::Workflow { .. }
+        | Failure::Cases { .. }
         | Failure::Absent { .. }
         | Failure::Broken(_)
         | Failure::Unchecked(_)

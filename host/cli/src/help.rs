@@ -39,7 +39,7 @@ Output:
 
 Exit codes:
    0  done
-   1  conform: the store breaks a promise
+   1  conform: the store breaks a promise; workflow test: a case failed
    2  wrong usage or input; a limit is exceeded; a ticket of that id exists
    3  there is no such ticket: never created, expired or closed
    4  conflict: the ticket is not at the revision of --at, or other clients kept changing it;
@@ -52,7 +52,7 @@ Exit codes:
 
 Environment:
   TICKET_STORE, TICKET_TTL, TICKET_NAMESPACE, TICKET_FALLBACK, TICKET_FORMAT, TICKET_HISTORY_MAX_ENTRIES,
-  TICKET_HISTORY_MAX_BYTES
+  TICKET_HISTORY_MAX_BYTES, TICKET_WORKFLOWS
                   the options of these names, where they are not given; an empty one counts as unset
   TICKET_LOG      what to log to stderr, for example `warn` or `ticket_host=debug`; nothing unless set";
 
@@ -341,12 +341,37 @@ pub(crate) const WORKFLOW: &str = "\
 A workflow is a WebAssembly component for the world `agent:workflow/workflow`. It gets one ticket and nothing else:
 no other ticket, no file, no network. What it records is written when it succeeds, and not at all otherwise.
 
+Examples:
+  ticket workflow new greeting --language rust
+  ticket workflow test greeting
+  ticket workflow add greeting
+  ticket workflow run mia greeting --dry-run";
+
+pub(crate) const WORKFLOW_RUN: &str = "\
 JSON is {\"ticket\":…,\"output\":…,\"closed\":…,\"dry_run\":…,\"patch\":[…],\"log\":[…],…}; `patch` is a JSON Patch.
 
 Examples:
-  ticket workflow run mia refund.wasm --dry-run
-  ticket workflow run mia refund.wasm --input '{\"cabin\":\"business\",\"booked_hours_ago\":90,\"insured\":false}'
-  ticket workflow run mia theirs.wasm --grant log,wasi-stubs";
+  ticket workflow run mia refund --dry-run
+  ticket workflow run mia refund --input '{\"cabin\":\"business\",\"booked_hours_ago\":90,\"insured\":false}'
+  ticket workflow run mia ./theirs.wasm --grant log,wasi-stubs";
+
+pub(crate) const WORKFLOW_ADD: &str = "\
+What a workflow may do is what its manifest asks for, what it is granted, and what operator.toml in the folder of
+the registry leaves: the ceiling of all limits, and the tools that there are. Grants are those of this component:
+another build of it is granted nothing until it is added with `--grant` again.
+
+Examples:
+  ticket workflow add greeting
+  ticket workflow add refund --grant log,clock,tool:look-up --limit time_ms=100";
+
+pub(crate) const WORKFLOW_TEST: &str = "\
+A case is a line of JSON: {\"name\":…, \"ticket\":{\"facts\":…,\"history\":[…],\"last_decision\":…}, \"input\":…,
+\"output\":…, \"after\":{\"facts\":…,\"history\":…,\"last_decision\":…}, \"closes\":false, \"failure\":CODE,
+\"clock_ms\":0, \"tools\":[{\"name\":…,\"input\":…,\"answer\":…}]}. Only the name is required; what is not said is
+not compared. Exit code 1 tells that a case failed.
+
+Examples:
+  ticket workflow test greeting";
 
 pub(crate) const COMPLETIONS: &str = "\
 Examples:

@@ -18,7 +18,6 @@ mod digest;
 mod doctor;
 mod escape;
 mod exit;
-mod failed_run;
 mod help;
 mod input;
 mod list;

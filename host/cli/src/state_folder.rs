@@ -1,4 +1,4 @@
-//! Where this user's files are: the default store, the fallback's files, failed runs, the cache.
+//! Where this user's files are: the default store, the fallback's files, workflows, failed runs, the cache.
 
 use std::env;
 use std::path::PathBuf;
@@ -52,6 +52,11 @@ pub(crate) fn image_folder() -> Option<PathBuf> {
 /// Where failed runs of workflows are kept; none if HOME is not set.
 pub(crate) fn failed_runs() -> Option<PathBuf> {
     Some(folder("XDG_STATE_HOME", ".local/state")?.join("failed-runs"))
+}
+
+/// The registry of workflows; none if HOME is not set.
+pub(crate) fn workflows() -> Option<PathBuf> {
+    Some(folder("XDG_STATE_HOME", ".local/state")?.join("workflows"))
 }
 
 /// This program's folder in the one of a variable, else in the home folder. Relative paths do not count.

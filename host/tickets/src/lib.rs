@@ -77,6 +77,7 @@
 //! | `merge` | [`merge()`]: the engine's merge for a fallback that is opened without [`Tickets`] |
 //! | [`workflow`] | components of others that act on one ticket, all or nothing |
 //! | `engine` | the engine, a WebAssembly component: its image, its pool of instances, and the host functions it imports |
+//! | `image_folder` | where compiled components are kept between processes |
 //! | [`store`] | the crate `ticket-store`: the contract, memory, SQLite, Redis |
 //! | [`fallback`] | the crate `ticket-fallback` |
 #![deny(missing_docs)]
@@ -84,6 +85,7 @@
 mod builder;
 mod engine;
 mod error;
+mod image_folder;
 mod merge;
 mod settings;
 mod ticket;

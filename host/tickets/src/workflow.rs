@@ -6,29 +6,39 @@
 //! | file | what it does |
 //! |---|---|
 //! | `component` | [`Workflow`]: checks, compiles and links a component |
-//! | `machine`, `ticker` | the Wasmtime engines, and the clock that interrupts a loop |
+//! | `machine`, `images`, `ticker` | the Wasmtime engines, what they compiled, and the clock that interrupts a loop |
 //! | `run` | one run on a ticket that was read |
-//! | `host_ctx`, `draft`, `log` | what a run imports: the ticket with what was recorded, and the log |
-//! | `limits`, `report`, `error` | what a run may take, what it took, and why it failed |
+//! | `host_ctx`, `draft`, `log`, `outside` | what a run imports: the ticket with what was recorded, and what was granted |
+//! | `grants`, `limits` | what a run may import and take |
+//! | `report`, `error`, `trace` | what a run took, why it failed, and what it takes to replay it |
 
 mod bindings;
 mod component;
 mod draft;
 mod error;
+mod grants;
 mod host_ctx;
+mod images;
 mod limits;
 mod log;
 mod machine;
+mod outside;
 mod report;
 mod run;
 mod ticker;
+mod trace;
 
-pub use component::{Grants, Workflow};
-pub use error::{LoadError, RunError};
+pub use component::{Contract, Workflow};
+pub use error::{Aborted, Cause, LoadError, RunError};
+pub use grants::{Grant, Grants, Tool, ToolAnswer, ToolCalling, UnknownGrant, is_tool_name};
+pub use images::Images;
 pub use limits::RunLimits;
 pub use report::{Run, Spent};
+pub use trace::{ToolCall, Trace};
 
 use self::draft::Draft;
+use self::log::Log;
+use self::outside::Outside;
 use self::run::Ran;
 use crate::error::Error;
 use crate::tickets::Tickets;
@@ -40,10 +50,12 @@ impl Tickets {
     /// # Errors
     /// [`RunError`] says why nothing was written. After `Uncertain` of [`RunError::Tickets`] it was written or not.
     pub async fn run(&self, id: &str, workflow: &Workflow, input: &str) -> Result<Run, RunError> {
-        check_input(input)?;
+        check_input(workflow, input)?;
         let runs_max = workflow.limits().repeats_max + 1;
         for attempt in 1..=runs_max {
-            let ran = self.attempt(id, workflow, input, false).await?;
+            let ticket = self.get(id).await?;
+            let outside = Outside::live(workflow.grants(), false)?;
+            let ran = run::run(workflow, false, Draft::of(ticket, self.engine()), outside, input).await?;
             let revision = Some(&*ran.draft.before.revision);
             let written = match (ran.closes, ran.draft.changes.is_empty()) {
                 (true, _) => self.close(id, revision).await.map(|()| None),
@@ -59,29 +71,50 @@ impl Tickets {
         Err(RunError::LostRace { attempts: runs_max })
     }
 
-    /// The same, and nothing is written: [`Run::after`] is the ticket as it would be. Instructions are counted.
+    /// The same, and nothing is written: [`Run::after`] is the ticket as it would be. Instructions are counted. Only tools
+    /// that change nothing are called.
     ///
     /// # Errors
     /// As [`Tickets::run`].
     pub async fn dry_run(&self, id: &str, workflow: &Workflow, input: &str) -> Result<Run, RunError> {
-        check_input(input)?;
-        let ran = self.attempt(id, workflow, input, true).await?;
+        check_input(workflow, input)?;
+        let ticket = self.get(id).await?;
+        let outside = Outside::live(workflow.grants(), true)?;
+        self.rehearse(workflow, Draft::of(ticket, self.engine()), outside, input).await
+    }
+
+    /// Runs a workflow again as a run before saw the world: the ticket, the time, random bytes and answers of tools are
+    /// those of the trace. The store is not asked, and nothing is written.
+    ///
+    /// # Errors
+    /// As [`Tickets::run`].
+    pub async fn replay(&self, trace: &Trace, workflow: &Workflow, input: &str) -> Result<Run, RunError> {
+        check_input(workflow, input)?;
+        let draft = Draft::of(trace.ticket.clone(), self.engine());
+        self.rehearse(workflow, draft, Outside::replayed(trace), input).await
+    }
+
+    async fn rehearse(
+        &self,
+        workflow: &Workflow,
+        draft: Draft,
+        outside: Outside,
+        input: &str,
+    ) -> Result<Run, RunError> {
+        let ran = run::run(workflow, true, draft, outside, input).await?;
         let after = (!ran.closes).then(|| ran.draft.after.clone());
         Ok(report(ran, after, 1))
     }
-
-    async fn attempt(&self, id: &str, workflow: &Workflow, input: &str, metered: bool) -> Result<Ran, RunError> {
-        let ticket = self.get(id).await?;
-        let runnable = workflow.runnable(metered).map_err(Error::internal)?;
-        run::run(runnable, workflow.limits(), Draft::of(ticket, self.engine()), input).await
-    }
 }
 
-fn check_input(input: &str) -> Result<(), RunError> {
-    serde_json::from_str::<&serde_json::value::RawValue>(input).map(drop).map_err(RunError::Input)
+fn check_input(workflow: &Workflow, input: &str) -> Result<(), RunError> {
+    let parsed = serde_json::from_str::<&serde_json::value::RawValue>(input);
+    parsed.map_err(|error| RunError::Input(format!("is not JSON: {error}")))?;
+    workflow.contract().map_or(Ok(()), |contract| contract.check_input(input)).map_err(RunError::Input)
 }
 
 fn report(ran: Ran, after: Option<crate::ticket::Ticket>, attempts: u32) -> Run {
-    let Ran { draft: Draft { before, changes, .. }, output, log, spent, .. } = ran;
-    Run { before, after, output, changes, log: log.lines, log_dropped: log.dropped, spent, attempts }
+    let Ran { draft: Draft { before, changes, .. }, output, log, used, refused, spent, .. } = ran;
+    let Log { lines: log, dropped: log_dropped, .. } = log;
+    Run { before, after, output, changes, log, log_dropped, used, refused, spent, attempts }
 }

@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use ticket_host::workflow::{Grants, RunError, RunLimits, Workflow};
+use ticket_host::workflow::{Cause, Grants, RunLimits, Workflow};
 use ticket_host::{Change, Tickets};
 use ticket_tests::RedisServer;
 
 use super::modules::{answering, component, with_memory};
-use super::{load, open};
+use super::{cause, load, open};
 
 /// How a run of a hostile workflow ends.
-type Ends = fn(&RunError) -> bool;
+type Ends = fn(&Cause) -> bool;
 
 /// A kind of hostile workflow.
 struct Kind {
@@ -26,20 +26,20 @@ fn kind(name: &'static str, component: Vec<u8>, ends: Ends) -> Kind {
     Kind { name, component, ends }
 }
 
-fn over_time(error: &RunError) -> bool {
-    matches!(error, RunError::OverTime { .. })
+fn over_time(cause: &Cause) -> bool {
+    matches!(cause, Cause::OverTime { .. })
 }
 
-fn over_memory(error: &RunError) -> bool {
-    matches!(error, RunError::OverMemory { .. })
+fn over_memory(cause: &Cause) -> bool {
+    matches!(cause, Cause::OverMemory { .. })
 }
 
-fn trapped(error: &RunError) -> bool {
-    matches!(error, RunError::Trapped(_))
+fn trapped(cause: &Cause) -> bool {
+    matches!(cause, Cause::Trapped(_))
 }
 
-fn bad_output(error: &RunError) -> bool {
-    matches!(error, RunError::Output(_))
+fn bad_output(cause: &Cause) -> bool {
+    matches!(cause, Cause::Output(_))
 }
 
 fn kinds() -> Vec<Kind> {
@@ -136,7 +136,7 @@ fn answers() -> Vec<Kind> {
         kind(
             "a failure after changes",
             answering(SAY, "(call $fail (i32.const 96) (i32.const 9))", ""),
-            |error| matches!(error, RunError::Failed { code, text, try_again: true } if code == "code" && text == "\x1b[31mred\x07"),
+            |error| matches!(error, Cause::Failed { code, text, try_again: true } if code == "code" && text == "\x1b[31mred\x07"),
         ),
     ]
 }
@@ -169,8 +169,8 @@ async fn each_kind_ends_as_it_should_and_writes_nothing() {
         for tickets in &stores {
             let before = tickets.get("t").await.unwrap();
             for _ in 0..REPEATS {
-                let error = tickets.run("t", &workflow, "null").await.expect_err(name);
-                assert!(ends(&error), "{name}: {error:?}");
+                let cause = cause(tickets.run("t", &workflow, "null").await);
+                assert!(ends(&cause), "{name}: {cause:?}");
                 tickets.dry_run("t", &workflow, "null").await.expect_err(name);
             }
             assert_eq!(tickets.get("t").await.unwrap(), before, "{name}");
@@ -200,7 +200,7 @@ async fn loops_end_in_time_and_others_run_beside_them() {
         tickets.run("good", &good, "null").await.unwrap();
     }
     for run in loops {
-        assert!(matches!(run.await.unwrap(), Err(RunError::OverTime { .. })));
+        assert!(over_time(&cause(run.await.unwrap())));
     }
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     assert_eq!(tickets.get("good").await.unwrap().message_count(), 10);

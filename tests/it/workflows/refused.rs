@@ -19,8 +19,8 @@ fn by_hand(text: &str) -> Vec<u8> {
 #[test]
 fn what_is_wrong_with_a_component_is_named() {
     let import = |name: &str| by_hand(&format!("(component (import \"{name}\" (instance)))"));
-    let wasi = "it imports `wasi:clocks/monotonic-clock@0.2.0`, which no workflow can have: build it without WASI, or grant \
-                `wasi-stubs` if it never calls that";
+    let wasi = "it imports `wasi:clocks/monotonic-clock@0.2.0`, which is not granted; `wasi-stubs` would grant it, as a \
+                function that traps";
     for (component, expected) in [
         (b"#!/bin/sh".to_vec(), "it is not WebAssembly"),
         (Vec::new(), "it is not WebAssembly"),
@@ -34,6 +34,10 @@ fn what_is_wrong_with_a_component_is_named() {
         (
             import("agent:workflow/log@0.1.0"),
             "it imports `agent:workflow/log@0.1.0`, which is not granted; `log` would grant it",
+        ),
+        (
+            import("agent:workflow/tools@0.1.0"),
+            "it imports `agent:workflow/tools@0.1.0`, which is not granted; `tool:NAME` would grant it",
         ),
         (import("wasi:clocks/monotonic-clock@0.2.0"), wasi),
         (import("acme:mail/send"), "it imports `acme:mail/send`, which no workflow can have"),
@@ -75,7 +79,7 @@ fn limits_have_a_floor_and_a_ceiling() {
         assert!(matches!(load(limits), Err(LoadError::Limit { .. })), "{limits:?}");
     }
     let error = load(default.time_max(ms(0))).unwrap_err().to_string();
-    assert_eq!(error, "the limit of time in ms is 0, which is not between 1 and 5000");
+    assert_eq!(error, "the limit `time_ms` is 0, which is not between 1 and 5000");
 }
 
 #[tokio::test]

@@ -313,9 +313,12 @@ pub(crate) enum Command {
         command: BranchCommand,
     },
 
-    /// Runs components of others on a ticket: all or nothing
+    /// Keeps workflows, and runs them: components of others that act on a ticket, all or nothing
     #[command(after_help = help::WORKFLOW, subcommand_required = true, arg_required_else_help = true)]
     Workflow {
+        /// The folder of the registry [default: a folder of this user]
+        #[arg(long, global = true, value_name = "FOLDER", env = "TICKET_WORKFLOWS")]
+        workflows: Option<PathBuf>,
         #[command(subcommand)]
         command: WorkflowCommand,
     },

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use serde::{Deserialize, Serialize};
 use ticket_host::store;
 use ticket_transcripts::Form;
+use ticket_workflows::Limits;
 
 /// What serves while Redis is down.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,14 +48,9 @@ pub(crate) enum Field {
     Version,
 }
 
-/// What a workflow may import besides its ticket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum GrantArg {
-    /// Lines for the operator.
-    Log,
-    /// Imports of WASI that trap when they are called: compilers add some that never are.
-    WasiStubs,
+/// Parses limits of a workflow: `time_ms=100,fuel=10000`.
+pub(super) fn limits(text: &str) -> Result<Limits, String> {
+    Limits::parse(&text.replace(',', "\n"))
 }
 
 /// The form of transcripts.

@@ -1,14 +1,7 @@
 //! The component as machine code: compiled once in a process, and kept between processes where allowed.
-//!
-//! An image is native code, so it is read only from a folder that no other user can write, and only with the
-//! digest at its end. In any other case the component is compiled again.
 
-use std::collections::hash_map::DefaultHasher;
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::hash::{Hash, Hasher};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
@@ -17,10 +10,10 @@ use wasmtime::component::Component;
 use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig};
 
 use super::host_ctx::{MEMORY_BYTES_MAX, TABLE_ELEMENTS_MAX};
+use crate::image_folder::{self, ImageFolder};
 
 /// The engine as `guest/builder` made it.
 const COMPONENT: &[u8] = include_bytes!("../../engine.wasm");
-const DIGEST_BYTES: usize = 32;
 /// Most calls in the engine at once, for each core; further callers wait. A call spends nearly all of
 /// its time in the store: so many keep a core busy where a store takes a millisecond and the engine 8 µs.
 const INSTANCES_PER_CORE: usize = 128;
@@ -70,16 +63,17 @@ pub(super) fn load(folder: Option<&Path>, fresh: bool) -> wasmtime::Result<Image
         config.signals_based_traps(false).memory_guard_size(0).allocation_strategy(slots(count.into()));
     }
     let engine = Engine::new(&config)?;
-    let file = folder.and_then(|folder| match own_folder(folder) {
-        Ok(()) => Some(folder.join(file_name(&engine))),
-        Err(error) => {
-            tracing::warn!(folder = %folder.display(), %error, "compiled images are not kept");
-            None
-        }
+    let folder = folder.and_then(|folder| {
+        let opened = ImageFolder::open(folder);
+        opened
+            .inspect_err(|error| tracing::warn!(folder = %folder.display(), %error, "compiled images are not kept"))
+            .ok()
     });
-    let component = match file.as_deref().and_then(|file| read(&engine, file)) {
+    let name = name(&engine);
+    let kept = folder.as_ref().map(|folder| (folder, &*name));
+    let component = match kept.and_then(|(folder, name)| folder.read(name, &engine)) {
         Some(component) => component,
-        None => compile(&engine, file.as_deref())?,
+        None => compile(&engine, kept)?,
     };
     let slots = slots_max.map(|count| Arc::new(Semaphore::new(count.into())));
     Ok(loaded.insert(Image { engine, component, slots }).clone())
@@ -117,69 +111,18 @@ fn config() -> Config {
     config
 }
 
-fn compile(engine: &Engine, file: Option<&Path>) -> wasmtime::Result<Component> {
+fn compile(engine: &Engine, kept: Option<(&ImageFolder, &str)>) -> wasmtime::Result<Component> {
     let component = Component::from_binary(engine, COMPONENT)?;
-    if let Some(file) = file
-        && let Err(error) = component.serialize().map_err(io::Error::other).and_then(|image| keep(file, &image))
+    if let Some((folder, name)) = kept
+        && let Err(error) = component.serialize().map_err(io::Error::other).and_then(|image| folder.write(name, &image))
     {
-        tracing::warn!(file = %file.display(), %error, "the compiled image cannot be kept");
+        tracing::warn!(folder = %folder.path().display(), %error, "the compiled image cannot be kept");
     }
     Ok(component)
 }
 
-/// Creates the folder for this user alone, or checks that it is.
-fn own_folder(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    own(&fs::symlink_metadata(folder)?, "the folder is not of mode 0700 and owned by this user")
-}
-
-/// Opens a file that this user alone may write, and follows no link to it: it is checked as it is open, so that
-/// no other file can take its place in between.
-fn own_file(file: &Path) -> io::Result<fs::File> {
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(file)?;
-    own(&file.metadata()?, "the file is not of mode 0600 and owned by this user")?;
-    Ok(file)
-}
-
-fn own(metadata: &fs::Metadata, otherwise: &'static str) -> io::Result<()> {
-    // SAFETY: geteuid has no preconditions and cannot fail.
-    #[expect(unsafe_code, reason = "the standard library does not tell the user id")]
-    let user = unsafe { libc::geteuid() };
-    if metadata.uid() != user || metadata.mode() & 0o077 != 0 {
-        return Err(io::Error::other(otherwise));
-    }
-    Ok(())
-}
-
-/// A name that depends on the component, the version of Wasmtime, its settings and the machine.
-fn file_name(engine: &Engine) -> PathBuf {
-    let mut hasher = DefaultHasher::new();
-    engine.precompile_compatibility_hash().hash(&mut hasher);
+fn name(engine: &Engine) -> String {
     let component = Sha256::digest(COMPONENT);
     let component = u64::from_be_bytes(std::array::from_fn(|index| component[index]));
-    format!("engine-{component:016x}-{:016x}.image", hasher.finish()).into()
-}
-
-/// The component of an undamaged image, if there is one.
-fn read(engine: &Engine, file: &Path) -> Option<Component> {
-    let mut bytes = Vec::new();
-    own_file(file).and_then(|mut file| file.read_to_end(&mut bytes)).ok()?;
-    let (image, digest) = bytes.split_at_checked(bytes.len().checked_sub(DIGEST_BYTES)?)?;
-    if Sha256::digest(image).as_slice() != digest {
-        return None;
-    }
-    // SAFETY: the bytes are an image that this program wrote: the folder is closed to all other users, and
-    // the digest shows that it was written to its end. Wasmtime checks its own version and settings.
-    #[expect(unsafe_code, reason = "an image is native code, which Wasmtime cannot verify")]
-    unsafe { Component::deserialize(engine, image) }.ok()
-}
-
-/// Writes an image so that a reader sees the whole image or none.
-fn keep(file: &Path, image: &[u8]) -> io::Result<()> {
-    let unfinished = file.with_extension(format!("{}.unfinished", std::process::id()));
-    let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
-    out.write_all(image)?;
-    out.write_all(&Sha256::digest(image))?;
-    drop(out);
-    fs::rename(&unfinished, file)
+    format!("engine-{component:016x}-{}", image_folder::compatibility(engine))
 }

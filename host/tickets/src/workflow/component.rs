@@ -7,57 +7,55 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use wasmtime::component::{Component, HasSelf, Linker};
 
-use super::bindings::WorkflowPre;
-use super::bindings::agent::workflow::{log, ticket};
+use super::bindings::{self, WorkflowPre};
 use super::error::LoadError;
+use super::grants::Grants;
 use super::host_ctx::HostCtx;
+use super::images::Images;
 use super::limits::{COMPONENT_BYTES_MAX, RunLimits};
 use super::machine::{self, Compiled, SLOTS_MAX};
 
 const TICKET: &str = "agent:workflow/ticket@0.1.0";
 const LOG: &str = "agent:workflow/log@0.1.0";
+const CLOCK: &str = "agent:workflow/clock@0.1.0";
+const RANDOM: &str = "agent:workflow/random@0.1.0";
+const TOOLS: &str = "agent:workflow/tools@0.1.0";
 const HANDLER: &str = "agent:workflow/handler@0.1.0";
 /// What all interfaces of workflows begin with.
 const PACKAGE: &str = "agent:workflow/";
-
-/// What an operator lets a workflow import besides its ticket. Nothing by default.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Grants {
-    /// The interface `log`.
-    pub log: bool,
-    /// Imports of WASI, each as a function that traps: compilers add some that are never called.
-    pub wasi_stubs: bool,
-}
-
-impl Grants {
-    /// Grants the interface `log`.
-    #[must_use]
-    pub fn log(mut self) -> Self {
-        self.log = true;
-        self
-    }
-
-    /// Grants imports of WASI that trap.
-    #[must_use]
-    pub fn wasi_stubs(mut self) -> Self {
-        self.wasi_stubs = true;
-        self
-    }
-}
+const WASI: &str = "wasi:";
 
 /// A component that acts on one ticket. A clone is another handle to the same.
 #[derive(Clone)]
-pub struct Workflow(Arc<Loaded>);
+pub struct Workflow {
+    loaded: Arc<Loaded>,
+    contract: Option<Arc<dyn Contract>>,
+}
 
 struct Loaded {
     digest: String,
     bytes: Vec<u8>,
     grants: Grants,
     limits: RunLimits,
+    images: Option<Images>,
     plain: Runnable,
     /// The same with its instructions counted; compiled when it is first asked for.
     metered: OnceLock<Runnable>,
+}
+
+/// What input and output must be, besides JSON.
+pub trait Contract: Send + Sync {
+    /// Checks the input, which is JSON.
+    ///
+    /// # Errors
+    /// What is wrong, as it goes on after "the input".
+    fn check_input(&self, input: &str) -> Result<(), String>;
+
+    /// Checks the output, which is JSON, before anything is written.
+    ///
+    /// # Errors
+    /// What is wrong, as it goes on after "the output of the workflow".
+    fn check_output(&self, output: &str) -> Result<(), String>;
 }
 
 /// A component that is ready to run.
@@ -74,34 +72,68 @@ impl Workflow {
     /// # Errors
     /// [`LoadError`] says what is wrong with the component, or with the limits.
     pub fn load(bytes: Vec<u8>, grants: Grants, limits: RunLimits) -> Result<Self, LoadError> {
+        Self::load_from(bytes, grants, limits, None)
+    }
+
+    /// The same with what [`Images::add`] compiled before, where it did.
+    ///
+    /// # Errors
+    /// [`LoadError`] says what is wrong with the component, the limits or the folder.
+    pub fn load_compiled(bytes: Vec<u8>, grants: Grants, limits: RunLimits, images: Images) -> Result<Self, LoadError> {
+        Self::load_from(bytes, grants, limits, Some(images))
+    }
+
+    fn load_from(bytes: Vec<u8>, grants: Grants, limits: RunLimits, images: Option<Images>) -> Result<Self, LoadError> {
         limits.check()?;
         check_form(&bytes)?;
-        let plain = runnable(&bytes, grants, false)?;
-        let digest = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self(Arc::new(Loaded { digest, bytes, grants, limits, plain, metered: OnceLock::new() })))
+        let digest = digest(&bytes);
+        let plain = runnable(&bytes, &digest, images.as_ref(), &grants, false)?;
+        let metered = OnceLock::new();
+        let loaded = Loaded { digest, bytes, grants, limits, images, plain, metered };
+        Ok(Self { loaded: Arc::new(loaded), contract: None })
+    }
+
+    /// The same with a contract of its input and output.
+    #[must_use]
+    pub fn with_contract(self, contract: impl Contract + 'static) -> Self {
+        Self { contract: Some(Arc::new(contract)), ..self }
     }
 
     /// The SHA-256 of the component, in hexadecimal digits.
     #[must_use]
     pub fn digest(&self) -> &str {
-        &self.0.digest
+        &self.loaded.digest
     }
 
     /// What one run may use.
     #[must_use]
     pub fn limits(&self) -> &RunLimits {
-        &self.0.limits
+        &self.loaded.limits
+    }
+
+    /// Whether its instances are of a pool that is kept ready. Components of interpreters are too large for it.
+    #[must_use]
+    pub fn is_pooled(&self) -> bool {
+        self.loaded.plain.slots.is_some()
+    }
+
+    pub(super) fn grants(&self) -> &Grants {
+        &self.loaded.grants
+    }
+
+    pub(super) fn contract(&self) -> Option<&dyn Contract> {
+        self.contract.as_deref()
     }
 
     pub(super) fn runnable(&self, metered: bool) -> Result<&Runnable, LoadError> {
-        let loaded = &*self.0;
+        let loaded = &*self.loaded;
         if !metered {
             return Ok(&loaded.plain);
         }
         if let Some(metered) = loaded.metered.get() {
             return Ok(metered);
         }
-        let compiled = runnable(&loaded.bytes, loaded.grants, true)?;
+        let compiled = runnable(&loaded.bytes, &loaded.digest, loaded.images.as_ref(), &loaded.grants, true)?;
         Ok(loaded.metered.get_or_init(|| compiled))
     }
 }
@@ -109,30 +141,42 @@ impl Workflow {
 impl fmt::Debug for Workflow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Workflow")
-            .field("digest", &self.0.digest)
-            .field("grants", &self.0.grants)
+            .field("digest", &self.loaded.digest)
+            .field("grants", &self.loaded.grants)
             .finish_non_exhaustive()
     }
 }
 
-fn runnable(bytes: &[u8], grants: Grants, is_metered: bool) -> Result<Runnable, LoadError> {
+/// The SHA-256 of a component, in hexadecimal digits.
+pub(super) fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Takes a component from its image, or compiles it.
+fn runnable(
+    bytes: &[u8],
+    digest: &str,
+    images: Option<&Images>,
+    grants: &Grants,
+    is_metered: bool,
+) -> Result<Runnable, LoadError> {
     static SLOTS: Semaphore = Semaphore::const_new(SLOTS_MAX as usize);
-    let Compiled { component, is_small } = machine::compile(bytes, is_metered).map_err(compile_error)?;
+    let kept = images.map(|images| images.get(digest, is_metered)).transpose()?.flatten();
+    let compiled = kept.map_or_else(|| machine::compile(bytes, is_metered).map_err(compile_error), Ok);
+    let Compiled { component, is_small } = compiled?;
     check_borders(&component, grants)?;
     let pre = link(&component, grants).map_err(compile_error)?;
     Ok(Runnable { pre, slots: is_small.then_some(&SLOTS), is_metered })
 }
 
-fn compile_error(error: wasmtime::Error) -> LoadError {
+pub(super) fn compile_error(error: wasmtime::Error) -> LoadError {
     LoadError::Compile(error.into())
 }
 
-fn link(component: &Component, grants: Grants) -> wasmtime::Result<WorkflowPre<HostCtx>> {
+fn link(component: &Component, grants: &Grants) -> wasmtime::Result<WorkflowPre<HostCtx>> {
     let mut linker = Linker::new(component.engine());
-    ticket::add_to_linker::<_, HasSelf<_>>(&mut linker, |ctx: &mut HostCtx| ctx)?;
-    if grants.log {
-        log::add_to_linker::<_, HasSelf<_>>(&mut linker, |ctx: &mut HostCtx| ctx)?;
-    }
+    // What is not granted was refused before: no component that comes here imports it.
+    bindings::Workflow::add_to_linker::<_, HasSelf<_>>(&mut linker, |ctx: &mut HostCtx| ctx)?;
     if grants.wasi_stubs {
         linker.define_unknown_imports_as_traps(component)?;
     }
@@ -140,7 +184,7 @@ fn link(component: &Component, grants: Grants) -> wasmtime::Result<WorkflowPre<H
 }
 
 /// Whether the bytes begin as a component does, and are not too many.
-fn check_form(bytes: &[u8]) -> Result<(), LoadError> {
+pub(super) fn check_form(bytes: &[u8]) -> Result<(), LoadError> {
     const MAGIC: &[u8] = b"\0asm";
     const MODULE: &[u8] = &[1, 0, 0, 0];
     if bytes.len() > COMPONENT_BYTES_MAX {
@@ -156,15 +200,20 @@ fn check_form(bytes: &[u8]) -> Result<(), LoadError> {
 }
 
 /// Whether it imports nothing but what was granted, and exports the handler.
-fn check_borders(component: &Component, grants: Grants) -> Result<(), LoadError> {
+fn check_borders(component: &Component, grants: &Grants) -> Result<(), LoadError> {
     let (ty, engine) = (component.component_type(), component.engine());
     for (import, _) in ty.imports(engine) {
-        match import {
-            TICKET => {}
-            LOG if grants.log => {}
-            LOG => return Err(LoadError::NotGranted { import: import.to_owned(), grant: "log" }),
-            wasi if wasi.starts_with("wasi:") && grants.wasi_stubs => {}
-            other => return Err(refused(other)),
+        let (granted, grant) = match import {
+            TICKET => continue,
+            LOG => (grants.log, "log"),
+            CLOCK => (grants.clock, "clock"),
+            RANDOM => (grants.random, "random"),
+            TOOLS => (!grants.tools.is_empty(), "tool:NAME"),
+            wasi if wasi.starts_with(WASI) => (grants.wasi_stubs, "wasi-stubs"),
+            other => return Err(no_such_import(other)),
+        };
+        if !granted {
+            return Err(LoadError::NotGranted { import: import.to_owned(), grant });
         }
     }
     let mut exports = ty.exports(engine).map(|(name, _)| name);
@@ -177,16 +226,12 @@ fn check_borders(component: &Component, grants: Grants) -> Result<(), LoadError>
     }
 }
 
-fn refused(import: &str) -> LoadError {
+fn no_such_import(import: &str) -> LoadError {
     let asked = import.to_owned();
-    if let Some(here) = [TICKET, LOG].into_iter().find(|ours| is_version_of(import, ours)) {
+    if let Some(here) = [TICKET, LOG, CLOCK, RANDOM, TOOLS].into_iter().find(|ours| is_version_of(import, ours)) {
         return LoadError::OtherVersion { asked, here };
     }
-    let hint = match import {
-        wasi if wasi.starts_with("wasi:") => ": build it without WASI, or grant `wasi-stubs` if it never calls that",
-        ours if ours.starts_with(PACKAGE) => ": it may be of a newer version",
-        _ => "",
-    };
+    let hint = if import.starts_with(PACKAGE) { ": it may be of a newer version" } else { "" };
     LoadError::NoSuchImport { import: asked, hint }
 }
 

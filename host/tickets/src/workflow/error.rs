@@ -1,7 +1,13 @@
 //! Why a workflow could not be loaded, and why a run wrote nothing.
 
+use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use super::grants::Grant;
+use super::report::Spent;
+use super::trace::Trace;
 use crate::error::{BoxError, Error};
 
 /// Why a component cannot be a workflow.
@@ -28,7 +34,7 @@ pub enum LoadError {
         here: &'static str,
     },
     /// It imports what was not granted.
-    #[error("it imports `{import}`, which is not granted; `{grant}` would grant it")]
+    #[error("it imports `{import}`, which is not granted; `{grant}` would grant it{}", if *grant == "wasi-stubs" { ", as a function that traps" } else { "" })]
     NotGranted {
         /// The import.
         import: String,
@@ -47,9 +53,9 @@ pub enum LoadError {
     #[error("it does not export `{0}`")]
     NoHandler(&'static str),
     /// A limit is below its floor or above its ceiling.
-    #[error("the limit of {name} is {value}, which is not between {min} and {max}")]
+    #[error("the limit `{name}` is {value}, which is not between {min} and {max}")]
     Limit {
-        /// What is limited.
+        /// What is limited, as it is named in manifests.
         name: &'static str,
         /// The limit.
         value: u64,
@@ -61,6 +67,14 @@ pub enum LoadError {
     /// It cannot be compiled, or not be linked.
     #[error("it cannot be compiled")]
     Compile(#[source] BoxError),
+    /// Compiled components cannot be kept in a folder, or not be taken from it.
+    #[error("compiled components cannot be kept in {}", folder.display())]
+    Images {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
 }
 
 /// Why a run failed. It has written nothing, except after [`Error::Uncertain`] and [`Error::Internal`] of `Tickets`.
@@ -71,8 +85,43 @@ pub enum RunError {
     #[error(transparent)]
     Tickets(#[from] Error),
     /// The input is wrong.
-    #[error("the input is not JSON")]
-    Input(#[source] serde_json::Error),
+    #[error("the input {0}")]
+    Input(String),
+    /// The workflow ended without an answer that counts.
+    #[error("{}", .0.cause)]
+    Aborted(Box<Aborted>),
+    /// Other clients changed the ticket during every attempt.
+    #[error("other clients changed the ticket in each of {attempts} attempts")]
+    LostRace {
+        /// How often the workflow ran.
+        attempts: u32,
+    },
+}
+
+/// A run that ended without an answer that counts, and wrote nothing.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Aborted {
+    /// Why.
+    pub cause: Cause,
+    /// The workflow's own lines: data, not to be trusted.
+    pub log: Vec<String>,
+    /// Lines that were over the limits of the log.
+    pub log_dropped: u64,
+    /// The grants that it made use of.
+    pub used: BTreeSet<Grant>,
+    /// The tools that it asked for and was not granted, as grants: at most 16.
+    pub refused: BTreeSet<Grant>,
+    /// What it took.
+    pub spent: Spent,
+    /// What [`Tickets::replay`](crate::Tickets::replay) needs to run it again.
+    pub trace: Trace,
+}
+
+/// Why a run ended without an answer that counts.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Cause {
     /// The workflow says that it failed.
     #[error("the workflow failed with `{code}`: {text}")]
     Failed {
@@ -110,13 +159,18 @@ pub enum RunError {
         /// The limit.
         limit: u64,
     },
-    /// The output of the workflow is not JSON or too large.
+    /// The output of the workflow is not JSON, is too large, or breaks its contract.
     #[error("the output of the workflow {0}")]
     Output(String),
-    /// Other clients changed the ticket during every attempt.
-    #[error("other clients changed the ticket in each of {attempts} attempts")]
-    LostRace {
-        /// How often the workflow ran.
-        attempts: u32,
-    },
+    /// A dry run does not call tools that may change something.
+    #[error("the workflow called the tool `{0}`, which a dry run does not call: it may change something")]
+    ToolInDryRun(String),
+}
+
+impl Cause {
+    /// Whether the workflow is defective, and did not fail in an orderly way.
+    #[must_use]
+    pub fn is_defect(&self) -> bool {
+        !matches!(self, Self::Failed { .. } | Self::ToolInDryRun(_))
+    }
 }

@@ -44,6 +44,20 @@ impl Default for RunLimits {
 }
 
 impl RunLimits {
+    /// The ceiling of every limit.
+    #[must_use]
+    pub fn ceiling() -> Self {
+        Self {
+            memory_bytes_max: MEMORY_BYTES_CEILING,
+            time_max: TIME_CEILING,
+            fuel_max: 1_000_000_000,
+            output_bytes_max: MIB,
+            log_bytes_max: MIB,
+            log_lines_max: 10_000,
+            repeats_max: 10,
+        }
+    }
+
     /// Memory in bytes.
     #[must_use]
     pub fn memory_bytes_max(mut self, bytes: usize) -> Self {
@@ -72,18 +86,50 @@ impl RunLimits {
         self
     }
 
+    /// Bytes of the output.
+    #[must_use]
+    pub fn output_bytes_max(mut self, bytes: usize) -> Self {
+        self.output_bytes_max = bytes;
+        self
+    }
+
+    /// Lines of the log, and their bytes.
+    #[must_use]
+    pub fn log_max(mut self, lines: usize, bytes: usize) -> Self {
+        (self.log_lines_max, self.log_bytes_max) = (lines, bytes);
+        self
+    }
+
+    /// The smaller of each limit.
+    #[must_use]
+    pub fn intersect(&self, other: &Self) -> Self {
+        Self {
+            memory_bytes_max: self.memory_bytes_max.min(other.memory_bytes_max),
+            time_max: self.time_max.min(other.time_max),
+            fuel_max: self.fuel_max.min(other.fuel_max),
+            output_bytes_max: self.output_bytes_max.min(other.output_bytes_max),
+            log_bytes_max: self.log_bytes_max.min(other.log_bytes_max),
+            log_lines_max: self.log_lines_max.min(other.log_lines_max),
+            repeats_max: self.repeats_max.min(other.repeats_max),
+        }
+    }
+
     /// Refuses limits below their floor or above their ceiling.
-    pub(super) fn check(&self) -> Result<(), LoadError> {
-        let time_ms = u64::try_from(self.time_max.as_millis()).unwrap_or(u64::MAX);
+    ///
+    /// # Errors
+    /// [`LoadError::Limit`] names the limit.
+    pub fn check(&self) -> Result<(), LoadError> {
+        let ceiling = Self::ceiling();
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let wide = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         for (name, value, min, max) in [
-            ("memory in bytes", wide(self.memory_bytes_max), wide(MIB), wide(MEMORY_BYTES_CEILING)),
-            ("time in ms", time_ms, 1, 5_000),
-            ("fuel", self.fuel_max, 10_000, 1_000_000_000),
-            ("output in bytes", wide(self.output_bytes_max), 16, wide(MIB)),
-            ("log in bytes", wide(self.log_bytes_max), 0, wide(MIB)),
-            ("log in lines", wide(self.log_lines_max), 0, 10_000),
-            ("repeats", self.repeats_max.into(), 0, 10),
+            ("memory_bytes", wide(self.memory_bytes_max), wide(MIB), wide(ceiling.memory_bytes_max)),
+            ("time_ms", ms(self.time_max), 1, ms(ceiling.time_max)),
+            ("fuel", self.fuel_max, 10_000, ceiling.fuel_max),
+            ("output_bytes", wide(self.output_bytes_max), 16, wide(ceiling.output_bytes_max)),
+            ("log_bytes", wide(self.log_bytes_max), 0, wide(ceiling.log_bytes_max)),
+            ("log_lines", wide(self.log_lines_max), 0, wide(ceiling.log_lines_max)),
+            ("repeats", self.repeats_max.into(), 0, ceiling.repeats_max.into()),
         ] {
             if !(min..=max).contains(&value) {
                 return Err(LoadError::Limit { name, value, min, max });
@@ -93,6 +139,8 @@ impl RunLimits {
     }
 }
 
+/// Longest time of any run.
+const TIME_CEILING: Duration = Duration::from_secs(5);
 /// Most memory of any run: Python has 12 MiB before it begins.
 pub(super) const MEMORY_BYTES_CEILING: usize = 64 * MIB;
 /// Most bytes of the arguments of one call of the host.

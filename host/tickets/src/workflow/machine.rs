@@ -7,6 +7,7 @@ use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig};
 
 use super::limits::{MEMORY_BYTES_CEILING, TABLE_ELEMENTS_MAX};
 use super::ticker;
+use crate::image_folder::{self, ImageFolder};
 
 /// Small workflows that run at once; further ones wait.
 pub(super) const SLOTS_MAX: u32 = 128;
@@ -26,16 +27,34 @@ pub(super) struct Compiled {
 
 /// Compiles a component, whose instructions are counted if it is `metered`.
 pub(super) fn compile(bytes: &[u8], metered: bool) -> wasmtime::Result<Compiled> {
-    let large = Component::from_binary(engine(metered, false)?, bytes)?;
-    let image = large.serialize()?;
+    let image = image(bytes, metered)?;
     // SAFETY: the image was made by this process just now, by an engine of the same settings.
     #[expect(unsafe_code, reason = "an image is native code, which Wasmtime cannot verify")]
-    let small = unsafe { Component::deserialize(engine(metered, true)?, image) };
+    let load = |engine| unsafe { Component::deserialize(engine, &image) };
     // The pool refuses what its slots have no room for.
-    Ok(match small {
+    Ok(match load(engine(metered, true)?) {
         Ok(component) => Compiled { component, is_small: true },
-        Err(_) => Compiled { component: large, is_small: false },
+        Err(_) => Compiled { component: load(engine(metered, false)?)?, is_small: false },
     })
+}
+
+/// The native code of a component, for both engines of this kind.
+pub(super) fn image(bytes: &[u8], metered: bool) -> wasmtime::Result<Vec<u8>> {
+    engine(metered, false)?.precompile_component(bytes)
+}
+
+/// What the name of an image must end with.
+pub(super) fn compatibility(metered: bool) -> wasmtime::Result<String> {
+    Ok(image_folder::compatibility(engine(metered, false)?))
+}
+
+/// The component of an image that was kept, if it is there and undamaged.
+pub(super) fn kept(folder: &ImageFolder, name: &str, metered: bool) -> wasmtime::Result<Option<Compiled>> {
+    if let Some(component) = folder.read(name, engine(metered, true)?) {
+        return Ok(Some(Compiled { component, is_small: true }));
+    }
+    let large = folder.read(name, engine(metered, false)?);
+    Ok(large.map(|component| Compiled { component, is_small: false }))
 }
 
 fn engine(metered: bool, pooled: bool) -> wasmtime::Result<&'static Engine> {

@@ -1,7 +1,9 @@
 //! What a run did, and what it took.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::grants::Grant;
 use crate::ticket::{Change, Ticket};
 
 /// A run that succeeded.
@@ -20,6 +22,10 @@ pub struct Run {
     pub log: Vec<String>,
     /// Lines that were over the limits of the log.
     pub log_dropped: u64,
+    /// The grants that it made use of.
+    pub used: BTreeSet<Grant>,
+    /// The tools that it asked for and was not granted, as grants: at most 16.
+    pub refused: BTreeSet<Grant>,
     /// What the last attempt took.
     pub spent: Spent,
     /// How often the workflow ran: more than once after lost races.

@@ -1,5 +1,6 @@
 //! One run of a workflow on a ticket as it was read. It writes nothing.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -9,14 +10,17 @@ use tokio::time::{Instant, timeout_at};
 use wasmtime::{Store, Trap, UpdateDeadline};
 
 use super::bindings::exports::agent::workflow::handler::{Afterwards, Failure, Reply};
-use super::component::Runnable;
+use super::component::{Runnable, Workflow};
 use super::draft::Draft;
-use super::error::RunError;
+use super::error::{Aborted, Cause, RunError};
+use super::grants::Grant;
 use super::host_ctx::{HostCtx, Progress};
 use super::limits::{CALL_BYTES_MAX, RunLimits, TABLE_ELEMENTS_MAX};
 use super::log::Log;
+use super::outside::{Outside, ToolInDryRun};
 use super::report::Spent;
 use super::ticker::Ticking;
+use super::trace::Trace;
 use crate::error::Error;
 
 /// Longest text of a failure that is kept, in bytes.
@@ -32,6 +36,8 @@ pub(super) struct Ran {
     pub(super) output: String,
     pub(super) closes: bool,
     pub(super) log: Log,
+    pub(super) used: BTreeSet<Grant>,
+    pub(super) refused: BTreeSet<Grant>,
     pub(super) spent: Spent,
 }
 
@@ -40,33 +46,65 @@ pub(super) struct Ran {
 #[error("the time is up")]
 struct TimeIsUp;
 
+/// Why a run has no answer that counts.
+enum NoAnswer {
+    Aborted(Cause),
+    /// The engine of the tickets failed.
+    Tickets(Error),
+}
+
+impl From<Cause> for NoAnswer {
+    fn from(cause: Cause) -> Self {
+        Self::Aborted(cause)
+    }
+}
+
 /// Runs a workflow on a draft.
-pub(super) async fn run(runnable: &Runnable, limits: &RunLimits, draft: Draft, input: &str) -> Result<Ran, RunError> {
+pub(super) async fn run(
+    workflow: &Workflow,
+    is_metered: bool,
+    draft: Draft,
+    outside: Outside,
+    input: &str,
+) -> Result<Ran, RunError> {
+    let (runnable, limits) = (workflow.runnable(is_metered).map_err(Error::internal)?, workflow.limits());
     let _slot = match runnable.slots {
         Some(slots) => Some(slots.acquire().await.map_err(Error::internal)?),
         None => None,
     };
     let (begun, progress) = (Instant::now(), Arc::new(Progress::default()));
     let deadline = begun + limits.time_max;
-    let ctx = HostCtx::new(draft, limits, deadline, Arc::clone(&progress));
+    let ctx = HostCtx::new(draft, outside, limits, deadline, Arc::clone(&progress));
     let mut store = store(runnable, limits, ctx)?;
     let _ticking = Ticking::begin();
     let called = timeout_at(deadline, async {
         let workflow = runnable.pre.instantiate_async(&mut store).await?;
         workflow.agent_workflow_handler().call_run(&mut store, input).await
     });
-    let in_time = called.await;
-    let answer = match in_time {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(trap)) => return Err(trapped(trap, limits, &progress)),
-        Err(_) => return Err(over_time(limits, &progress)),
+    let reply = match called.await {
+        Ok(Ok(answer)) => answer.map_err(|failure| failed(failure).into()),
+        Ok(Err(trap)) => Err(trapped(trap, limits, &progress)),
+        Err(_) => Err(over_time(limits, &progress).into()),
     };
+    let reply = reply.and_then(|reply| check_output(&reply.output, workflow).map(|()| reply).map_err(NoAnswer::from));
     let fuel = runnable.is_metered.then(|| limits.fuel_max.saturating_sub(store.get_fuel().unwrap_or(0)));
-    let ctx = store.into_data();
-    let Reply { output, afterwards } = answer.map_err(failed)?;
-    check_output(&output, limits)?;
+    let HostCtx { draft, outside, log, .. } = store.into_data();
     let spent = spent(begun.elapsed(), fuel, &progress);
-    Ok(Ran { draft: ctx.draft, output, closes: matches!(afterwards, Afterwards::Close), log: ctx.log, spent })
+    match reply {
+        Ok(Reply { output, afterwards }) => {
+            let closes = matches!(afterwards, Afterwards::Close);
+            let Outside { used, refused, .. } = outside;
+            Ok(Ran { draft, output, closes, log, used, refused, spent })
+        }
+        Err(NoAnswer::Aborted(cause)) => Err(RunError::Aborted(Box::new(aborted(cause, draft, outside, log, spent)))),
+        Err(NoAnswer::Tickets(error)) => Err(error.into()),
+    }
+}
+
+fn aborted(cause: Cause, draft: Draft, outside: Outside, log: Log, spent: Spent) -> Aborted {
+    let Outside { clock_ms, random_seed, tool_calls, used, refused, .. } = outside;
+    let trace = Trace { ticket: draft.before, clock_ms, random_seed, tool_calls };
+    Aborted { cause, log: log.lines, log_dropped: log.dropped, used, refused, spent, trace }
 }
 
 fn store(runnable: &Runnable, limits: &RunLimits, ctx: HostCtx) -> Result<Store<HostCtx>, RunError> {
@@ -94,22 +132,25 @@ fn spent(time: Duration, fuel: Option<u64>, progress: &Progress) -> Spent {
     }
 }
 
-fn over_time(limits: &RunLimits, progress: &Progress) -> RunError {
-    RunError::OverTime { limit: limits.time_max, in_host_call: progress.in_host_call.load(Ordering::Relaxed) }
+fn over_time(limits: &RunLimits, progress: &Progress) -> Cause {
+    Cause::OverTime { limit: limits.time_max, in_host_call: progress.in_host_call.load(Ordering::Relaxed) }
 }
 
 /// Why a run ended without an answer.
-fn trapped(trap: wasmtime::Error, limits: &RunLimits, progress: &Progress) -> RunError {
+fn trapped(trap: wasmtime::Error, limits: &RunLimits, progress: &Progress) -> NoAnswer {
     if trap.is::<TimeIsUp>() {
-        return over_time(limits, progress);
+        return over_time(limits, progress).into();
+    }
+    if let Some(ToolInDryRun(name)) = trap.downcast_ref() {
+        return Cause::ToolInDryRun(name.clone()).into();
     }
     let trap = match trap.downcast::<Error>() {
-        Ok(error) => return RunError::Tickets(error),
+        Ok(error) => return NoAnswer::Tickets(error),
         Err(trap) => trap,
     };
     let kind = trap.downcast_ref::<Trap>().copied();
     if kind == Some(Trap::OutOfFuel) {
-        return RunError::OverFuel { limit: limits.fuel_max };
+        return Cause::OverFuel { limit: limits.fuel_max }.into();
     }
     // Code that is refused memory ends by a trap of its own.
     let (bytes, elements) = (&progress.refused_bytes, &progress.refused_elements);
@@ -118,27 +159,28 @@ fn trapped(trap: wasmtime::Error, limits: &RunLimits, progress: &Progress) -> Ru
     {
         let asked = refused.load(Ordering::Relaxed);
         if asked > 0 {
-            return RunError::OverMemory { asked, limit, unit };
+            return Cause::OverMemory { asked, limit, unit }.into();
         }
     }
-    RunError::Trapped(kind.map_or_else(|| trap.root_cause().to_string(), |kind| kind.to_string()))
+    Cause::Trapped(kind.map_or_else(|| trap.root_cause().to_string(), |kind| kind.to_string())).into()
 }
 
 /// The failure that a workflow answered, cut to what can be shown.
-fn failed(failure: Failure) -> RunError {
+fn failed(failure: Failure) -> Cause {
     let Failure { code, text, try_again } = failure;
     let is_code = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
     let is_valid = (1..=CODE_BYTES_MAX).contains(&code.len()) && code.bytes().all(is_code);
     let code = if is_valid { code } else { CODE.to_owned() };
     let text = text[..text.floor_char_boundary(FAILURE_BYTES_MAX)].to_owned();
-    RunError::Failed { code, text, try_again }
+    Cause::Failed { code, text, try_again }
 }
 
-fn check_output(output: &str, limits: &RunLimits) -> Result<(), RunError> {
-    if output.len() > limits.output_bytes_max {
-        let text = format!("has {} bytes, more than {}", output.len(), limits.output_bytes_max);
-        return Err(RunError::Output(text));
+fn check_output(output: &str, workflow: &Workflow) -> Result<(), Cause> {
+    let bytes_max = workflow.limits().output_bytes_max;
+    if output.len() > bytes_max {
+        return Err(Cause::Output(format!("has {} bytes, more than {bytes_max}", output.len())));
     }
     let parsed = serde_json::from_str::<&RawValue>(output);
-    parsed.map(drop).map_err(|error| RunError::Output(format!("is not JSON: {error}")))
+    parsed.map_err(|error| Cause::Output(format!("is not JSON: {error}")))?;
+    workflow.contract().map_or(Ok(()), |contract| contract.check_output(output)).map_err(Cause::Output)
 }

@@ -1,0 +1,370 @@
+//! [`Workflows`]: the workflows of a folder.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use ticket_host::Tickets;
+use ticket_host::workflow::{Grant, Images, Run, RunError, Workflow};
+
+use super::audit::{Audit, Event, Line};
+use super::compile::Compiler;
+use super::effective::Effective;
+use super::entry::Entry;
+use super::error::Error;
+use super::files;
+use super::grants::{Granted, Grants};
+use super::manifest::{self, Limits, Manifest};
+use super::operator::Operator;
+use super::package::Package;
+
+/// The folder of compiled components.
+const IMAGES: &str = ".images";
+/// Locked by whoever changes the folder.
+const LOCK: &str = ".lock";
+
+/// The workflows of a folder, and what each may do.
+#[derive(Debug)]
+pub struct Workflows {
+    folder: PathBuf,
+    images: Images,
+    compiler: Compiler,
+    audit: Audit,
+    slots: RwLock<BTreeMap<String, Slot>>,
+}
+
+/// A workflow that serves, and what is wrong with the files that should replace it.
+#[derive(Clone, Debug, Default)]
+struct Slot {
+    entry: Option<Arc<Entry>>,
+    problem: Option<Arc<Error>>,
+}
+
+/// A workflow as it is listed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// Its manifest; none if it cannot be read.
+    pub manifest: Option<Manifest>,
+    /// What it may do; none if it cannot be read.
+    pub effective: Option<Effective>,
+    /// What is wrong with its files. What was read before serves.
+    pub problem: Option<Arc<Error>>,
+    /// Defective runs in a row, and how long it is still set aside.
+    pub set_aside: Option<(u32, Duration)>,
+}
+
+impl Listed {
+    /// A package that is not in the registry.
+    #[must_use]
+    pub fn of(package: &Package) -> Self {
+        let mut manifest = package.manifest.clone();
+        manifest.sha256 = Some(package.digest.clone());
+        let name = manifest.name.clone();
+        Self { name, manifest: Some(manifest), effective: None, problem: None, set_aside: None }
+    }
+}
+
+impl Workflows {
+    /// Opens a folder, which is made if it is not there, and compiles what is not compiled for this version of the host.
+    /// A workflow that is damaged does not keep the others from serving: [`Workflows::list`] says what is wrong.
+    ///
+    /// # Errors
+    /// If the folder, `operator.toml` or `grants.toml` is wrong.
+    pub async fn open(folder: impl Into<PathBuf>, compiler: Compiler) -> Result<Self, Error> {
+        let folder = folder.into();
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(Error::io("make", &folder))?;
+        let images = Images::open(folder.join(IMAGES)).map_err(|source| Error::Load { name: IMAGES.into(), source })?;
+        let (audit, slots) = (Audit::new(&folder), RwLock::default());
+        let workflows = Self { folder, images, compiler, audit, slots };
+        workflows.reload().await?;
+        Ok(workflows)
+    }
+
+    /// Reads the folder again. A workflow whose files have changed is replaced when the new ones are checked and compiled;
+    /// if they are wrong, the old one serves on.
+    ///
+    /// # Errors
+    /// If `operator.toml` or `grants.toml` is wrong: then nothing is replaced.
+    pub async fn reload(&self) -> Result<(), Error> {
+        let operator = Operator::read(&self.folder)?;
+        let grants = Grants::read(&self.folder)?;
+        let mut slots = BTreeMap::new();
+        for name in self.names()? {
+            let old = self.slot(&name).and_then(|slot| slot.entry);
+            let read = match Entry::read(&self.folder, &name, &grants, &operator) {
+                Ok(entry) => self.ready(entry, old.as_ref()).await,
+                Err(error) => Err(error),
+            };
+            let slot = match read {
+                Ok(entry) => Slot { entry: Some(entry), problem: None },
+                Err(error) => {
+                    self.refused(&name, &error);
+                    Slot { entry: old, problem: Some(Arc::new(error)) }
+                }
+            };
+            slots.insert(name, slot);
+        }
+        *self.slots.write().unwrap_or_else(PoisonError::into_inner) = slots;
+        Ok(())
+    }
+
+    /// Adds the workflow of a package, in place of another of its name. `grants` are what it may import; without them, those
+    /// that were given to the same component before. `limits` are what it may take, where that is less than its manifest says.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the package, the grants and the limits; then nothing is changed.
+    pub async fn add(&self, package: &Package, grants: Option<Vec<String>>, limits: Limits) -> Result<(), Error> {
+        let (manifest, digest) = (&package.manifest, &package.digest);
+        let added = self.checked(package, grants, limits).await;
+        let granted = added.inspect_err(|error| self.refused(&manifest.name, error))?;
+        let lock = self.lock()?;
+        let folder = self.folder.join(&manifest.name);
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(Error::io("make", &folder))?;
+        let old = Manifest::read(&folder.join(manifest::FILE)).ok();
+        let component = format!("{digest}.wasm");
+        files::replace(&folder.join(&component), &package.component)?;
+        Grants::read(&self.folder)?.set(digest, Some(granted.clone()))?;
+        // From here on it is the new one.
+        let installed = Manifest { component: component.clone(), sha256: Some(digest.clone()), ..manifest.clone() };
+        let text = toml::to_string(&installed);
+        let text = text.map_err(|error| Error::file(&folder.join(manifest::FILE), error.to_string()))?;
+        files::replace(&folder.join(manifest::FILE), text.as_bytes())?;
+        // Whoever has just read the old manifest still finds its component.
+        remove_all_but(&folder, &[manifest::FILE, &component, old.as_ref().map_or("", |old| &old.component)])?;
+        drop(lock);
+        self.note(Event::Added, &manifest.name, digest, granted.grants);
+        self.reload().await?;
+        self.drop_images()
+    }
+
+    /// Checks a package as [`Workflows::add`] does, and adds nothing.
+    ///
+    /// # Errors
+    /// As [`Workflows::add`].
+    pub async fn check(&self, package: &Package, grants: Option<Vec<String>>, limits: Limits) -> Result<(), Error> {
+        self.checked(package, grants, limits).await.map(drop)
+    }
+
+    /// Removes a workflow and what was granted to it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or if the folder cannot be changed.
+    pub async fn remove(&self, name: &str) -> Result<(), Error> {
+        let slot = self.slot(name).ok_or_else(|| self.not_found(name))?;
+        let lock = self.lock()?;
+        let folder = self.folder.join(name);
+        fs::remove_dir_all(&folder).map_err(Error::io("remove", &folder))?;
+        let digest = slot.entry.map(|entry| entry.digest.clone()).unwrap_or_default();
+        Grants::read(&self.folder)?.set(&digest, None)?;
+        drop(lock);
+        self.note(Event::Removed, name, &digest, Vec::new());
+        self.reload().await?;
+        self.drop_images()
+    }
+
+    /// All workflows, by name.
+    #[must_use]
+    pub fn list(&self) -> Vec<Listed> {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let listed = |(name, slot): (&String, &Slot)| Listed {
+            name: name.clone(),
+            manifest: slot.entry.as_ref().map(|entry| entry.manifest.clone()),
+            effective: slot.entry.as_ref().map(|entry| entry.effective.clone()),
+            problem: slot.problem.clone(),
+            set_aside: slot.entry.as_ref().and_then(|entry| entry.backoff.set_aside()),
+        };
+        slots.iter().map(listed).collect()
+    }
+
+    /// The workflow of this name, ready to run by [`Tickets::run`]: without the back-off and the audit log.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or what is wrong with its files.
+    pub fn workflow(&self, name: &str) -> Result<Workflow, Error> {
+        self.entry(name)?.workflow(&self.images)
+    }
+
+    /// Runs the workflow of this name on a ticket, as [`Tickets::run`] does.
+    ///
+    /// # Errors
+    /// [`Error::Run`], [`Error::SetAside`] after several defective runs in a row, [`Error::NotFound`], or what is wrong with
+    /// its files.
+    pub async fn run(&self, tickets: &Tickets, id: &str, name: &str, input: &str) -> Result<Run, Error> {
+        let entry = self.entry(name)?;
+        if let Some((defects, for_)) = entry.backoff.set_aside() {
+            return Err(Error::SetAside { name: name.to_owned(), defects, for_ });
+        }
+        let ran = tickets.run(id, &entry.workflow(&self.images)?, input).await;
+        self.ended(&entry, id, &ran);
+        Ok(ran?)
+    }
+
+    /// The same, and nothing is written; see [`Tickets::dry_run`].
+    ///
+    /// # Errors
+    /// As [`Workflows::run`], without the back-off.
+    pub async fn dry_run(&self, tickets: &Tickets, id: &str, name: &str, input: &str) -> Result<Run, Error> {
+        let workflow = self.entry(name)?.workflow(&self.images)?;
+        Ok(tickets.dry_run(id, &workflow, input).await?)
+    }
+
+    /// What the workflow of this name may import besides its ticket.
+    #[must_use]
+    pub fn granted(&self, name: &str) -> Vec<String> {
+        let entry = self.slot(name).and_then(|slot| slot.entry);
+        entry.map(|entry| entry.effective.grants.iter().map(Grant::to_string).collect()).unwrap_or_default()
+    }
+
+    /// Checks a package with all that `add` would be told, and compiles it. Returns what is granted.
+    async fn checked(&self, package: &Package, grants: Option<Vec<String>>, limits: Limits) -> Result<Granted, Error> {
+        let operator = Operator::read(&self.folder)?;
+        let granted = match grants {
+            Some(grants) => Granted { workflow: package.manifest.name.clone(), grants, limits },
+            None => Grants::read(&self.folder)?.to(&package.digest),
+        };
+        let granted = Granted { workflow: package.manifest.name.clone(), ..granted };
+        let entry = Entry::of(package, granted.clone(), &operator)?;
+        self.ready(entry, None).await?.workflow(&self.images)?;
+        Ok(granted)
+    }
+
+    /// An entry that is compiled, and checked if it replaces another: the old one if nothing has changed.
+    async fn ready(&self, entry: Entry, old: Option<&Arc<Entry>>) -> Result<Arc<Entry>, Error> {
+        let load = |source| Error::Load { name: entry.manifest.name.clone(), source };
+        let is_compiled = self.images.contains(&entry.digest).map_err(load)?;
+        if let Some(old) = old.filter(|old| is_compiled && old.is_same(&entry)) {
+            return Ok(Arc::clone(old));
+        }
+        if !is_compiled {
+            let bytes = files::component(&entry.component)?;
+            self.compiler.compile(&entry.component, &bytes, &self.folder.join(IMAGES)).await?;
+        }
+        // What was added was checked then: at the start it is loaded when it is first asked for.
+        if old.is_some() || !is_compiled {
+            entry.workflow(&self.images)?;
+        }
+        Ok(Arc::new(entry))
+    }
+
+    /// Takes note of how a run ended.
+    fn ended(&self, entry: &Entry, id: &str, ran: &Result<Run, RunError>) {
+        let none = BTreeSet::new();
+        let (used, refused, cause) = match ran {
+            Ok(run) => (&run.used, &run.refused, None),
+            Err(RunError::Aborted(aborted)) => (&aborted.used, &aborted.refused, Some(&aborted.cause)),
+            Err(_) => (&none, &none, None),
+        };
+        let line = |event, grants: &BTreeSet<Grant>, reason| Line {
+            event,
+            workflow: &entry.manifest.name,
+            sha256: &entry.digest,
+            ticket: Some(id),
+            grants: grants.iter().map(Grant::to_string).collect(),
+            reason,
+        };
+        for (event, grants) in [(Event::Used, used), (Event::Refused, refused)] {
+            if !grants.is_empty() {
+                self.audit.note(&line(event, grants, None));
+            }
+        }
+        if ran.is_err() && cause.is_none() {
+            return;
+        }
+        let defect = cause.filter(|cause| cause.is_defect());
+        if let Some(aside) = entry.backoff.ended(defect.is_some()) {
+            let reason = defect.map(|defect| format!("for {} ms: {defect}", aside.as_millis()));
+            tracing::warn!(workflow = entry.manifest.name, ?reason, "a workflow is set aside");
+            self.audit.note(&line(Event::SetAside, &none, reason));
+        }
+    }
+
+    fn note(&self, event: Event, workflow: &str, sha256: &str, grants: Vec<String>) {
+        self.audit.note(&Line { event, workflow, sha256, ticket: None, grants, reason: None });
+    }
+
+    fn refused(&self, name: &str, error: &Error) {
+        let mut reason = error.to_string();
+        if let Error::Load { source, .. } = error {
+            reason = format!("{reason}: {source}");
+        }
+        let line = Line {
+            event: Event::Refused,
+            workflow: name,
+            sha256: "",
+            ticket: None,
+            grants: Vec::new(),
+            reason: Some(reason),
+        };
+        self.audit.note(&line);
+    }
+
+    fn slot(&self, name: &str) -> Option<Slot> {
+        self.slots.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    fn entry(&self, name: &str) -> Result<Arc<Entry>, Error> {
+        let Slot { entry, problem } = self.slot(name).ok_or_else(|| self.not_found(name))?;
+        match (entry, problem) {
+            (Some(entry), _) => Ok(entry),
+            (None, Some(problem)) => Err(Error::Damaged { name: name.to_owned(), source: problem }),
+            (None, None) => Err(self.not_found(name)),
+        }
+    }
+
+    /// That there is no workflow of this name.
+    #[must_use]
+    pub fn not_found(&self, name: &str) -> Error {
+        Error::NotFound { name: name.to_owned(), folder: self.folder.clone() }
+    }
+
+    /// The names of the folders that can be workflows.
+    fn names(&self) -> Result<Vec<String>, Error> {
+        let read = || -> std::io::Result<Vec<String>> {
+            let mut names = Vec::new();
+            for entry in fs::read_dir(&self.folder)? {
+                let entry = entry?;
+                let name = entry.file_name().into_string().unwrap_or_default();
+                if entry.file_type()?.is_dir() && manifest::check_name(&name).is_ok() {
+                    names.push(name);
+                }
+            }
+            Ok(names)
+        };
+        read().map_err(Error::io("read", &self.folder))
+    }
+
+    /// Waits until no other process changes the folder, and keeps others from it until it is dropped.
+    fn lock(&self) -> Result<File, Error> {
+        let path = self.folder.join(LOCK);
+        let file = File::create(&path).map_err(Error::io("write", &path))?;
+        file.lock().map_err(Error::io("lock", &path))?;
+        Ok(file)
+    }
+
+    /// Removes images of components that are not in the folder any more.
+    fn drop_images(&self) -> Result<(), Error> {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let digests: Vec<&str> =
+            slots.values().filter_map(|slot| slot.entry.as_ref()).map(|entry| &*entry.digest).collect();
+        self.images.retain(&digests).map_err(Error::io("clean", &self.folder.join(IMAGES)))
+    }
+}
+
+fn remove_all_but(folder: &Path, kept: &[&str]) -> Result<(), Error> {
+    let remove = || -> std::io::Result<()> {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            if !kept.iter().any(|name| entry.file_name() == *name) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    };
+    remove().map_err(Error::io("clean", folder))
+}
