@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs the complete matrix of hosts, stores and scenarios, with the hosts on Node.js. Installs Node.js if it can.
+# Runs the complete matrix of hosts, stores and scenarios, with the hosts on Node.js, and builds the templates of
+# workflows. Installs Node.js if it can.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -21,3 +22,5 @@ if ! has_node; then
     exit 1
 fi
 cargo test --release --workspace --test matrix -- --include-ignored "$@"
+# The templates of workflows in Rust, JavaScript and Python, built by their own instructions.
+cargo test --release --workspace --test languages -- --include-ignored --nocapture

@@ -19,6 +19,12 @@ static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
     tests.ancestors().nth(2).expect("target folder").join("ticket")
 });
 
+/// The folder of the built program.
+#[must_use]
+pub fn folder() -> &'static std::path::Path {
+    PROGRAM.parent().expect("its folder")
+}
+
 /// A user of the program with its own home folder.
 #[derive(Debug)]
 pub struct User {

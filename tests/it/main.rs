@@ -30,4 +30,5 @@ mod usual_writes;
 mod wasi_keyvalue;
 mod wit;
 mod workflow_command;
+mod workflow_registry;
 mod workflows;

@@ -154,7 +154,7 @@ fn what_a_workflow_says_cannot_write_to_a_terminal() {
     let red = "(i32.const 96) (i32.const 9)";
     fs::write(&path, modules::component(&format!("(call $log {red})"), "")).unwrap();
     let run = user.run(&["workflow", "run", "mia", file, "--format", "table"]);
-    assert!(run.code == Some(2) && run.stderr.contains("hint: `--grant NAME` grants it"), "{run:?}");
+    assert!(run.code == Some(2) && run.stderr.contains("hint: `--grant GRANTS` grants it"), "{run:?}");
     let run = user.run(&["workflow", "run", "mia", file, "--format", "table", "--grant", "log"]);
     assert!(run.code == Some(0) && run.stdout.contains("log: \\u{1b}[31mred\\u{7}"), "{run:?}");
     fs::write(&path, modules::answering("", &format!("(call $fail {red})"), "")).unwrap();

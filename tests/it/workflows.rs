@@ -7,9 +7,11 @@ use ticket_host::workflow::{Cause, Grants, Run, RunError, RunLimits, Workflow};
 use ticket_host::{Change, Tickets};
 use ticket_tests::RedisServer;
 
+mod granted;
 mod hostile;
 pub(crate) mod modules;
 mod refused;
+mod registry;
 
 const REFUND: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../guest/dist/refund.wasm");
 /// Load on a machine is not an outage.
@@ -122,24 +124,6 @@ async fn reads_see_what_was_recorded() {
     let run = format!("{say} {say} (block $two (br_if $two (i32.eq (call $count) (i32.const 2))) unreachable)");
     let run = tickets.run("t", &load(modules::component(&run, "")), "null").await.unwrap();
     assert_eq!(run.after.expect("it stays").history, r#"["said","said"]"#);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_granted_log_is_kept_within_its_limits() {
-    let tickets = open("memory:").await;
-    tickets.create(Some("t"), &[]).await.unwrap();
-    let line = "(call $log (i32.const 96) (i32.const 9))";
-    let flood = format!(
-        "(local $i i32) (loop $again {line} (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 1000))))"
-    );
-    let component = modules::component(&flood, "");
-    let refused = Workflow::load(component.clone(), Grants::default(), limits()).unwrap_err().to_string();
-    assert!(refused.contains("it imports `agent:workflow/log@0.1.0`, which is not granted"), "{refused}");
-    let workflow = Workflow::load(component, Grants::default().log(), limits()).unwrap();
-    let run = tickets.run("t", &workflow, "null").await.unwrap();
-    assert_eq!((run.log.len(), run.log_dropped), (64, 936));
-    // As it was written: who shows it escapes it.
-    assert_eq!(run.log[0], "\x1b[31mred\x07");
 }
 
 /// Many runs at once on one ticket: each is written once, on the state that it read.

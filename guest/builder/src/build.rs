@@ -44,12 +44,28 @@ pub fn build(root: &Path, product: &Product, toolchain: &Toolchain) -> Result<(V
     Ok((bytes, record))
 }
 
+/// Builds the crate of a folder that is a workspace of its own, by its profile `release`; gives the bytes of the component.
+///
+/// # Errors
+/// Where a step fails. The compiler's messages go to stderr.
+pub fn build_folder(folder: &Path, package: &str, toolchain: &Toolchain) -> Result<Vec<u8>> {
+    let mut command = cargo(folder, toolchain);
+    command.args(["build", "--release", "--lib", "--target", TARGET]);
+    add_standard(&mut command, toolchain);
+    run(&mut command)?;
+    encode(&module(&folder.join("target"), "release", package), package)
+}
+
 /// The bytes of a component by itself.
 fn component(root: &Path, component: &Component, toolchain: &Toolchain) -> Result<Vec<u8>> {
-    let module = compile(root, component, toolchain)?;
-    let module = fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
+    encode(&compile(root, component, toolchain)?, &component.package)
+}
+
+/// Turns a module into a component.
+fn encode(module: &Path, package: &str) -> Result<Vec<u8>> {
+    let module = fs::read(module).with_context(|| format!("reading {}", module.display()))?;
     let encoder = ComponentEncoder::default().module(&module).and_then(|encoder| encoder.validate(true).encode());
-    encoder.with_context(|| format!("turning the module of {} into a component", component.package))
+    encoder.with_context(|| format!("turning the module of {package} into a component"))
 }
 
 /// Compiles the crate and gives the path of its module.
@@ -63,13 +79,23 @@ fn compile(root: &Path, component: &Component, toolchain: &Toolchain) -> Result<
     command.env("CARGO_ENCODED_RUSTFLAGS", remap(root, toolchain)?.join(&OsString::from("\x1f")));
     command.args(["rustc", "--locked", "--lib", "--crate-type", "cdylib", "--package", &component.package]);
     command.args(["--profile", PROFILE, "--target", TARGET, "--target-dir"]).arg(&folder);
+    add_standard(&mut command, toolchain);
+    run(&mut command)?;
+    Ok(module(&folder, PROFILE, &component.package))
+}
+
+/// Where cargo leaves the module of a package.
+fn module(folder: &Path, profile: &str, package: &str) -> PathBuf {
+    folder.join(TARGET).join(profile).join(package.replace('-', "_")).with_extension("wasm")
+}
+
+/// Has cargo compile the standard library too, where the toolchain has none.
+fn add_standard(command: &mut Command, toolchain: &Toolchain) {
     if let Standard::FromSource { linker } = &toolchain.standard {
         // `-Z` flags want a nightly compiler, or this variable for a stable one.
         command.arg("-Zbuild-std=std,panic_abort").env("RUSTC_BOOTSTRAP", "1");
         command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
     }
-    run(&mut command)?;
-    Ok(folder.join(TARGET).join(PROFILE).join(component.package.replace('-', "_")).with_extension("wasm"))
 }
 
 /// A call of cargo without the profiles and flags of the environment.

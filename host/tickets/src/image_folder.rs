@@ -65,11 +65,11 @@ impl ImageFolder {
         fs::rename(&unfinished, &file)
     }
 
-    /// Removes the files whose names are not kept.
-    pub(crate) fn retain(&self, keeps: impl Fn(&str) -> bool) -> io::Result<()> {
+    /// Removes the images whose names begin so.
+    pub(crate) fn remove(&self, beginning: &str) -> io::Result<()> {
         for entry in fs::read_dir(&self.0)? {
             let entry = entry?;
-            if !entry.file_name().to_str().is_some_and(&keeps) {
+            if entry.file_name().to_str().is_some_and(|name| name.starts_with(beginning)) {
                 fs::remove_file(entry.path())?;
             }
         }

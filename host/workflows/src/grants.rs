@@ -54,11 +54,21 @@ impl Grants {
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be written.
-    pub(crate) fn set(&mut self, digest: &str, granted: Option<Granted>) -> Result<(), Error> {
-        match granted {
-            Some(granted) => self.by_digest.insert(digest.to_owned(), granted),
-            None => self.by_digest.remove(digest),
-        };
+    pub(crate) fn set(&mut self, digest: &str, granted: Granted) -> Result<(), Error> {
+        self.by_digest.insert(digest.to_owned(), granted);
+        self.write()
+    }
+
+    /// Removes what was granted to all builds of a workflow.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be written.
+    pub(crate) fn remove(&mut self, workflow: &str) -> Result<(), Error> {
+        self.by_digest.retain(|_, granted| granted.workflow != workflow);
+        self.write()
+    }
+
+    fn write(&self) -> Result<(), Error> {
         let text = toml::to_string(&self.by_digest).map_err(|error| Error::file(&self.path, error.to_string()))?;
         files::replace(&self.path, text.as_bytes())
     }

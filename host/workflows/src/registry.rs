@@ -121,15 +121,21 @@ impl Workflows {
     /// Everything that is wrong with the package, the grants and the limits; then nothing is changed.
     pub async fn add(&self, package: &Package, grants: Option<Vec<String>>, limits: Limits) -> Result<(), Error> {
         let (manifest, digest) = (&package.manifest, &package.digest);
-        let added = self.checked(package, grants, limits).await;
-        let granted = added.inspect_err(|error| self.refused(&manifest.name, error))?;
+        let granted = match self.checked(package, grants, limits).await {
+            Ok(granted) => granted,
+            Err(error) => {
+                self.refused(&manifest.name, &error);
+                self.drop_images(digest)?;
+                return Err(error);
+            }
+        };
         let lock = self.lock()?;
         let folder = self.folder.join(&manifest.name);
         DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(Error::io("make", &folder))?;
         let old = Manifest::read(&folder.join(manifest::FILE)).ok();
         let component = format!("{digest}.wasm");
         files::replace(&folder.join(&component), &package.component)?;
-        Grants::read(&self.folder)?.set(digest, Some(granted.clone()))?;
+        Grants::read(&self.folder)?.set(digest, granted.clone())?;
         // From here on it is the new one.
         let installed = Manifest { component: component.clone(), sha256: Some(digest.clone()), ..manifest.clone() };
         let text = toml::to_string(&installed);
@@ -140,7 +146,7 @@ impl Workflows {
         drop(lock);
         self.note(Event::Added, &manifest.name, digest, granted.grants);
         self.reload().await?;
-        self.drop_images()
+        old.and_then(|old| old.sha256).map_or(Ok(()), |digest| self.drop_images(&digest))
     }
 
     /// Checks a package as [`Workflows::add`] does, and adds nothing.
@@ -161,11 +167,11 @@ impl Workflows {
         let folder = self.folder.join(name);
         fs::remove_dir_all(&folder).map_err(Error::io("remove", &folder))?;
         let digest = slot.entry.map(|entry| entry.digest.clone()).unwrap_or_default();
-        Grants::read(&self.folder)?.set(&digest, None)?;
+        Grants::read(&self.folder)?.remove(name)?;
         drop(lock);
         self.note(Event::Removed, name, &digest, Vec::new());
         self.reload().await?;
-        self.drop_images()
+        if digest.is_empty() { Ok(()) } else { self.drop_images(&digest) }
     }
 
     /// All workflows, by name.
@@ -347,12 +353,14 @@ impl Workflows {
         Ok(file)
     }
 
-    /// Removes images of components that are not in the folder any more.
-    fn drop_images(&self) -> Result<(), Error> {
+    /// Removes what is compiled of a component that no workflow has any more.
+    fn drop_images(&self, digest: &str) -> Result<(), Error> {
         let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
-        let digests: Vec<&str> =
-            slots.values().filter_map(|slot| slot.entry.as_ref()).map(|entry| &*entry.digest).collect();
-        self.images.retain(&digests).map_err(Error::io("clean", &self.folder.join(IMAGES)))
+        let mut entries = slots.values().filter_map(|slot| slot.entry.as_ref());
+        if entries.any(|entry| entry.digest == digest) {
+            return Ok(());
+        }
+        self.images.remove(digest).map_err(Error::io("clean", &self.folder.join(IMAGES)))
     }
 }
 

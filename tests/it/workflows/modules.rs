@@ -16,6 +16,7 @@ const LAYOUT: &str = r#"
     (data (i32.const 80) "code")
     (data (i32.const 96) "\1b[31mred\07")
     (data (i32.const 112) "\ff\fe")
+    (data (i32.const 120) "look-up")
 "#;
 
 /// The component of a module whose `run` does this before it answers `null` and keeps the ticket alive. `more` are further
@@ -43,9 +44,17 @@ pub(crate) fn module(run: &str, answer: &str, more: &str) -> Vec<u8> {
 }
 
 fn text(run: &str, answer: &str, more: &str) -> String {
-    // Imported only where it is called: it must be granted.
-    let log = r#"(import "agent:workflow/log@0.1.0" "write" (func $log (param i32 i32)))"#;
-    let log = if run.contains("$log") { log } else { "" };
+    // Imported only where they are called: they must be granted.
+    let granted: String = [
+        ("$log", r#"(import "agent:workflow/log@0.1.0" "write" (func $log (param i32 i32)))"#),
+        ("$now", r#"(import "agent:workflow/clock@0.1.0" "now-ms" (func $now (result i64)))"#),
+        ("$random", r#"(import "agent:workflow/random@0.1.0" "bytes" (func $random (param i32 i32)))"#),
+        ("$tool", r#"(import "agent:workflow/tools@0.1.0" "call" (func $tool (param i32 i32 i32 i32 i32)))"#),
+    ]
+    .into_iter()
+    .filter(|(name, _)| run.contains(name) || more.contains(name))
+    .map(|(_, import)| import)
+    .collect();
     format!(
         r#"(module
             (import "agent:workflow/ticket@0.1.0" "say" (func $say (param i32 i32 i32)))
@@ -53,7 +62,7 @@ fn text(run: &str, answer: &str, more: &str) -> String {
             (import "agent:workflow/ticket@0.1.0" "facts" (func $facts (param i32)))
             (import "agent:workflow/ticket@0.1.0" "last-messages" (func $messages (param i32 i32)))
             (import "agent:workflow/ticket@0.1.0" "message-count" (func $count (result i32)))
-            {log}
+            {granted}
             (memory (export "memory") 1)
             {LAYOUT}
             (global $next (mut i32) (i32.const 8192))

@@ -48,12 +48,12 @@ impl Images {
         Ok(())
     }
 
-    /// Removes what is compiled of components whose digests are not among these.
+    /// Removes what is compiled of a component, for all versions of the host.
     ///
     /// # Errors
     /// If the folder cannot be read, or a file not be removed.
-    pub fn retain(&self, digests: &[&str]) -> io::Result<()> {
-        self.0.retain(|name| digests.iter().any(|digest| name.starts_with(digest)))
+    pub fn remove(&self, digest: &str) -> io::Result<()> {
+        self.0.remove(&format!("{digest}-"))
     }
 
     /// A component that was compiled before, and is undamaged.

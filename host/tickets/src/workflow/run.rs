@@ -1,6 +1,7 @@
 //! One run of a workflow on a ticket as it was read. It writes nothing.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -77,14 +78,17 @@ pub(super) async fn run(
     let ctx = HostCtx::new(draft, outside, limits, deadline, Arc::clone(&progress));
     let mut store = store(runnable, limits, ctx)?;
     let _ticking = Ticking::begin();
-    let called = timeout_at(deadline, async {
-        let workflow = runnable.pre.instantiate_async(&mut store).await?;
-        workflow.agent_workflow_handler().call_run(&mut store, input).await
-    });
-    let reply = match called.await {
-        Ok(Ok(answer)) => answer.map_err(|failure| failed(failure).into()),
-        Ok(Err(trap)) => Err(trapped(trap, limits, &progress)),
-        Err(_) => Err(over_time(limits, &progress).into()),
+    let reply = {
+        let called = pin!(timeout_at(deadline, async {
+            let workflow = runnable.pre.instantiate_async(&mut store).await?;
+            workflow.agent_workflow_handler().call_run(&mut store, input).await
+        }));
+        match called.await {
+            Ok(Ok(answer)) => answer.map_err(|failure| failed(failure).into()),
+            Ok(Err(trap)) => Err(trapped(trap, limits, &progress)),
+            // The call is not dropped yet: it can be told where it is.
+            Err(_) => Err(over_time(limits, &progress).into()),
+        }
     };
     let reply = reply.and_then(|reply| check_output(&reply.output, workflow).map(|()| reply).map_err(NoAnswer::from));
     let fuel = runnable.is_metered.then(|| limits.fuel_max.saturating_sub(store.get_fuel().unwrap_or(0)));
