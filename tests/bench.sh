@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures an interaction with tickets and with alternatives: one row for each goal, a table of contenders with their
 # guarantees, a grid of stores, histories and callers, and a chart; then each operation alone.
-# `tests/bench.sh PART` runs one part: memory, workflows, redis, contenders, show, grid or functions.
+# `tests/bench.sh PART` runs one part: memory, workflows, hostile, redis, contenders, show, grid or functions.
 # `tests/bench.sh install` installs the stores of others, which the part `contenders` measures if they are installed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

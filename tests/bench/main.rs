@@ -1,7 +1,7 @@
 //! How fast an interaction is: the contenders run alternately in one process; ratios are compared, not times.
 //!
 //! One interaction says a message of 60 bytes and sets a decision of 200. `tests/bench.sh` runs this; it prints one row for
-//! each goal, the table of contenders, the grid of all sizes, and draws a chart. A word (`memory`, `workflows`, `redis`,
+//! each goal, the table of contenders, the grid of all sizes, and draws a chart. A word (`memory`, `workflows`, `hostile`, `redis`,
 //! `contenders`, `show`, `grid`) selects one part.
 
 use std::path::Path;
@@ -18,6 +18,7 @@ mod cpu;
 mod goals;
 mod grid;
 mod guarantees;
+mod hostile;
 mod processes;
 mod rounds;
 mod rows;
@@ -45,6 +46,9 @@ async fn run() -> Vec<Row> {
     }
     if wanted("workflows") {
         rows.extend(workflows::rows().await);
+    }
+    if wanted("hostile") {
+        rows.extend(hostile::rows().await);
     }
     if wanted("redis") {
         rows.extend(rows::on_redis(&server).await);

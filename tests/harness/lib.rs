@@ -15,6 +15,7 @@ pub mod python;
 pub mod redis_server;
 pub mod seed;
 pub mod sole_user;
+pub mod workflows;
 
 pub use fixture::{StoreKind, TestStore};
 pub use proxy::Proxy;

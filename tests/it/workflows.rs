@@ -6,10 +6,12 @@ use std::time::Duration;
 use ticket_host::workflow::{Cause, Grants, Run, RunError, RunLimits, Workflow};
 use ticket_host::{Change, Tickets};
 use ticket_tests::RedisServer;
+pub(crate) use ticket_tests::workflows::modules;
 
+mod conversations;
 mod granted;
 mod hostile;
-pub(crate) mod modules;
+mod kit;
 mod refused;
 mod registry;
 

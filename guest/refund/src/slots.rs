@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// Characters of a reservation id.
 const RESERVATION_CHARS: usize = 6;
+/// Letters of an airline in a flight number.
+const AIRLINE_CHARS: usize = 3;
 /// Digits that end a user id.
 const USER_DIGITS: usize = 4;
 
@@ -67,12 +69,19 @@ fn is_user_id(word: &str) -> bool {
     digits.len() == USER_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit()) && names.split('_').all(is_name)
 }
 
-/// Six capital letters and digits, one letter and one digit at least.
+/// Six capital letters and digits, one letter and one digit at least, that are not a flight number.
 fn is_reservation_id(word: &str) -> bool {
     word.len() == RESERVATION_CHARS
+        && !is_flight_number(word)
         && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
         && word.bytes().any(|byte| byte.is_ascii_digit())
         && word.bytes().any(|byte| byte.is_ascii_uppercase())
+}
+
+/// The letters of an airline and digits, as in `HAT052`.
+fn is_flight_number(word: &str) -> bool {
+    let digits = word.trim_start_matches(|char: char| char.is_ascii_uppercase());
+    digits.len() == RESERVATION_CHARS - AIRLINE_CHARS && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The reason that a text names, if it names one.
@@ -111,7 +120,7 @@ mod tests {
 
     #[test]
     fn what_only_looks_like_an_id_is_none() {
-        let slots = heard(&["FLIGHT to EWR in 202405, code mia_4397x, Mia_Kim_4397, __1234, ABCDEF"]);
+        let slots = heard(&["FLIGHT HAT052 to EWR in 202405, code mia_4397x, Mia_Kim_4397, __1234, ABCDEF"]);
         assert_eq!(slots, Slots::default());
         assert_eq!(slots.missing(), [Slot::UserId, Slot::ReservationId, Slot::Reason]);
     }

@@ -29,8 +29,9 @@ pub(crate) async fn run(common: Common, wanted: Wanted, output: &Output) -> Resu
     let known: Vec<&str> = conformance::sentences().map(|(number, _)| number).collect();
     if let Some(unknown) = only.iter().find(|number| !known.contains(&number.as_str())) {
         let last = |letter| known.iter().rfind(|number| number.starts_with(letter)).unwrap_or(&"");
-        let (unknown, of_store, of_engine) = (printable(unknown), last('P'), last('E'));
-        let text = format!("unknown promise `{unknown}`: use P1 to {of_store} and E1 to {of_engine}");
+        let (unknown, of_store, of_engine, of_workflows) = (printable(unknown), last('P'), last('E'), last('W'));
+        let text =
+            format!("unknown promise `{unknown}`: use P1 to {of_store}, E1 to {of_engine} and W1 to {of_workflows}");
         return Err(Failure::Input(text));
     }
     let (backend, namespace) = backend(&common).await?;

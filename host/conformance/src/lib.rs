@@ -1,7 +1,7 @@
 //! Checks that a store of tickets keeps its promises, for authors and operators of stores.
 //!
 //! The kit checks every promise of a store ([`ticket_store::PROMISES`]) and of the ticket engine over it
-//! ([`ENGINE_PROMISES`]), and compares random scenarios with the memory store. The stores of this project pass the same
+//! ([`ENGINE_PROMISES`]) and of the host of workflows ([`WORKFLOW_PROMISES`]), and compares random scenarios with the memory store. The stores of this project pass the same
 //! checks. Call it from one test:
 //!
 //! ```
@@ -48,6 +48,8 @@
 //! | [`ScenarioHost`], [`Call`], [`Answer`], [`ExternalWrite`], [`Interruptions`], [`Fault`] | run scenarios on a host |
 //! | [`Scenario`], [`Step`], [`run_scenario`], [`Transcript`] | read a scenario, write its transcript |
 //! | [`NativeHost`] | the host of this project |
+//! | [`WorkflowHost`], [`check_workflow_host`], [`RunEnd`], [`components`] | check a host of workflows |
+//! | [`NativeWorkflows`] | that of this project |
 //!
 //! # Modules
 //!
@@ -57,6 +59,7 @@
 //! | `fixture`, `promise`, `promises`, `engine_promises` | one empty store, and one check for each promise |
 //! | `scenario`, `transcript`, `scenario_host`, `external_write`, `interruption` | scenarios, independent of any host |
 //! | `interposed`, `native_host` | the fault injector, and the scenario host of this project |
+//! | `workflow_host`, `workflow_promises` | the contract with a host of workflows, and its promises |
 //! | `random`, `run` | random scenarios, and the run of all checks |
 #![expect(clippy::panic, reason = "a check that fails panics; `run` turns that into a verdict")]
 
@@ -78,6 +81,8 @@ mod run;
 mod scenario;
 mod scenario_host;
 mod transcript;
+mod workflow_host;
+mod workflow_promises;
 
 pub use backend::{BoxError, Damage, EXTERNAL_TTL_MS, RawClient, TestBackend};
 pub use backends::{InProcessBackend, OpenStore, OpenStoreAsync, RedisBackend, SqliteBackend, backend, memory};
@@ -94,3 +99,5 @@ pub use run::{Checked, Comparison, Difference, Options, Report, Verdict, run};
 pub use scenario::{At, Header, Limits, START_MS, Scenario, Snapshot, Step, StoreCall, StoreError};
 pub use scenario_host::{Call, ScenarioHost, run_scenario};
 pub use transcript::{Answer, Transcript};
+pub use workflow_host::{NativeWorkflows, RunEnd, WorkflowHost, check_workflow_host};
+pub use workflow_promises::{WORKFLOW_PROMISES, components};

@@ -5,6 +5,7 @@ use std::pin::Pin;
 
 use crate::engine_promises::ENGINE_PROMISES;
 use crate::fixture::Fixture;
+use crate::workflow_promises::WORKFLOW_PROMISES;
 
 /// A check of a promise on an empty store; it panics if the promise is broken.
 pub type Check = fn(Fixture) -> Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -12,7 +13,8 @@ pub type Check = fn(Fixture) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 /// A promise and its check.
 #[derive(Clone, Copy)]
 pub struct Promise {
-    /// The name of its check: `p07_…` is P7 of a store, `e03_…` is E3 of the engine over it.
+    /// The name of its check: `p07_…` is P7 of a store, `e03_…` is E3 of the engine over it, `w1_…` is W1 of
+    /// the host of workflows.
     pub name: &'static str,
     /// Its check.
     pub check: Check,
@@ -49,9 +51,9 @@ impl Promise {
     }
 }
 
-/// All promises, number and sentence: those of a store ([`ticket_store::PROMISES`]), then those of the engine over it.
+/// All promises, number and sentence: those of a store ([`ticket_store::PROMISES`]), then those of the engine over it, then those of workflows.
 pub fn sentences() -> impl Iterator<Item = (&'static str, &'static str)> {
-    ticket_store::PROMISES.iter().chain(ENGINE_PROMISES).copied()
+    ticket_store::PROMISES.iter().chain(ENGINE_PROMISES).chain(WORKFLOW_PROMISES).copied()
 }
 
 /// Makes the function `promises()` from the checks of a module.

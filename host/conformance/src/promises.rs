@@ -10,8 +10,9 @@ mod engine;
 mod listing;
 mod refusals;
 pub mod steps;
+pub(crate) mod workflows;
 
-/// All promises in order: those of a store, then those of the engine over it.
+/// All promises in order: those of a store, of the engine over it, and of the host of workflows over both.
 #[must_use]
 pub fn promises() -> Vec<Promise> {
     let mut of_store = [
@@ -24,7 +25,7 @@ pub fn promises() -> Vec<Promise> {
     ]
     .concat();
     of_store.sort_by_key(|promise| promise.name);
-    [of_store, engine::promises()].concat()
+    [of_store, engine::promises(), workflows::promises()].concat()
 }
 
 #[cfg(test)]

@@ -249,7 +249,7 @@ async fn transcript(fixture: Fixture, scenario: Scenario) -> String {
 }
 
 /// The message of a check that panicked.
-fn panic_message(failed: tokio::task::JoinError) -> String {
+pub(crate) fn panic_message(failed: tokio::task::JoinError) -> String {
     let Ok(payload) = failed.try_into_panic() else { return "the check was cancelled".into() };
     match payload.downcast::<String>() {
         Ok(text) => *text,

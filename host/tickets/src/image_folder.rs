@@ -35,18 +35,21 @@ impl ImageFolder {
         &self.0
     }
 
-    /// The component of an undamaged image, if there is one that this engine can use.
-    pub(crate) fn read(&self, name: &str, engine: &Engine) -> Option<Component> {
+    /// The component of an undamaged image, by the first of these engines that can use it, and which that is.
+    pub(crate) fn read(&self, name: &str, engines: &[&Engine]) -> Option<(Component, usize)> {
         let mut bytes = Vec::new();
         own_file(&self.file(name)).and_then(|mut file| file.read_to_end(&mut bytes)).ok()?;
         let (image, digest) = bytes.split_at_checked(bytes.len().checked_sub(DIGEST_BYTES)?)?;
         if Sha256::digest(image).as_slice() != digest {
             return None;
         }
-        // SAFETY: the bytes are an image that this program wrote: the folder is closed to all other users, and
-        // the digest shows that it was written to its end. Wasmtime checks its own version and settings.
-        #[expect(unsafe_code, reason = "an image is native code, which Wasmtime cannot verify")]
-        unsafe { Component::deserialize(engine, image) }.ok()
+        engines.iter().enumerate().find_map(|(place, engine)| {
+            // SAFETY: the bytes are an image that this program wrote: the folder is closed to all other users, and
+            // the digest shows that it was written to its end. Wasmtime checks its own version and settings.
+            #[expect(unsafe_code, reason = "an image is native code, which Wasmtime cannot verify")]
+            let component = unsafe { Component::deserialize(engine, image) };
+            Some((component.ok()?, place))
+        })
     }
 
     /// Whether there is an image of this name; it may be damaged.

@@ -71,8 +71,8 @@ pub(super) fn load(folder: Option<&Path>, fresh: bool) -> wasmtime::Result<Image
     });
     let name = name(&engine);
     let kept = folder.as_ref().map(|folder| (folder, &*name));
-    let component = match kept.and_then(|(folder, name)| folder.read(name, &engine)) {
-        Some(component) => component,
+    let component = match kept.and_then(|(folder, name)| folder.read(name, &[&engine])) {
+        Some((component, _)) => component,
         None => compile(&engine, kept)?,
     };
     let slots = slots_max.map(|count| Arc::new(Semaphore::new(count.into())));

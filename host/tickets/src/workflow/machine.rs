@@ -15,6 +15,8 @@ pub(super) const SLOTS_MAX: u32 = 128;
 const CORE_INSTANCES_MAX: u32 = 8;
 /// Tables of a small workflow.
 const TABLES_MAX: u32 = 4;
+/// Larger components are taken for interpreters: QuickJS has 1 MB, a workflow in Rust some hundred KB.
+const SMALL_BYTES_MAX: usize = 1_000_000;
 /// Bytes of an instance that are kept for the next; as for the ticket engine.
 const RESIDENT_BYTES: usize = 256 * 1024;
 
@@ -25,52 +27,70 @@ pub(super) struct Compiled {
     pub(super) is_small: bool,
 }
 
+/// Where the memory of instances comes from, and so how the code checks its bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Allocation {
+    /// The pool: the code checks bounds, and memory is kept for the next instance.
+    Pool,
+    /// Memory of its own, for code of the pool whose component does not fit into a slot.
+    OnDemand,
+    /// Memory of its own among pages that cannot be read, so that the code needs no checks: for interpreters, which run
+    /// long and take much memory.
+    Guarded,
+}
+
+/// How a component of so many bytes is compiled; where its instances go is known when it is.
+fn allocation(bytes: usize) -> Allocation {
+    if bytes > SMALL_BYTES_MAX { Allocation::Guarded } else { Allocation::OnDemand }
+}
+
 /// Compiles a component, whose instructions are counted if it is `metered`.
 pub(super) fn compile(bytes: &[u8], metered: bool) -> wasmtime::Result<Compiled> {
     let image = image(bytes, metered)?;
     // SAFETY: the image was made by this process just now, by an engine of the same settings.
     #[expect(unsafe_code, reason = "an image is native code, which Wasmtime cannot verify")]
     let load = |engine| unsafe { Component::deserialize(engine, &image) };
-    // The pool refuses what its slots have no room for.
-    Ok(match load(engine(metered, true)?) {
-        Ok(component) => Compiled { component, is_small: true },
-        Err(_) => Compiled { component: load(engine(metered, false)?)?, is_small: false },
-    })
+    let own = allocation(bytes.len());
+    if own == Allocation::OnDemand
+        && let Ok(component) = load(engine(metered, Allocation::Pool)?)
+    {
+        return Ok(Compiled { component, is_small: true });
+    }
+    Ok(Compiled { component: load(engine(metered, own)?)?, is_small: false })
 }
 
-/// The native code of a component, for both engines of this kind.
+/// The native code of a component, for its allocation and, if it is small, for the pool.
 pub(super) fn image(bytes: &[u8], metered: bool) -> wasmtime::Result<Vec<u8>> {
-    engine(metered, false)?.precompile_component(bytes)
+    engine(metered, allocation(bytes.len()))?.precompile_component(bytes)
 }
 
 /// What the name of an image must end with.
 pub(super) fn compatibility(metered: bool) -> wasmtime::Result<String> {
-    Ok(image_folder::compatibility(engine(metered, false)?))
+    Ok(image_folder::compatibility(engine(metered, Allocation::OnDemand)?))
 }
 
 /// The component of an image that was kept, if it is there and undamaged.
 pub(super) fn kept(folder: &ImageFolder, name: &str, metered: bool) -> wasmtime::Result<Option<Compiled>> {
-    if let Some(component) = folder.read(name, engine(metered, true)?) {
-        return Ok(Some(Compiled { component, is_small: true }));
-    }
-    let large = folder.read(name, engine(metered, false)?);
-    Ok(large.map(|component| Compiled { component, is_small: false }))
+    let engines = [Allocation::Pool, Allocation::OnDemand, Allocation::Guarded];
+    let [pool, on_demand, guarded] = engines.map(|allocation| engine(metered, allocation));
+    let read = folder.read(name, &[pool?, on_demand?, guarded?]);
+    Ok(read.map(|(component, place)| Compiled { component, is_small: engines[place] == Allocation::Pool }))
 }
 
-fn engine(metered: bool, pooled: bool) -> wasmtime::Result<&'static Engine> {
-    static ENGINES: [OnceLock<Engine>; 4] = [const { OnceLock::new() }; 4];
-    let slot = &ENGINES[usize::from(metered) * 2 + usize::from(pooled)];
+fn engine(metered: bool, allocation: Allocation) -> wasmtime::Result<&'static Engine> {
+    static ENGINES: [OnceLock<Engine>; 6] = [const { OnceLock::new() }; 6];
+    let slot = &ENGINES[allocation as usize * 2 + usize::from(metered)];
     if let Some(engine) = slot.get() {
         return Ok(engine);
     }
-    let engine = Engine::new(&config(metered, pooled))?;
+    let engine = Engine::new(&config(metered, allocation))?;
     Ok(slot.get_or_init(|| {
         ticker::add(&engine);
         engine
     }))
 }
 
-fn config(metered: bool, pooled: bool) -> Config {
+fn config(metered: bool, allocation: Allocation) -> Config {
     let mut config = Config::new();
     config
         .concurrency_support(false)
@@ -78,13 +98,16 @@ fn config(metered: bool, pooled: bool) -> Config {
         .wasm_relaxed_simd(false)
         .cranelift_nan_canonicalization(true)
         .epoch_interruption(true)
-        .consume_fuel(metered)
+        .consume_fuel(metered);
+    if allocation != Allocation::Guarded {
         // As for fresh instances of the ticket engine: the code checks bounds, and no protection changes.
-        .signals_based_traps(false)
-        .memory_guard_size(0)
-        .memory_reservation(MEMORY_BYTES_CEILING as u64)
-        .memory_may_move(false);
-    if pooled {
+        config
+            .signals_based_traps(false)
+            .memory_guard_size(0)
+            .memory_reservation(MEMORY_BYTES_CEILING as u64)
+            .memory_may_move(false);
+    }
+    if allocation == Allocation::Pool {
         config.allocation_strategy(slots());
     }
     config

@@ -21,24 +21,40 @@ const LAYOUT: &str = r#"
 
 /// The component of a module whose `run` does this before it answers `null` and keeps the ticket alive. `more` are further
 /// items of the module.
-pub(crate) fn component(run: &str, more: &str) -> Vec<u8> {
+///
+/// # Panics
+/// If the module is not valid, with its text.
+#[must_use]
+pub fn component(run: &str, more: &str) -> Vec<u8> {
     answering(run, "(call $reply (i32.const 16) (i32.const 4) (i32.const 0))", more)
 }
 
 /// The same with another answer: an expression for the place of the result.
-pub(crate) fn answering(run: &str, answer: &str, more: &str) -> Vec<u8> {
+///
+/// # Panics
+/// If the module is not valid, with its text.
+#[must_use]
+pub fn answering(run: &str, answer: &str, more: &str) -> Vec<u8> {
     encode(&module(run, answer, more), "workflow").expect("a component")
 }
 
 /// A component whose memory begins with so many pages.
-pub(crate) fn with_memory(pages: u32) -> Vec<u8> {
+///
+/// # Panics
+/// If the module is not valid, with its text.
+#[must_use]
+pub fn with_memory(pages: u32) -> Vec<u8> {
     let small = text("", "(call $reply (i32.const 16) (i32.const 4) (i32.const 0))", "");
     let large = small.replace("(memory (export \"memory\") 1)", &format!("(memory (export \"memory\") {pages})"));
     encode(&wat::parse_str(&large).unwrap(), "workflow").expect("a component")
 }
 
 /// The core module by itself.
-pub(crate) fn module(run: &str, answer: &str, more: &str) -> Vec<u8> {
+///
+/// # Panics
+/// If it is not valid, with its text.
+#[must_use]
+pub fn module(run: &str, answer: &str, more: &str) -> Vec<u8> {
     let text = text(run, answer, more);
     wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
@@ -95,7 +111,10 @@ fn text(run: &str, answer: &str, more: &str) -> String {
 }
 
 /// A component of a module, for this world of the package.
-pub(crate) fn encode(module: &[u8], world: &str) -> anyhow::Result<Vec<u8>> {
+///
+/// # Errors
+/// If the module has not the imports and exports of the world.
+pub fn encode(module: &[u8], world: &str) -> anyhow::Result<Vec<u8>> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(Path::new(WIT))?;
     let world = resolve.select_world(&[package], Some(world))?;
