@@ -23,4 +23,4 @@ if ! has_node; then
 fi
 cargo test --release --workspace --test matrix -- --include-ignored "$@"
 # The templates of workflows in Rust, JavaScript and Python, built by their own instructions.
-cargo test --release --workspace --test languages -- --include-ignored --nocapture
+cargo test --release --workspace --test languages -- --include-ignored --test-threads 1

@@ -20,7 +20,7 @@ fn a_good_store_conforms_and_its_tickets_stay_as_they_are() {
         let broken = |checked: &&serde_json::Value| checked["verdict"].get("broken").is_some();
         let promises = report["promises"].as_array().unwrap();
         assert_eq!(promises.iter().filter(broken).collect::<Vec<_>>(), Vec::<&serde_json::Value>::new());
-        assert_eq!((promises.len(), report["comparison"]["scenarios"].as_u64()), (56, Some(20)), "{store}");
+        assert_eq!((promises.len(), report["comparison"]["scenarios"].as_u64()), (63, Some(20)), "{store}");
         assert!(report["comparison"]["difference"].is_null(), "{report}");
         assert_eq!(user.json(&["list"]), before, "{store}");
     }

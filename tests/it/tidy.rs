@@ -27,7 +27,10 @@ const PLACES: &[(&str, &[&str])] = &[
             "tests/",
         ],
     ),
-    ("wasmtime::", &["host/tickets/src/engine", "host/tickets/src/workflow", "tests/hosts/"]),
+    (
+        "wasmtime::",
+        &["host/tickets/src/engine", "host/tickets/src/image_folder.rs", "host/tickets/src/workflow", "tests/hosts/"],
+    ),
     (
         "wit_bindgen::",
         &[
@@ -35,6 +38,7 @@ const PLACES: &[(&str, &[&str])] = &[
             "guest/wasi-keyvalue/src/component.rs",
             "guest/interposed/src/component.rs",
             "guest/edge/src/component.rs",
+            "host/cli/templates/",
             "guest/refund/src/component.rs",
         ],
     ),

@@ -198,12 +198,9 @@ fn a_failed_run_of_a_registered_workflow_is_replayed() {
 #[test]
 fn the_cases_of_the_example_pass_and_a_wrong_one_fails() {
     let user = user();
-    let played = workflow(&user, &["test", REFUND, "--format", "table"]);
-    assert_eq!(played.code, Some(0), "{played:?}");
-    assert!(
-        played.stdout.lines().count() >= 5 && played.stdout.lines().all(|line| line.starts_with("ok ")),
-        "{played:?}"
-    );
+    let run = workflow(&user, &["test", REFUND, "--format", "table"]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert!(run.stdout.lines().count() >= 5 && run.stdout.lines().all(|line| line.starts_with("ok ")), "{run:?}");
     let folder = package(&user, THEIRS);
     let cases = user.home().join("package/cases.jsonl");
     for (case, expected) in [
@@ -216,19 +213,19 @@ fn the_cases_of_the_example_pass_and_a_wrong_one_fails() {
         ),
     ] {
         fs::write(&cases, format!("{{\"name\":\"good\",\"output\":null}}\n{case}\n")).unwrap();
-        let played = workflow(&user, &["test", &folder, "--format", "table"]);
-        assert!(played.code == Some(1) && played.stdout.contains(expected), "{case}: {played:?}");
-        assert!(played.stdout.contains("ok     good") && played.stderr.contains("1 of 2 cases failed"), "{played:?}");
+        let run = workflow(&user, &["test", &folder, "--format", "table"]);
+        assert!(run.code == Some(1) && run.stdout.contains(expected), "{case}: {run:?}");
+        assert!(run.stdout.contains("ok     good") && run.stderr.contains("1 of 2 cases failed"), "{run:?}");
     }
     for (text, expected) in [("", "it has no case"), ("{\"nam\":1}", "cases.jsonl: line 1, column"), ("[]", "line 1")] {
         fs::write(&cases, text).unwrap();
-        let played = workflow(&user, &["test", &folder]);
-        assert!(played.code == Some(2) && played.stderr.contains(expected), "{text}: {played:?}");
+        let run = workflow(&user, &["test", &folder]);
+        assert!(run.code == Some(2) && run.stderr.contains(expected), "{text}: {run:?}");
     }
 }
 
 #[test]
-fn a_component_that_cannot_be_compiled_is_refused_by_the_compiler() {
+fn a_component_that_cannot_be_compiled_is_refused() {
     let user = user();
     let folder = package(&user, THEIRS);
     let damaged: Vec<u8> = modules::component("", "").into_iter().rev().skip(40).rev().collect();

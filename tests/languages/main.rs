@@ -5,11 +5,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::pin::Pin;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use component_builder::build::build_folder;
 use component_builder::toolchain::Toolchain;
+use libtest_mimic::{Arguments, Trial};
+use ticket_host::workflow::{Cause, Grants, LoadError, RunError, RunLimits, Workflow};
 use ticket_host::{Change, Tickets};
 use ticket_tests::program;
 use ticket_workflows::{Compiler, Workflows};
@@ -110,8 +113,23 @@ async fn measure(language: &'static str) -> Row {
     }
 }
 
-#[tokio::test]
-#[ignore = "needs Node.js, Python and a compiler for WebAssembly: tests/matrix.sh"]
+fn main() -> ExitCode {
+    let trial = |name: &str, test: fn() -> Pin<Box<dyn Future<Output = ()>>>| {
+        let run = move || {
+            tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(test());
+            Ok(())
+        };
+        Trial::test(name, run).with_ignored_flag(true)
+    };
+    let trials = vec![
+        trial("each_template_builds_passes_its_cases_and_runs", || {
+            Box::pin(each_template_builds_passes_its_cases_and_runs())
+        }),
+        trial("wasi_that_is_never_called_can_be_granted", || Box::pin(wasi_that_is_never_called_can_be_granted())),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
 async fn each_template_builds_passes_its_cases_and_runs() {
     println!("| language | component | `add` | first run | next runs, median of {RUNS} | memory | instances |");
     println!("|---|---|---|---|---|---|---|");
@@ -130,10 +148,7 @@ async fn each_template_builds_passes_its_cases_and_runs() {
 }
 
 /// Imports of WASI that a toolchain adds: with the grant they are there, and trap when they are called.
-#[tokio::test]
-#[ignore = "needs Node.js: tests/matrix.sh"]
 async fn wasi_that_is_never_called_can_be_granted() {
-    use ticket_host::workflow::{Cause, Grants, LoadError, RunError, RunLimits, Workflow};
     build("javascript", "with-wasi");
     let folder = root().join("with-wasi");
     let component = |source: &str| {

@@ -42,7 +42,8 @@ impl Slots {
         if let Some(user) = words().rfind(|word| is_user_id(word)) {
             self.user_id = Some(user.to_owned());
         }
-        if let Some(reservation) = words().rfind(|word| is_reservation_id(word)) {
+        let named = names_reservation(text);
+        if let Some(reservation) = words().rfind(|word| is_reservation_id(word, named)) {
             self.reservation_id = Some(reservation.to_owned());
         }
         if let Some(reason) = reason(text) {
@@ -69,13 +70,20 @@ fn is_user_id(word: &str) -> bool {
     digits.len() == USER_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit()) && names.split('_').all(is_name)
 }
 
-/// Six capital letters and digits, one letter and one digit at least, that are not a flight number.
-fn is_reservation_id(word: &str) -> bool {
+/// Six capital letters and digits that are not a flight number. One without a digit is an id only where a reservation is
+/// `named`: it may as well be a word.
+fn is_reservation_id(word: &str, named: bool) -> bool {
     word.len() == RESERVATION_CHARS
         && !is_flight_number(word)
         && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
-        && word.bytes().any(|byte| byte.is_ascii_digit())
+        && (named || word.bytes().any(|byte| byte.is_ascii_digit()))
         && word.bytes().any(|byte| byte.is_ascii_uppercase())
+}
+
+/// Whether a text speaks of a reservation.
+fn names_reservation(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    ["reservation", "booking", "confirmation"].iter().any(|word| text.contains(word))
 }
 
 /// The letters of an airline and digits, as in `HAT052`.
@@ -123,6 +131,12 @@ mod tests {
         let slots = heard(&["FLIGHT HAT052 to EWR in 202405, code mia_4397x, Mia_Kim_4397, __1234, ABCDEF"]);
         assert_eq!(slots, Slots::default());
         assert_eq!(slots.missing(), [Slot::UserId, Slot::ReservationId, Slot::Reason]);
+    }
+
+    #[test]
+    fn an_id_of_letters_is_one_where_a_reservation_is_named() {
+        assert_eq!(heard(&["My reservation is HXDUBJ."]).reservation_id.as_deref(), Some("HXDUBJ"));
+        assert_eq!(heard(&["PLEASE help me with HXDUBJ."]).reservation_id, None);
     }
 
     #[test]

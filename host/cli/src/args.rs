@@ -12,7 +12,7 @@ mod workflow;
 pub(crate) use command::{BranchCommand, Command, Expected, Part};
 
 use values::fallback_arg;
-pub(crate) use values::{FallbackArg, Field, Format};
+pub(crate) use values::{FallbackArg, Field, FormArg, Format};
 pub(crate) use workflow::{Language, WorkflowAdd, WorkflowCommand, WorkflowRun};
 
 /// Keeps the tickets of agents: what an agent has learnt, what the user said, what the agent decided last.

@@ -3,7 +3,6 @@
 use clap::CommandFactory;
 use serde::Serialize;
 use ticket_host::{Bounds, Change, Put, Ticket, Tickets};
-use ticket_transcripts::Reading;
 
 use super::args::{Args, Command, Common, Expected, FallbackArg, Format, WorkflowCommand};
 use super::exit::Failure;
@@ -103,10 +102,7 @@ async fn on_tickets(command: Command, tickets: &Tickets, output: &Output) -> Res
         }
         Command::Close { id, at } => return close(tickets, output, &id, at.at.as_deref()).await,
         Command::Replay { file, from, error_pattern, keep_media, strict, replace, wait: _ } => {
-            let mut reading = Reading::default();
-            reading.form = from.form();
-            reading.error_pattern = error_pattern;
-            reading.keep_media = keep_media;
+            let reading = replay::reading(from, error_pattern, keep_media);
             let options = replay::Options { reading, replace, strict };
             return replay::run(tickets, input::open(&file)?, options, output).await;
         }

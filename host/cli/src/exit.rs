@@ -165,7 +165,7 @@ fn code(failure: &Failure) -> u8 {
         | Failure::Replay { source: error, .. }
         | Failure::Import { source: error, .. }
         | Failure::Unchecked(error) => code_of(error),
-        Failure::Workflows(ticket_workflows::Error::SetAside { .. }) => UNAVAILABLE,
+        Failure::Workflows(ticket_workflows::Error::Suspended { .. }) => UNAVAILABLE,
         Failure::Input(_) | Failure::Workflows(_) | Failure::Run(RunError::Input(_)) => USAGE,
         Failure::Run(RunError::LostRace { .. }) => CONFLICT,
         Failure::Run(error) if is_try_again(error) => UNAVAILABLE,
@@ -212,7 +212,7 @@ fn workflows_hint(error: &ticket_workflows::Error) -> Option<&'static str> {
             "`--grant GRANTS` grants it: to a registered workflow when it is added, to a file for one run"
         }
         Workflows::NotFound { .. } => "`ticket workflow list` shows them, `ticket workflow add FOLDER` adds one",
-        Workflows::SetAside { .. } => "nothing was run: mend it, or try again later",
+        Workflows::Suspended { .. } => "nothing was run: mend it, or try again later",
         Workflows::Digest { .. } => "build it again, or correct sha256 in workflow.toml",
         _ => return None,
     })

@@ -5,13 +5,14 @@ use std::io::BufRead;
 use std::time::Instant;
 
 use indicatif::ProgressBar;
+use regex::Regex;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use ticket_host::{Error, Ticket, Tickets};
 use ticket_transcripts::{Conversation, Documents, Form, Place, Reading, Skipped};
 
-use super::args::Format;
+use super::args::{FormArg, Format};
 use super::digest;
 use super::escape::printable;
 use super::exit::{self, Failure};
@@ -34,6 +35,15 @@ pub(crate) struct Options {
     pub(crate) replace: bool,
     /// Whether what would be skipped stops the replay.
     pub(crate) strict: bool,
+}
+
+/// How transcripts are read, as the options say.
+pub(crate) fn reading(from: FormArg, error_pattern: Option<Regex>, keep_media: bool) -> Reading {
+    let mut reading = Reading::default();
+    reading.form = from.form();
+    reading.error_pattern = error_pattern;
+    reading.keep_media = keep_media;
+    reading
 }
 
 /// The result of one conversation.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
+use ticket_host::Tickets;
 use ticket_host::store::{Error, Kind};
 use ticket_store::clock::ManualClock;
 
@@ -11,9 +12,11 @@ use crate::backend::{BoxError, TestBackend};
 use crate::fixture::Fixture;
 use crate::native_host::NativeHost;
 use crate::promise::Promise;
-use crate::promises::promises;
+use crate::promises::{promises, workflows};
 use crate::scenario::Scenario;
 use crate::scenario_host::run_scenario;
+use crate::workflow_host::WorkflowHost;
+use crate::workflow_promises::WORKFLOW_PROMISES;
 use crate::{backends, random};
 
 /// Default number of random scenarios.
@@ -235,6 +238,25 @@ impl Checker {
     }
 }
 
+/// Checks a host of workflows on tickets of the same store, whose ids `mia` and `max` must be free: number, sentence and
+/// verdict of each promise.
+pub async fn check_workflow_host(
+    host: Arc<dyn WorkflowHost>,
+    tickets: &Tickets,
+) -> Vec<(&'static str, &'static str, Verdict)> {
+    let mut verdicts = Vec::new();
+    for ((number, sentence), check) in WORKFLOW_PROMISES.iter().zip(workflows::CHECKS) {
+        // A check that fails panics: in a task that is its verdict.
+        let checked = tokio::spawn(check(Arc::clone(&host), tickets.clone())).await;
+        let verdict = match checked {
+            Ok(()) => Verdict::Kept,
+            Err(error) => Verdict::Broken(panic_message(error)),
+        };
+        verdicts.push((*number, *sentence, verdict));
+    }
+    verdicts
+}
+
 /// Runs a scenario. If it ends with a panic or an error, that is the last line.
 async fn transcript(fixture: Fixture, scenario: Scenario) -> String {
     let run = tokio::spawn(async move {
@@ -249,7 +271,7 @@ async fn transcript(fixture: Fixture, scenario: Scenario) -> String {
 }
 
 /// The message of a check that panicked.
-pub(crate) fn panic_message(failed: tokio::task::JoinError) -> String {
+fn panic_message(failed: tokio::task::JoinError) -> String {
     let Ok(payload) = failed.try_into_panic() else { return "the check was cancelled".into() };
     match payload.downcast::<String>() {
         Ok(text) => *text,

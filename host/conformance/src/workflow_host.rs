@@ -1,14 +1,8 @@
 //! The contract with a host of workflows under test, and that of this project.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use ticket_host::workflow::{Cause, Grants, RunError, RunLimits, Workflow};
 use ticket_host::{Error, Tickets};
-
-use crate::promises::workflows;
-use crate::run::Verdict;
-use crate::workflow_promises::WORKFLOW_PROMISES;
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +13,7 @@ pub enum RunEnd {
     Failed(String),
     /// It trapped.
     Trapped,
-    /// It was interrupted.
+    /// It was interrupted: over time, or over counted instructions.
     OverTime,
     /// It was refused memory.
     OverMemory,
@@ -62,7 +56,7 @@ impl WorkflowHost for NativeWorkflows {
             Err(RunError::Aborted(aborted)) => match aborted.cause {
                 Cause::Failed { code, .. } => RunEnd::Failed(code),
                 Cause::Trapped(_) => RunEnd::Trapped,
-                Cause::OverTime { .. } => RunEnd::OverTime,
+                Cause::OverTime { .. } | Cause::OverFuel { .. } => RunEnd::OverTime,
                 Cause::OverMemory { .. } => RunEnd::OverMemory,
                 Cause::Output(_) => RunEnd::BadOutput,
                 cause => RunEnd::Other(cause.to_string()),
@@ -72,23 +66,4 @@ impl WorkflowHost for NativeWorkflows {
             Err(error) => RunEnd::Other(error.to_string()),
         }
     }
-}
-
-/// Checks a host of workflows on tickets of the same store, whose ids `mia` and `max` must be free: number, sentence and
-/// verdict of each promise.
-pub async fn check_workflow_host(
-    host: Arc<dyn WorkflowHost>,
-    tickets: &Tickets,
-) -> Vec<(&'static str, &'static str, Verdict)> {
-    let mut verdicts = Vec::new();
-    for ((number, sentence), check) in WORKFLOW_PROMISES.iter().zip(workflows::CHECKS) {
-        // A check that fails panics: in a task that is its verdict.
-        let checked = tokio::spawn(check(Arc::clone(&host), tickets.clone())).await;
-        let verdict = match checked {
-            Ok(()) => Verdict::Kept,
-            Err(error) => Verdict::Broken(crate::run::panic_message(error)),
-        };
-        verdicts.push((*number, *sentence, verdict));
-    }
-    verdicts
 }

@@ -5,7 +5,7 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `component` | [`Workflow`]: checks, compiles and links a component |
+//! | `component`, `form` | [`Workflow`]: checks, compiles and links a component |
 //! | `machine`, `images`, `ticker` | the Wasmtime engines, what they compiled, and the clock that interrupts a loop |
 //! | `run` | one run on a ticket that was read |
 //! | `host_ctx`, `draft`, `log`, `outside` | what a run imports: the ticket with what was recorded, and what was granted |
@@ -16,6 +16,7 @@ mod bindings;
 mod component;
 mod draft;
 mod error;
+mod form;
 mod grants;
 mod host_ctx;
 mod images;

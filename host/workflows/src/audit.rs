@@ -28,7 +28,7 @@ pub(crate) enum Event {
     /// A run made use of grants.
     Used,
     /// A workflow is not run for a while.
-    SetAside,
+    Suspended,
 }
 
 /// One line.
@@ -56,13 +56,13 @@ struct Timed<'a> {
 #[derive(Debug)]
 pub(crate) struct Audit {
     folder: PathBuf,
-    /// One thread at a time appends.
-    turn: Mutex<()>,
+    /// One thread appends at a time.
+    lock: Mutex<()>,
 }
 
 impl Audit {
     pub(crate) fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), turn: Mutex::new(()) }
+        Self { folder: folder.to_owned(), lock: Mutex::new(()) }
     }
 
     /// Appends a line. A log that cannot be written does not stop a run, and is told of.
@@ -75,7 +75,7 @@ impl Audit {
     fn append(&self, line: &Line<'_>) -> io::Result<()> {
         let mut text = serde_json::to_vec(&Timed { at_ms: SystemClock.now_ms(), line })?;
         text.push(b'\n');
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _locked = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         let path = self.folder.join(FILE);
         if fs::metadata(&path).is_ok_and(|metadata| metadata.len() > BYTES_MAX) {
             fs::rename(&path, self.folder.join(OLD_FILE))?;

@@ -1,15 +1,15 @@
-//! Sets a workflow aside for a while after several defective runs in a row.
+//! Suspends a workflow for a while after several defective runs in a row.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Defective runs in a row after which a workflow is set aside.
+/// Defective runs in a row after which a workflow is suspended.
 const DEFECTS: u32 = 3;
 /// Those that are further apart do not count as in a row.
 const WITHIN: Duration = Duration::from_secs(60);
-/// How long it is set aside at first; twice as long after each further defective run.
+/// How long it is suspended at first; twice as long after each further defective run.
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -29,14 +29,14 @@ impl Backoff {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The defective runs in a row and the time that is left, while the workflow is set aside.
-    pub(crate) fn set_aside(&self) -> Option<(u32, Duration)> {
+    /// The defective runs in a row and the time that is left, while the workflow is suspended.
+    pub(crate) fn suspended(&self) -> Option<(u32, Duration)> {
         let state = self.state();
         let left = state.until?.checked_duration_since(Instant::now())?;
         (!left.is_zero()).then_some((state.defects, left))
     }
 
-    /// Takes note of how a run ended. Returns for how long the workflow is set aside now, if it is.
+    /// Takes note of how a run ended. Returns for how long the workflow is suspended now, if it is.
     pub(crate) fn ended(&self, is_defective: bool) -> Option<Duration> {
         let (mut state, now) = (self.state(), Instant::now());
         if !is_defective {
@@ -47,9 +47,9 @@ impl Backoff {
         state.defects = if is_in_a_row { state.defects.saturating_add(1) } else { 1 };
         state.last = Some(now);
         let more = state.defects.checked_sub(DEFECTS)?;
-        let aside = FIRST.saturating_mul(2_u32.saturating_pow(more)).min(LONGEST);
-        state.until = Some(now + aside);
-        Some(aside)
+        let suspension = FIRST.saturating_mul(2_u32.saturating_pow(more)).min(LONGEST);
+        state.until = Some(now + suspension);
+        Some(suspension)
     }
 }
 
@@ -60,18 +60,18 @@ mod tests {
     const S: Duration = Duration::from_secs(1);
 
     #[tokio::test(start_paused = true)]
-    async fn a_workflow_is_set_aside_after_three_defects_in_a_row() {
+    async fn a_workflow_is_suspended_after_three_defects_in_a_row() {
         let backoff = Backoff::default();
-        assert_eq!((backoff.ended(true), backoff.ended(true), backoff.set_aside()), (None, None, None));
+        assert_eq!((backoff.ended(true), backoff.ended(true), backoff.suspended()), (None, None, None));
         assert_eq!(backoff.ended(true), Some(S));
-        assert_eq!(backoff.set_aside(), Some((3, S)));
+        assert_eq!(backoff.suspended(), Some((3, S)));
         tokio::time::advance(S).await;
-        assert_eq!(backoff.set_aside(), None);
+        assert_eq!(backoff.suspended(), None);
         assert_eq!(backoff.ended(true), Some(S * 2));
         for _ in 0..50 {
             backoff.ended(true);
         }
-        assert_eq!(backoff.set_aside(), Some((54, LONGEST)));
+        assert_eq!(backoff.suspended(), Some((54, LONGEST)));
     }
 
     #[tokio::test(start_paused = true)]

@@ -77,7 +77,7 @@ struct Answered {
 /// How a case ended.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Played {
+pub struct CaseResult {
     /// The case.
     pub name: String,
     /// What is not as it must be; nothing if it passed.
@@ -108,11 +108,11 @@ impl Case {
     }
 }
 
-/// Plays the cases of a package on tickets in memory, with all the grants that its manifest asks for.
+/// Runs the cases of a package on tickets in memory, with all the grants that its manifest asks for.
 ///
 /// # Errors
 /// What is wrong with the package, or with the ticket of a case.
-pub async fn play(package: &Package, cases: &[Case]) -> Result<Vec<Played>, Error> {
+pub async fn run_cases(package: &Package, cases: &[Case]) -> Result<Vec<CaseResult>, Error> {
     let name = &package.manifest.name;
     let wanted = package.manifest.wanted().map_err(|reason| Error::file(&package.folder, reason))?;
     let limits = package.manifest.limits.over(&Default::default());
@@ -121,12 +121,12 @@ pub async fn play(package: &Package, cases: &[Case]) -> Result<Vec<Played>, Erro
         .map_err(|source| Error::Load { name: name.clone(), source })?
         .with_contract(schemas);
     let tickets = Tickets::open("memory:").await.map_err(RunError::from)?;
-    let mut played = Vec::new();
+    let mut results = Vec::new();
     for case in cases {
-        let wrong = case.play(&tickets, &workflow).await?;
-        played.push(Played { name: case.name.clone(), wrong });
+        let wrong = case.run(&tickets, &workflow).await?;
+        results.push(CaseResult { name: case.name.clone(), wrong });
     }
-    Ok(played)
+    Ok(results)
 }
 
 /// All that is wanted; tools answer what a case says.
@@ -141,7 +141,7 @@ fn all(wanted: &[Grant]) -> Grants {
 }
 
 impl Case {
-    async fn play(&self, tickets: &Tickets, workflow: &Workflow) -> Result<Vec<String>, Error> {
+    async fn run(&self, tickets: &Tickets, workflow: &Workflow) -> Result<Vec<String>, Error> {
         let before = &self.ticket;
         let mut changes: Vec<Change> = before.history.iter().map(|said| Change::Say(said.get().to_owned())).collect();
         changes.extend(before.facts.iter().map(|facts| Change::Learn(facts.get().to_owned())));

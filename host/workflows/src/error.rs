@@ -77,13 +77,13 @@ pub enum Error {
     #[error("the component cannot be compiled: {0}")]
     Compile(String),
     /// It failed several times in a row.
-    #[error("the workflow `{name}` is set aside for {} ms more: {defects} runs in a row were defective", for_.as_millis())]
-    SetAside {
+    #[error("the workflow `{name}` is suspended for {} ms more: {defects} runs in a row were defective", for_.as_millis())]
+    Suspended {
         /// The workflow.
         name: String,
         /// Defective runs in a row.
         defects: u32,
-        /// How long it is still set aside.
+        /// How long it is still suspended.
         for_: Duration,
     },
     /// The run failed.

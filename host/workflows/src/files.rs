@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -20,6 +21,20 @@ pub(crate) fn text(path: &Path) -> Result<String, Error> {
         return Err(Error::file(path, format!("it has more than {TEXT_BYTES_MAX} bytes")));
     }
     String::from_utf8(bytes).map_err(|_| Error::file(path, "it is not UTF-8"))
+}
+
+/// Refuses a folder or file that other users can write: what it says is what programs are run.
+pub(crate) fn check_owner(path: &Path) -> Result<(), Error> {
+    const WRITABLE_BY_OTHERS: u32 = 0o022;
+    const ROOT: u32 = 0;
+    let metadata = fs::metadata(path).map_err(Error::io("read", path))?;
+    if metadata.mode() & WRITABLE_BY_OTHERS != 0 {
+        return Err(Error::file(path, "other users can write to it, and so run programs: `chmod go-w` forbids it"));
+    }
+    if ![ROOT, rustix::process::geteuid().as_raw()].contains(&metadata.uid()) {
+        return Err(Error::file(path, "another user owns it, and so can have programs run"));
+    }
+    Ok(())
 }
 
 /// What a text in TOML says; an error names the file and the line.

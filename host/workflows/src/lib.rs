@@ -36,7 +36,7 @@
 //! | `operator`, `tool`, `grants` | what an operator decides: ceiling, tools, grants |
 //! | `effective` | what a workflow may do when both are considered |
 //! | `compile` | compiling in a process with caps |
-//! | `registry`, `entry`, `backoff` | [`Workflows`]: the workflows of a folder, and those that are set aside for a while |
+//! | `registry`, `entry`, `backoff` | [`Workflows`]: the workflows of a folder, and those that are suspended for a while |
 //! | `audit` | the log of refusals and grants |
 //! | `failed_run` | files of failed runs, which can be replayed |
 //! | `cases` | an author's tests |
@@ -59,7 +59,7 @@ mod registry;
 mod schema;
 mod tool;
 
-pub use cases::{Case, Played, play};
+pub use cases::{Case, CaseResult, run_cases};
 pub use compile::{Compiler, compile_with_caps};
 pub use effective::Effective;
 pub use error::Error;

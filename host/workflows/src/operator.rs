@@ -56,12 +56,14 @@ impl Operator {
     /// Reads the file of a folder; the defaults if there is none.
     ///
     /// # Errors
-    /// [`Error::Io`] or [`Error::File`], with the line where it is known.
+    /// [`Error::Io`] or [`Error::File`], with the line where it is known; [`Error::File`] too if other users can write it.
     pub fn read(folder: &Path) -> Result<Self, Error> {
         let path = folder.join(FILE);
         if !path.exists() {
             return Ok(Self::default());
         }
+        files::check_owner(folder)?;
+        files::check_owner(&path)?;
         let operator: Self = files::parse(&files::text(&path)?, &path)?;
         operator.check().map_err(|reason| Error::file(&path, reason))?;
         Ok(operator)
@@ -136,6 +138,22 @@ mod tests {
         assert_eq!(Operator::default().ceiling(), RunLimits::ceiling());
         let operator = read("[ceiling]\ntime_ms = 100\n").expect("an operator");
         assert_eq!(operator.ceiling(), RunLimits::ceiling().time_max(Duration::from_millis(100)));
+    }
+
+    #[test]
+    fn a_file_that_others_can_write_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join(FILE);
+        std::fs::write(&file, "").expect("written");
+        for path in [folder.path(), &file] {
+            let mode = |mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).expect("permitted");
+            mode(0o777);
+            let error = Operator::read(folder.path()).expect_err("refused").to_string();
+            assert!(error.contains("other users can write to it"), "{error}");
+            mode(0o755);
+        }
+        Operator::read(folder.path()).expect("an operator");
     }
 
     #[test]

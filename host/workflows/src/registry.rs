@@ -55,8 +55,8 @@ pub struct Listed {
     pub effective: Option<Effective>,
     /// What is wrong with its files. What was read before serves.
     pub problem: Option<Arc<Error>>,
-    /// Defective runs in a row, and how long it is still set aside.
-    pub set_aside: Option<(u32, Duration)>,
+    /// Defective runs in a row, and how long it is still suspended.
+    pub suspended: Option<(u32, Duration)>,
 }
 
 impl Listed {
@@ -66,7 +66,7 @@ impl Listed {
         let mut manifest = package.manifest.clone();
         manifest.sha256 = Some(package.digest.clone());
         let name = manifest.name.clone();
-        Self { name, manifest: Some(manifest), effective: None, problem: None, set_aside: None }
+        Self { name, manifest: Some(manifest), effective: None, problem: None, suspended: None }
     }
 }
 
@@ -183,7 +183,7 @@ impl Workflows {
             manifest: slot.entry.as_ref().map(|entry| entry.manifest.clone()),
             effective: slot.entry.as_ref().map(|entry| entry.effective.clone()),
             problem: slot.problem.clone(),
-            set_aside: slot.entry.as_ref().and_then(|entry| entry.backoff.set_aside()),
+            suspended: slot.entry.as_ref().and_then(|entry| entry.backoff.suspended()),
         };
         slots.iter().map(listed).collect()
     }
@@ -199,12 +199,12 @@ impl Workflows {
     /// Runs the workflow of this name on a ticket, as [`Tickets::run`] does.
     ///
     /// # Errors
-    /// [`Error::Run`], [`Error::SetAside`] after several defective runs in a row, [`Error::NotFound`], or what is wrong with
+    /// [`Error::Run`], [`Error::Suspended`] after several defective runs in a row, [`Error::NotFound`], or what is wrong with
     /// its files.
     pub async fn run(&self, tickets: &Tickets, id: &str, name: &str, input: &str) -> Result<Run, Error> {
         let entry = self.entry(name)?;
-        if let Some((defects, for_)) = entry.backoff.set_aside() {
-            return Err(Error::SetAside { name: name.to_owned(), defects, for_ });
+        if let Some((defects, for_)) = entry.backoff.suspended() {
+            return Err(Error::Suspended { name: name.to_owned(), defects, for_ });
         }
         let ran = tickets.run(id, &entry.workflow(&self.images)?, input).await;
         self.ended(&entry, id, &ran);
@@ -283,10 +283,10 @@ impl Workflows {
             return;
         }
         let defect = cause.filter(|cause| cause.is_defect());
-        if let Some(aside) = entry.backoff.ended(defect.is_some()) {
-            let reason = defect.map(|defect| format!("for {} ms: {defect}", aside.as_millis()));
-            tracing::warn!(workflow = entry.manifest.name, ?reason, "a workflow is set aside");
-            self.audit.note(&line(Event::SetAside, &none, reason));
+        if let Some(suspension) = entry.backoff.ended(defect.is_some()) {
+            let reason = defect.map(|defect| format!("for {} ms: {defect}", suspension.as_millis()));
+            tracing::warn!(workflow = entry.manifest.name, ?reason, "a workflow is suspended");
+            self.audit.note(&line(Event::Suspended, &none, reason));
         }
     }
 

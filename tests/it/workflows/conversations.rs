@@ -34,7 +34,7 @@ impl Conversation {
     }
 
     /// Runs the workflow after each message, and returns what it answered and the facts at the end.
-    async fn play(&self, tickets: &Tickets) -> (Vec<String>, Value) {
+    async fn run(&self, tickets: &Tickets) -> (Vec<String>, Value) {
         let workflow = refund();
         tickets.create(Some(&self.id), &[]).await.unwrap();
         let mut outputs = Vec::new();
@@ -57,9 +57,9 @@ async fn slots_of_real_conversations_are_those_the_agent_used() {
     let (mut users, mut reservations) = (0, 0);
     for conversation in Conversation::all() {
         let id = &conversation.id;
-        let (outputs, facts) = conversation.play(&stores[0]).await;
+        let (outputs, facts) = conversation.run(&stores[0]).await;
         for store in &stores[1..] {
-            assert_eq!(conversation.play(store).await, (outputs.clone(), facts.clone()), "{id}");
+            assert_eq!(conversation.run(store).await, (outputs.clone(), facts.clone()), "{id}");
         }
         // What the agent looked up and the user had said is in the facts.
         if let [user] = &conversation.user_ids[..]

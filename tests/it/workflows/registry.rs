@@ -121,23 +121,23 @@ async fn the_old_one_serves_until_the_new_one_is_good() {
 }
 
 #[tokio::test]
-async fn a_workflow_that_traps_again_and_again_is_set_aside() {
+async fn a_workflow_that_traps_again_and_again_is_suspended() {
     let registry = Registry::new().await;
     registry.add(&component("unreachable", ""), "", &[]).await.unwrap();
     for _ in 0..3 {
         let failed = registry.run().await.unwrap_err();
         assert!(matches!(failed, Error::Run(RunError::Aborted(_))), "{failed:?}");
     }
-    let aside = registry.run().await.unwrap_err();
-    assert!(matches!(aside, Error::SetAside { defects: 3, .. }), "{aside:?}");
-    assert!(registry.workflows.list()[0].set_aside.is_some() && registry.audit().contains("\"event\":\"set-aside\""));
+    let suspended = registry.run().await.unwrap_err();
+    assert!(matches!(suspended, Error::Suspended { defects: 3, .. }), "{suspended:?}");
+    assert!(registry.workflows.list()[0].suspended.is_some() && registry.audit().contains("\"event\":\"suspended\""));
     // Another build is given its chance at once.
     registry.add(&component(SAY, ""), "", &[]).await.unwrap();
     registry.run().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_failure_in_order_sets_nothing_aside() {
+async fn a_failure_in_order_suspends_nothing() {
     let registry = Registry::new().await;
     let fails = answering("", "(call $fail (i32.const 16) (i32.const 4))", "");
     registry.add(&fails, "", &[]).await.unwrap();

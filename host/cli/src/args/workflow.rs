@@ -31,7 +31,7 @@ pub(crate) enum WorkflowCommand {
         /// Its name
         name: String,
     },
-    /// Plays the cases of a workflow: the file cases.jsonl beside its manifest
+    /// Runs the cases of a workflow: the file cases.jsonl beside its manifest
     #[command(after_help = help::WORKFLOW_TEST)]
     Test {
         /// A folder with a manifest and a component

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use ticket_host::workflow::Grant;
-use ticket_workflows::{Case, Effective, Error, Limits, Listed, Manifest, Package, Workflows, play};
+use ticket_workflows::{Case, Effective, Error, Limits, Listed, Manifest, Package, Workflows, run_cases};
 
 use super::super::args::{Format, WorkflowAdd};
 use super::super::escape::printable;
 use super::super::exit::Failure;
 use super::super::output::Output;
 use super::super::render;
+use super::folder;
 
 /// Digits of a digest that people are shown.
 const DIGEST_DIGITS: usize = 12;
@@ -95,10 +96,10 @@ pub(super) fn list(workflows: &Workflows, output: &Output) -> Result<(), Failure
 
 /// What a workflow is and may do: one of the registry, or one that could be added.
 pub(super) async fn inspect(which: &str, folder: Option<PathBuf>, output: &Output) -> Result<(), Failure> {
-    let listed = if super::is_file(which) {
+    let listed = if folder::is_file(which) {
         Listed::of(&Package::read(Path::new(which))?)
     } else {
-        let workflows = super::open(folder).await?;
+        let workflows = folder::open(folder).await?;
         let found = workflows.list().into_iter().find(|listed| listed.name == which);
         found.ok_or_else(|| workflows.not_found(which))?
     };
@@ -169,11 +170,11 @@ pub(super) async fn remove(name: &str, workflows: &Workflows, output: &Output) -
     Ok(())
 }
 
-/// Plays the cases of a workflow.
+/// Runs the cases of a workflow.
 pub(super) async fn test(folder: &Path, output: &Output) -> Result<(), Failure> {
     let package = Package::read(folder)?;
-    let played = play(&package, &Case::read(&package)?).await?;
-    for case in &played {
+    let results = run_cases(&package, &Case::read(&package)?).await?;
+    for case in &results {
         let passed = case.wrong.is_empty();
         if output.format() == Format::Json {
             output.json(&ShownCase { case: &case.name, passed, wrong: &case.wrong })?;
@@ -184,8 +185,8 @@ pub(super) async fn test(folder: &Path, output: &Output) -> Result<(), Failure> 
             output.line(&format!("         {wrong}"))?;
         }
     }
-    match played.iter().filter(|case| !case.wrong.is_empty()).count() {
+    match results.iter().filter(|case| !case.wrong.is_empty()).count() {
         0 => Ok(()),
-        failed => Err(Failure::Cases { failed, count: played.len() }),
+        failed => Err(Failure::Cases { failed, count: results.len() }),
     }
 }

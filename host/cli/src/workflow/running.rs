@@ -12,6 +12,7 @@ use super::super::escape::printable;
 use super::super::exit::{self, Failure};
 use super::super::output::Output;
 use super::super::{input, session, state_folder};
+use super::folder;
 use super::report::{self, Mode};
 
 /// A workflow that is to be run.
@@ -53,12 +54,12 @@ pub(super) async fn replay(run: WorkflowRun, folder: Option<PathBuf>, output: &O
         return Err(wrong(format!("it is of a run on ticket `{}`, not on `{}`", failed.ticket_id(), run.id)));
     }
     let trace = failed.trace().map_err(wrong)?;
-    let workflow = if super::is_file(&run.workflow) {
+    let workflow = if folder::is_file(&run.workflow) {
         let granted: Result<Vec<Grant>, _> = failed.grants.iter().map(|grant| grant.parse()).collect();
         let granted = if run.grant.is_empty() { granted.map_err(|error| wrong(error.to_string()))? } else { run.grant };
         load(&run.workflow, as_before(&granted), failed.limits.over(&RunLimits::default()))?
     } else {
-        super::open(folder).await?.workflow(&run.workflow)?
+        folder::open(folder).await?.workflow(&run.workflow)?
     };
     let tickets = session::builder("memory:").open().await?;
     match tickets.replay(&trace, &workflow, failed.input.get()).await {
@@ -74,7 +75,7 @@ pub(super) async fn replay(run: WorkflowRun, folder: Option<PathBuf>, output: &O
 
 impl Runnable {
     async fn open(typed: String, grant: &[Grant], folder: Option<PathBuf>) -> Result<Self, Failure> {
-        if !super::is_file(&typed) {
+        if !folder::is_file(&typed) {
             if !grant.is_empty() {
                 let text = format!(
                     "`{typed}` is a workflow of the registry, which is granted something when it is added: \
@@ -82,11 +83,11 @@ impl Runnable {
                 );
                 return Err(Failure::Input(text));
             }
-            return Ok(Self::Registered(super::open(folder).await?, typed));
+            return Ok(Self::Registered(folder::open(folder).await?, typed));
         }
         // Without a folder there is neither a tool nor a ceiling.
         let operator =
-            super::folder(folder).map_or_else(|_| Ok(Operator::default()), |folder| Operator::read(&folder))?;
+            folder::path(folder).map_or_else(|_| Ok(Operator::default()), |folder| Operator::read(&folder))?;
         let grants = operator.grants(grant);
         let grants =
             grants.map_err(|tool| Failure::Input(format!("there is no tool `{tool}`: operator.toml has none")))?;

@@ -3,16 +3,16 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use wasmtime::component::{Component, HasSelf, Linker};
 
 use super::bindings::{self, WorkflowPre};
 use super::error::LoadError;
+use super::form::{check_form, digest};
 use super::grants::Grants;
 use super::host_ctx::HostCtx;
 use super::images::Images;
-use super::limits::{COMPONENT_BYTES_MAX, RunLimits};
+use super::limits::RunLimits;
 use super::machine::{self, Compiled, SLOTS_MAX};
 
 const TICKET: &str = "agent:workflow/ticket@0.1.0";
@@ -147,11 +147,6 @@ impl fmt::Debug for Workflow {
     }
 }
 
-/// The SHA-256 of a component, in hexadecimal digits.
-pub(super) fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Takes a component from its image, or compiles it.
 fn runnable(
     bytes: &[u8],
@@ -162,15 +157,11 @@ fn runnable(
 ) -> Result<Runnable, LoadError> {
     static SLOTS: Semaphore = Semaphore::const_new(SLOTS_MAX as usize);
     let kept = images.map(|images| images.get(digest, is_metered)).transpose()?.flatten();
-    let compiled = kept.map_or_else(|| machine::compile(bytes, is_metered).map_err(compile_error), Ok);
+    let compiled = kept.map_or_else(|| machine::compile(bytes, is_metered).map_err(LoadError::compile), Ok);
     let Compiled { component, is_small } = compiled?;
     check_borders(&component, grants)?;
-    let pre = link(&component, grants).map_err(compile_error)?;
+    let pre = link(&component, grants).map_err(LoadError::compile)?;
     Ok(Runnable { pre, slots: is_small.then_some(&SLOTS), is_metered })
-}
-
-pub(super) fn compile_error(error: wasmtime::Error) -> LoadError {
-    LoadError::Compile(error.into())
 }
 
 fn link(component: &Component, grants: &Grants) -> wasmtime::Result<WorkflowPre<HostCtx>> {
@@ -181,22 +172,6 @@ fn link(component: &Component, grants: &Grants) -> wasmtime::Result<WorkflowPre<
         linker.define_unknown_imports_as_traps(component)?;
     }
     WorkflowPre::new(linker.instantiate_pre(component)?)
-}
-
-/// Whether the bytes begin as a component does, and are not too many.
-pub(super) fn check_form(bytes: &[u8]) -> Result<(), LoadError> {
-    const MAGIC: &[u8] = b"\0asm";
-    const MODULE: &[u8] = &[1, 0, 0, 0];
-    if bytes.len() > COMPONENT_BYTES_MAX {
-        return Err(LoadError::TooLarge { bytes: bytes.len(), max: COMPONENT_BYTES_MAX });
-    }
-    match bytes.strip_prefix(MAGIC) {
-        Some(rest) if rest.starts_with(MODULE) => Err(LoadError::NotAComponent(
-            "it is a core module, not a component: `wasm-tools component new` makes one of it",
-        )),
-        Some(_) => Ok(()),
-        None => Err(LoadError::NotAComponent("it is not WebAssembly")),
-    }
 }
 
 /// Whether it imports nothing but what was granted, and exports the handler.

@@ -77,6 +77,12 @@ pub enum LoadError {
     },
 }
 
+impl LoadError {
+    pub(super) fn compile(error: wasmtime::Error) -> Self {
+        Self::Compile(error.into())
+    }
+}
+
 /// Why a run failed. It has written nothing, except after [`Error::Uncertain`] and [`Error::Internal`] of `Tickets`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::component;
 use super::error::LoadError;
+use super::form::{check_form, digest};
 use super::machine::{self, Compiled};
 use crate::image_folder::ImageFolder;
 
@@ -35,12 +35,12 @@ impl Images {
     /// # Errors
     /// [`LoadError`] says what is wrong with it, or with the folder.
     pub fn add(&self, bytes: &[u8]) -> Result<(), LoadError> {
-        component::check_form(bytes)?;
-        let digest = component::digest(bytes);
+        check_form(bytes)?;
+        let digest = digest(bytes);
         for metered in [false, true] {
             let name = name(&digest, metered)?;
             if !self.0.contains(&name) {
-                let image = machine::image(bytes, metered).map_err(component::compile_error)?;
+                let image = machine::image(bytes, metered).map_err(LoadError::compile)?;
                 let kept = self.0.write(&name, &image);
                 kept.map_err(|source| LoadError::Images { folder: self.0.path().to_owned(), source })?;
             }
@@ -58,11 +58,11 @@ impl Images {
 
     /// A component that was compiled before, and is undamaged.
     pub(super) fn get(&self, digest: &str, metered: bool) -> Result<Option<Compiled>, LoadError> {
-        machine::kept(&self.0, &name(digest, metered)?, metered).map_err(component::compile_error)
+        machine::kept(&self.0, &name(digest, metered)?, metered).map_err(LoadError::compile)
     }
 }
 
 fn name(digest: &str, metered: bool) -> Result<String, LoadError> {
-    let compatibility = machine::compatibility(metered).map_err(component::compile_error)?;
+    let compatibility = machine::compatibility(metered).map_err(LoadError::compile)?;
     Ok(format!("{digest}-{}-{compatibility}", if metered { "metered" } else { "plain" }))
 }
