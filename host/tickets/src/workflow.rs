@@ -31,6 +31,7 @@ mod trace;
 
 pub use component::{Contract, Workflow};
 pub use error::{Aborted, Cause, LoadError, RunError};
+pub use form::digest;
 pub use grants::{Grant, Grants, Tool, ToolAnswer, ToolCalling, UnknownGrant, is_tool_name};
 pub use images::Images;
 pub use limits::RunLimits;

@@ -6,10 +6,10 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
-use ticket_host::workflow::{Images, LoadError};
+use ticket_host::workflow::Images;
 use tokio::process::Command;
 
-use super::error::Error;
+use super::error::{Error, with_sources};
 
 /// Processor time: Python's interpreter takes a minute on a slow machine, and is compiled twice.
 const CPU_S: u64 = 600;
@@ -78,14 +78,4 @@ pub fn compile_with_caps(component: &Path, images: &Path) -> Result<(), Error> {
     let bytes = super::files::component(component)?;
     let compiled = Images::open(images).and_then(|images| images.add(&bytes));
     compiled.map_err(|error| Error::Compile(with_sources(&error)))
-}
-
-fn with_sources(error: &LoadError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        text.push_str(&format!(": {error}"));
-        source = error.source();
-    }
-    text
 }

@@ -101,3 +101,15 @@ impl Error {
         Self::File { path: path.to_owned(), reason: reason.into() }
     }
 }
+
+/// An error and its sources, on one line.
+#[must_use]
+pub fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(&format!(": {error}"));
+        source = error.source();
+    }
+    text
+}

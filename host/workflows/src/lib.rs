@@ -62,7 +62,7 @@ mod tool;
 pub use cases::{Case, CaseResult, run_cases};
 pub use compile::{Compiler, compile_with_caps};
 pub use effective::Effective;
-pub use error::Error;
+pub use error::{Error, with_sources};
 pub use failed_run::FailedRun;
 pub use grants::{Granted, Grants};
 pub use manifest::{Limits, Manifest, check_name};

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
+use ticket_host::workflow::digest;
 
 use super::error::Error;
 use super::files;
@@ -31,7 +31,7 @@ impl Package {
         let folder = if is_manifest { path.parent().unwrap_or(Path::new(".")) } else { path };
         let manifest = Manifest::read(&folder.join(manifest::FILE))?;
         let component = files::component(&folder.join(&manifest.component))?;
-        let digest: String = Sha256::digest(&component).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = digest(&component);
         match &manifest.sha256 {
             Some(expected) if *expected != digest => {
                 let (name, expected) = (manifest.name.clone(), expected.clone());

@@ -14,7 +14,7 @@ use super::audit::{Audit, Event, Line};
 use super::compile::Compiler;
 use super::effective::Effective;
 use super::entry::Entry;
-use super::error::Error;
+use super::error::{Error, with_sources};
 use super::files;
 use super::grants::{Granted, Grants};
 use super::manifest::{self, Limits, Manifest};
@@ -295,10 +295,7 @@ impl Workflows {
     }
 
     fn refused(&self, name: &str, error: &Error) {
-        let mut reason = error.to_string();
-        if let Error::Load { source, .. } = error {
-            reason = format!("{reason}: {source}");
-        }
+        let reason = with_sources(error);
         let line = Line {
             event: Event::Refused,
             workflow: name,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use ticket_host::workflow::Grant;
-use ticket_workflows::{Case, Effective, Error, Limits, Listed, Manifest, Package, Workflows, run_cases};
+use ticket_workflows::{Case, Effective, Limits, Listed, Manifest, Package, Workflows, run_cases, with_sources};
 
 use super::super::args::{Format, WorkflowAdd};
 use super::super::escape::printable;
@@ -45,22 +45,12 @@ fn shown(listed: &Listed) -> Shown<'_> {
         manifest: listed.manifest.as_ref(),
         granted: effective.map(granted),
         limits: effective.map(|effective| Limits::from(&effective.limits)),
-        problem: listed.problem.as_ref().map(|error| with_sources(error)),
+        problem: listed.problem.as_ref().map(|error| with_sources(&**error)),
     }
 }
 
 fn granted(effective: &Effective) -> Vec<String> {
     effective.grants.iter().map(Grant::to_string).collect()
-}
-
-fn with_sources(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        text.push_str(&format!(": {error}"));
-        source = error.source();
-    }
-    text
 }
 
 /// All workflows.

@@ -6,7 +6,8 @@ use super::error::LoadError;
 use super::limits::COMPONENT_BYTES_MAX;
 
 /// The SHA-256 of a component, in hexadecimal digits.
-pub(super) fn digest(bytes: &[u8]) -> String {
+#[must_use]
+pub fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
