@@ -103,8 +103,8 @@ async fn on_tickets(command: Command, tickets: &Tickets, output: &Output) -> Res
         Command::Close { id, at } => return close(tickets, output, &id, at.at.as_deref()).await,
         Command::Replay { file, from, error_pattern, keep_media, strict, replace, wait: _ } => {
             let reading = replay::reading(from, error_pattern, keep_media);
-            let options = replay::Options { reading, replace, strict };
-            return replay::run(tickets, input::open(&file)?, options, output).await;
+            return replay::run(tickets, input::open(&file)?, replay::Options { reading, replace, strict }, output)
+                .await;
         }
         Command::Export { prefix, after } => return transfer::export(tickets, &prefix, after.as_deref(), output).await,
         Command::Import { file, replace } => {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use ticket_model::field;
+use ticket_model::{field, json};
 use ticket_store::clock::SystemClock;
 use ticket_store::{Condition, Fields, Key, MemoryStore, Store};
 
@@ -48,9 +48,11 @@ impl Draft {
         Ok(self.engine.get_fact(&self.before.id, pointer).await?.value)
     }
 
-    pub(super) async fn last_messages(&mut self, count: u32) -> Result<Vec<String>, Error> {
-        self.put_down().await?;
-        Ok(self.engine.get_messages(&self.before.id, count, None).await?.messages)
+    /// The newest messages, as they are stored, the oldest of them first.
+    pub(super) fn last_messages(&self, count: u32) -> Vec<String> {
+        let messages: Vec<&str> = json::items(&self.after.history).map(Iterator::collect).unwrap_or_default();
+        let first = messages.len().saturating_sub(count as usize);
+        messages[first..].iter().map(|message| (*message).to_owned()).collect()
     }
 
     /// Makes the copy, if it is not there yet.

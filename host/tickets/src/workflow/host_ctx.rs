@@ -131,7 +131,7 @@ impl wit::Host for HostCtx {
 
     async fn last_messages(&mut self, count: u32) -> Result<Vec<String>> {
         let _call = self.enter();
-        Ok(self.draft.last_messages(count).await?)
+        Ok(self.draft.last_messages(count))
     }
 
     async fn last_decision(&mut self) -> Result<String> {
