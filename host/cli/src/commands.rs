@@ -58,11 +58,8 @@ pub(crate) async fn run(command: Command, common: Common, output: &Output) -> Re
 async fn on_tickets(command: Command, tickets: &Tickets, output: &Output) -> Result<(), Failure> {
     let ticket = match command {
         Command::New { id, facts, quiet } => {
-            let changes = match facts {
-                Some(json) => vec![Change::Learn(input::typed(json)?)],
-                None => vec![],
-            };
-            let ticket = tickets.create(id.as_deref(), &changes).await?;
+            let changes = facts.map(|json| input::typed(json).map(Change::Learn)).transpose()?;
+            let ticket = tickets.create(id.as_deref(), changes.as_slice()).await?;
             if quiet {
                 return output.ids(&[ticket.id]);
             }
@@ -103,8 +100,8 @@ async fn on_tickets(command: Command, tickets: &Tickets, output: &Output) -> Res
         Command::Close { id, at } => return close(tickets, output, &id, at.at.as_deref()).await,
         Command::Replay { file, from, error_pattern, keep_media, strict, replace, wait: _ } => {
             let reading = replay::reading(from, error_pattern, keep_media);
-            return replay::run(tickets, input::open(&file)?, replay::Options { reading, replace, strict }, output)
-                .await;
+            let options = replay::Options { reading, replace, strict };
+            return replay::run(tickets, input::open(&file)?, options, output).await;
         }
         Command::Export { prefix, after } => return transfer::export(tickets, &prefix, after.as_deref(), output).await,
         Command::Import { file, replace } => {
