@@ -157,6 +157,10 @@ fn what_a_workflow_says_cannot_write_to_a_terminal() {
     assert!(run.code == Some(2) && run.stderr.contains("hint: `--grant GRANTS` grants it"), "{run:?}");
     let run = user.run(&["workflow", "run", "mia", file, "--format", "table", "--grant", "log"]);
     assert!(run.code == Some(0) && run.stdout.contains("log: \\u{1b}[31mred\\u{7}"), "{run:?}");
+    let audit = fs::read_to_string(user.home().join(".local/state/ticket/workflows/audit.jsonl")).unwrap();
+    let events: Vec<Value> = audit.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<_> = events.iter().map(|line| (&line["event"], &line["workflow"])).collect();
+    assert_eq!(events, [(&"refused".into(), &file.into()), (&"used".into(), &file.into())]);
     fs::write(&path, modules::answering("", &format!("(call $fail {red})"), "")).unwrap();
     let failed = user.run(&["workflow", "run", "mia", file]);
     assert!(failed.code == Some(75) && failed.stderr.contains("`code`: \\u{1b}[31mred\\u{7}"), "{failed:?}");

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use ticket_host::workflow::{Cause, Grants, Run, RunError, RunLimits, Workflow};
-use ticket_host::{Change, Tickets};
+use ticket_host::{Change, Error, Tickets};
 use ticket_tests::RedisServer;
 pub(crate) use ticket_tests::workflows::modules;
 
@@ -114,7 +114,7 @@ async fn a_workflow_may_close_its_ticket() {
     assert_eq!((run.after, run.output.as_str()), (None, "null"));
     assert!(!tickets.exists("t").await.unwrap());
     let gone = tickets.run("t", &workflow, "null").await;
-    assert!(matches!(gone, Err(RunError::Tickets(ticket_host::Error::NotFound(_)))), "{gone:?}");
+    assert!(matches!(gone, Err(RunError::Tickets(Error::NotFound(_)))), "{gone:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -126,6 +126,46 @@ async fn reads_see_what_was_recorded() {
     let run = format!("{say} {say} (block $two (br_if $two (i32.eq (call $count) (i32.const 2))) unreachable)");
     let run = tickets.run("t", &load(modules::component(&run, "")), "null").await.unwrap();
     assert_eq!(run.after.expect("it stays").history, r#"["said","said"]"#);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ticket_that_ends_during_a_run_is_not_made_again() {
+    let tickets = open("memory:").await;
+    tickets.create(Some("t"), &[]).await.unwrap();
+    let closing = tickets.clone();
+    let close = move |_| {
+        let tickets = closing.clone();
+        async move { tickets.close("t", None).await.map(|()| "null".to_owned()).map_err(|error| error.to_string()) }
+    };
+    let call = "(call $tool (i32.const 120) (i32.const 7) (i32.const 16) (i32.const 4) (i32.const 512))";
+    let say = "(call $say (i32.const 32) (i32.const 6) (i32.const 512))";
+    let component = modules::component(&format!("{say} {call}"), "");
+    let workflow = Workflow::load(component, Grants::default().tool("look-up", close), limits()).unwrap();
+    let run = tickets.run("t", &workflow, "null").await;
+    assert!(matches!(run, Err(RunError::Tickets(Error::NotFound(_)))), "{run:?}");
+    assert!(!tickets.exists("t").await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_or_newer_ticket_is_not_given_to_a_workflow() {
+    let server = RedisServer::start(&[]);
+    let tickets = open(&server.url()).await;
+    let workflow = load(modules::component("", ""));
+    for (field, value, is_expected) in [
+        ("version", "9", (|error| matches!(error, Error::UnsupportedVersion(_))) as fn(&Error) -> bool),
+        ("facts", "{", |error| matches!(error, Error::Corrupt(_))),
+    ] {
+        tickets.create(Some("t"), &[]).await.unwrap();
+        let mut client = server.client().await;
+        let _: i64 = redis::cmd("HSET").arg("ticket:t").arg(field).arg(value).query_async(&mut client).await.unwrap();
+        match tickets.run("t", &workflow, "null").await {
+            Err(RunError::Tickets(error)) if is_expected(&error) => {}
+            other => panic!("{field}: {other:?}"),
+        }
+        let kept: String = redis::cmd("HGET").arg("ticket:t").arg(field).query_async(&mut client).await.unwrap();
+        assert_eq!(kept, value);
+        let _: i64 = redis::cmd("DEL").arg("ticket:t").query_async(&mut client).await.unwrap();
+    }
 }
 
 /// Many runs at once on one ticket: each is written once, on the state that it read.

@@ -53,11 +53,11 @@ impl Tickets {
     /// [`RunError`] says why nothing was written. After `Uncertain` of [`RunError::Tickets`] it was written or not.
     pub async fn run(&self, id: &str, workflow: &Workflow, input: &str) -> Result<Run, RunError> {
         check_input(workflow, input)?;
-        let runs_max = workflow.limits().repeats_max + 1;
+        let (runs_max, is_metered) = (workflow.limits().repeats_max + 1, workflow.limits().counts_fuel);
         for attempt in 1..=runs_max {
             let ticket = self.get(id).await?;
             let outside = Outside::live(workflow.grants(), false)?;
-            let ran = run::run(workflow, false, Draft::of(ticket, self.engine()), outside, input).await?;
+            let ran = run::run(workflow, is_metered, Draft::of(ticket, self.engine()), outside, input).await?;
             let revision = Some(&*ran.draft.before.revision);
             let written = match (ran.closes, ran.draft.changes.is_empty()) {
                 (true, _) => self.close(id, revision).await.map(|()| None),

@@ -1,13 +1,16 @@
 //! The audit log: every refusal, and every grant that was given or used, a line of JSON each.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 use ticket_host::clock::{Clock, SystemClock};
+use ticket_host::workflow::{Grant, Run, RunError};
+
+use super::error::{Error, with_sources};
 
 const FILE: &str = "audit.jsonl";
 /// The log before the present one.
@@ -52,17 +55,40 @@ struct Timed<'a> {
     line: &'a Line<'a>,
 }
 
-/// The file, which several processes may append to.
+/// The audit log of a folder, which several processes may append to.
 #[derive(Debug)]
-pub(crate) struct Audit {
+pub struct Audit {
     folder: PathBuf,
     /// One thread appends at a time.
     lock: Mutex<()>,
 }
 
 impl Audit {
-    pub(crate) fn new(folder: &Path) -> Self {
+    /// That of the folder of a registry, which need not be there yet.
+    #[must_use]
+    pub fn new(folder: &Path) -> Self {
         Self { folder: folder.to_owned(), lock: Mutex::new(()) }
+    }
+
+    /// Notes the grants that a run made use of, and those that it lacked.
+    pub fn ran(&self, workflow: &str, sha256: &str, ticket: &str, ran: &Result<Run, RunError>) {
+        let (used, refused) = match ran {
+            Ok(run) => (&run.used, &run.refused),
+            Err(RunError::Aborted(aborted)) => (&aborted.used, &aborted.refused),
+            Err(_) => return,
+        };
+        for (event, grants) in [(Event::Used, used), (Event::Refused, refused)] {
+            if !grants.is_empty() {
+                let grants = grants.iter().map(Grant::to_string).collect();
+                self.note(&Line { event, workflow, sha256, ticket: Some(ticket), grants, reason: None });
+            }
+        }
+    }
+
+    /// Notes that a workflow was refused.
+    pub fn refused(&self, workflow: &str, error: &Error) {
+        let reason = Some(with_sources(error));
+        self.note(&Line { event: Event::Refused, workflow, sha256: "", ticket: None, grants: Vec::new(), reason });
     }
 
     /// Appends a line. A log that cannot be written does not stop a run, and is told of.
@@ -76,6 +102,7 @@ impl Audit {
         let mut text = serde_json::to_vec(&Timed { at_ms: SystemClock.now_ms(), line })?;
         text.push(b'\n');
         let _locked = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
         let path = self.folder.join(FILE);
         if fs::metadata(&path).is_ok_and(|metadata| metadata.len() > BYTES_MAX) {
             fs::rename(&path, self.folder.join(OLD_FILE))?;

@@ -1,7 +1,7 @@
 //! One workflow of a registry: what was read of it, and its component once it is asked for.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ticket_host::workflow::{Images, Workflow};
 
@@ -74,6 +74,16 @@ impl Entry {
     /// Whether both were read from the same.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.manifest == other.manifest && self.granted == other.granted && self.operator == other.operator
+    }
+
+    /// The same, loaded on a thread that may block: an interpreter takes a tenth of a second.
+    pub(crate) async fn loaded(self: &Arc<Self>, images: &Images) -> Result<Workflow, Error> {
+        if let Some(workflow) = &*self.loaded.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(workflow.clone());
+        }
+        let (entry, images) = (Arc::clone(self), images.clone());
+        let loaded = tokio::task::spawn_blocking(move || entry.workflow(&images)).await;
+        loaded.unwrap_or_else(|error| Err(Error::Compile(error.to_string())))
     }
 
     /// The workflow, whose component is compiled: it is loaded when it is first asked for.

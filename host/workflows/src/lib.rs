@@ -59,6 +59,7 @@ mod registry;
 mod schema;
 mod tool;
 
+pub use audit::Audit;
 pub use cases::{Case, CaseResult, run_cases};
 pub use compile::{Compiler, compile_with_caps};
 pub use effective::Effective;

@@ -110,7 +110,7 @@ pub struct Limits {
     /// Time, calls of the host included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_ms: Option<u64>,
-    /// Instructions, about, where they are counted.
+    /// Instructions, about. Where it is said they are counted in every run, else in dry runs and replays.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fuel: Option<u64>,
     /// The output.
@@ -142,9 +142,10 @@ impl Limits {
     #[must_use]
     pub fn over(&self, base: &RunLimits) -> RunLimits {
         let time = self.time_ms.map_or(base.time_max, Duration::from_millis);
-        base.memory_bytes_max(self.memory_bytes.unwrap_or(base.memory_bytes_max))
+        let limits = self.fuel.map_or(*base, |fuel| base.fuel_max(fuel));
+        limits
+            .memory_bytes_max(self.memory_bytes.unwrap_or(base.memory_bytes_max))
             .time_max(time)
-            .fuel_max(self.fuel.unwrap_or(base.fuel_max))
             .output_bytes_max(self.output_bytes.unwrap_or(base.output_bytes_max))
             .log_max(self.log_lines.unwrap_or(base.log_lines_max), self.log_bytes.unwrap_or(base.log_bytes_max))
             .repeats_max(self.repeats.unwrap_or(base.repeats_max))

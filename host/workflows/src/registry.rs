@@ -1,6 +1,6 @@
 //! [`Workflows`]: the workflows of a folder.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use super::audit::{Audit, Event, Line};
 use super::compile::Compiler;
 use super::effective::Effective;
 use super::entry::Entry;
-use super::error::{Error, with_sources};
+use super::error::Error;
 use super::files;
 use super::grants::{Granted, Grants};
 use super::manifest::{self, Limits, Manifest};
@@ -104,7 +104,7 @@ impl Workflows {
             let slot = match read {
                 Ok(entry) => Slot { entry: Some(entry), problem: None },
                 Err(error) => {
-                    self.refused(&name, &error);
+                    self.audit.refused(&name, &error);
                     Slot { entry: old, problem: Some(Arc::new(error)) }
                 }
             };
@@ -124,7 +124,7 @@ impl Workflows {
         let granted = match self.checked(package, grants, limits).await {
             Ok(granted) => granted,
             Err(error) => {
-                self.refused(&manifest.name, &error);
+                self.audit.refused(&manifest.name, &error);
                 self.drop_images(digest)?;
                 return Err(error);
             }
@@ -206,7 +206,7 @@ impl Workflows {
         if let Some((defects, for_)) = entry.backoff.suspended() {
             return Err(Error::Suspended { name: name.to_owned(), defects, for_ });
         }
-        let ran = tickets.run(id, &entry.workflow(&self.images)?, input).await;
+        let ran = tickets.run(id, &entry.loaded(&self.images).await?, input).await;
         self.ended(&entry, id, &ran);
         Ok(ran?)
     }
@@ -216,7 +216,7 @@ impl Workflows {
     /// # Errors
     /// As [`Workflows::run`], without the back-off.
     pub async fn dry_run(&self, tickets: &Tickets, id: &str, name: &str, input: &str) -> Result<Run, Error> {
-        let workflow = self.entry(name)?.workflow(&self.images)?;
+        let workflow = self.entry(name)?.loaded(&self.images).await?;
         Ok(tickets.dry_run(id, &workflow, input).await?)
     }
 
@@ -260,51 +260,23 @@ impl Workflows {
 
     /// Takes note of how a run ended.
     fn ended(&self, entry: &Entry, id: &str, ran: &Result<Run, RunError>) {
-        let none = BTreeSet::new();
-        let (used, refused, cause) = match ran {
-            Ok(run) => (&run.used, &run.refused, None),
-            Err(RunError::Aborted(aborted)) => (&aborted.used, &aborted.refused, Some(&aborted.cause)),
-            Err(_) => (&none, &none, None),
+        let (name, digest) = (&entry.manifest.name, &entry.digest);
+        self.audit.ran(name, digest, id, ran);
+        let defect = match ran {
+            Ok(_) => None,
+            Err(RunError::Aborted(aborted)) => Some(&aborted.cause).filter(|cause| cause.is_defect()),
+            Err(_) => return,
         };
-        let line = |event, grants: &BTreeSet<Grant>, reason| Line {
-            event,
-            workflow: &entry.manifest.name,
-            sha256: &entry.digest,
-            ticket: Some(id),
-            grants: grants.iter().map(Grant::to_string).collect(),
-            reason,
-        };
-        for (event, grants) in [(Event::Used, used), (Event::Refused, refused)] {
-            if !grants.is_empty() {
-                self.audit.note(&line(event, grants, None));
-            }
-        }
-        if ran.is_err() && cause.is_none() {
-            return;
-        }
-        let defect = cause.filter(|cause| cause.is_defect());
         if let Some(suspension) = entry.backoff.ended(defect.is_some()) {
             let reason = defect.map(|defect| format!("for {} ms: {defect}", suspension.as_millis()));
-            tracing::warn!(workflow = entry.manifest.name, ?reason, "a workflow is suspended");
-            self.audit.note(&line(Event::Suspended, &none, reason));
+            tracing::warn!(workflow = name, ?reason, "a workflow is suspended");
+            let (event, grants) = (Event::Suspended, Vec::new());
+            self.audit.note(&Line { event, workflow: name, sha256: digest, ticket: Some(id), grants, reason });
         }
     }
 
     fn note(&self, event: Event, workflow: &str, sha256: &str, grants: Vec<String>) {
         self.audit.note(&Line { event, workflow, sha256, ticket: None, grants, reason: None });
-    }
-
-    fn refused(&self, name: &str, error: &Error) {
-        let reason = with_sources(error);
-        let line = Line {
-            event: Event::Refused,
-            workflow: name,
-            sha256: "",
-            ticket: None,
-            grants: Vec::new(),
-            reason: Some(reason),
-        };
-        self.audit.note(&line);
     }
 
     fn slot(&self, name: &str) -> Option<Slot> {

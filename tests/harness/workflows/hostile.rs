@@ -2,7 +2,7 @@
 
 use ticket_host::workflow::Cause;
 
-use super::modules::{answering, component, with_memory};
+use super::modules::{answering, component, in_utf16, with_memory};
 
 /// How a run of a hostile workflow ends.
 pub type Ends = fn(&Cause) -> bool;
@@ -21,6 +21,8 @@ pub struct Kind {
 
 /// Records a message.
 pub const SAY: &str = "(call $say (i32.const 32) (i32.const 6) (i32.const 512))";
+/// Asks for all messages.
+const ALL: &str = "(call $messages (i32.const -1) (i32.const 512))";
 const FACTS: &str = "(call $facts (i32.const 512))";
 
 fn kind(name: &'static str, component: Vec<u8>, ends: Ends) -> Kind {
@@ -61,6 +63,11 @@ fn without_end() -> Vec<Kind> {
     let recursion = "(func $deeper (param i64) (result i64)
         (i64.add (i64.const 1) (call $deeper (i64.add (local.get 0) (i64.const 1)))))";
     let many = format!("(loop $again {SAY} (br $again))");
+    let ten_thousand = format!(
+        "(local $i i32) (loop $again {SAY}
+            (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 10000))))
+        unreachable"
+    );
     vec![
         endless("a loop without end", component(forever, ""), over_time),
         endless(
@@ -72,6 +79,14 @@ fn without_end() -> Vec<Kind> {
             over_time(error) || over_memory(error) || trapped(error)
         }),
         endless("changes without end", component(&many, ""), over_time),
+        endless("ten thousand changes, and a trap", component(&ten_thousand, ""), |cause| {
+            over_time(cause) || trapped(cause)
+        }),
+        endless(
+            "all messages without end",
+            component(&format!("{SAY} (loop $again {ALL} (br $again))"), ""),
+            |cause| over_time(cause) || over_memory(cause) || trapped(cause),
+        ),
         kind("deep recursion", component("(drop (call $deeper (i64.const 0)))", recursion), trapped),
     ]
 }
@@ -110,6 +125,11 @@ fn too_much() -> Vec<Kind> {
                 unreachable",
                 "",
             ),
+            trapped,
+        ),
+        kind(
+            "a text with half a surrogate pair",
+            in_utf16("(call $say (i32.const 128) (i32.const 3) (i32.const 512))"),
             trapped,
         ),
         kind(

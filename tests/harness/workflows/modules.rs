@@ -17,6 +17,7 @@ const LAYOUT: &str = r#"
     (data (i32.const 96) "\1b[31mred\07")
     (data (i32.const 112) "\ff\fe")
     (data (i32.const 120) "look-up")
+    (data (i32.const 128) "\22\00\00\d8\22\00")
 "#;
 
 /// The component of a module whose `run` does this before it answers `null` and keeps the ticket alive. `more` are further
@@ -110,15 +111,29 @@ fn text(run: &str, answer: &str, more: &str) -> String {
     )
 }
 
+/// The component of a module whose texts are UTF-16.
+///
+/// # Panics
+/// If the module is not valid, with its text.
+#[must_use]
+pub fn in_utf16(run: &str) -> Vec<u8> {
+    let module = module(run, "(call $reply (i32.const 16) (i32.const 2) (i32.const 0))", "");
+    encoded(&module, "workflow", StringEncoding::UTF16).expect("a component")
+}
+
 /// A component of a module, for this world of the package.
 ///
 /// # Errors
 /// If the module has not the imports and exports of the world.
 pub fn encode(module: &[u8], world: &str) -> anyhow::Result<Vec<u8>> {
+    encoded(module, world, StringEncoding::UTF8)
+}
+
+fn encoded(module: &[u8], world: &str, encoding: StringEncoding) -> anyhow::Result<Vec<u8>> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(Path::new(WIT))?;
     let world = resolve.select_world(&[package], Some(world))?;
     let mut module = module.to_vec();
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
+    embed_component_metadata(&mut module, &resolve, world, encoding)?;
     ComponentEncoder::default().module(&module)?.validate(true).encode()
 }

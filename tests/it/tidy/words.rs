@@ -78,6 +78,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("host/cli/src/state_folder.rs", "home"),
     ("tests/it/command.rs", "home"),
     ("tests/it/transfer_command.rs", "home"),
+    ("tests/it/workflow_command.rs", "home"),
     ("tests/it/workflow_registry.rs", "home"),
     ("tests/it/fallback_command.rs", "home unsaved"),
     ("tests/harness/program.rs", "home"),

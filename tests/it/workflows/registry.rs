@@ -161,6 +161,18 @@ async fn output_that_breaks_its_schema_is_not_written() {
 }
 
 #[tokio::test]
+async fn instructions_are_counted_where_a_manifest_limits_them() {
+    let registry = Registry::new().await;
+    let forever = component("(loop $again (br $again))", "");
+    registry.add(&forever, "[limits]\nfuel = 100000\n", &[]).await.unwrap();
+    let failed = registry.run().await.unwrap_err().to_string();
+    assert_eq!(failed, "the workflow used more than 100000 fuel");
+    registry.add(&forever, "", &[]).await.unwrap();
+    let failed = registry.run().await.unwrap_err().to_string();
+    assert_eq!(failed, "the workflow ran longer than 250 ms");
+}
+
+#[tokio::test]
 async fn a_component_is_compiled_once_and_read_with_care() {
     let registry = Registry::new().await;
     registry.add(&component(SAY, ""), "", &[]).await.unwrap();

@@ -90,12 +90,16 @@ pub(crate) struct WorkflowRun {
 pub(crate) struct WorkflowAdd {
     /// A folder with the manifest workflow.toml and the component that it names
     pub(crate) folder: PathBuf,
-    /// What it may import besides its ticket, of what its manifest asks for: log, clock, random, wasi-stubs, tool:NAME
-    /// [default: what this very component was granted before, else nothing]
-    #[arg(long, value_name = "GRANTS", value_delimiter = ',')]
+    /// What it may import besides its ticket, of what its manifest asks for
+    ///
+    /// log, clock, random, wasi-stubs or tool:NAME, separated by commas. Unless given, what the same component was
+    /// granted before, else nothing.
+    #[arg(long, verbatim_doc_comment, value_name = "GRANTS", value_delimiter = ',')]
     pub(crate) grant: Option<Vec<Grant>>,
-    /// What it may take, where that is less than its manifest says, for example time_ms=100,memory_bytes=4194304
-    #[arg(long, value_name = "LIMITS", value_parser = limits, requires = "grant")]
+    /// What it may take, with `--grant`: less than its manifest says
+    ///
+    /// For example time_ms=100,memory_bytes=4194304. `ticket workflow inspect` shows all names.
+    #[arg(long, verbatim_doc_comment, value_name = "LIMITS", value_parser = limits, requires = "grant")]
     pub(crate) limit: Option<ticket_workflows::Limits>,
 }
 

@@ -59,7 +59,7 @@ pub(super) fn list(workflows: &Workflows, output: &Output) -> Result<(), Failure
     if output.format() == Format::Json {
         return listed.iter().try_for_each(|listed| output.json(&shown(listed)));
     }
-    let mut table = render::headed(&["name", "version", "component", "granted", "what it does"]);
+    let mut table = render::headed(&["name", "version", "sha256", "granted", "what it does"]);
     for listed in &listed {
         let shown = shown(listed);
         let manifest = shown.manifest;

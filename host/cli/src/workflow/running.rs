@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ticket_host::Tickets;
 use ticket_host::workflow::{Aborted, Grant, Grants, Run, RunError, RunLimits, Workflow};
-use ticket_workflows::{Error, FailedRun, Limits, Operator, Workflows};
+use ticket_workflows::{Audit, Error, FailedRun, Limits, Operator, Workflows};
 
 use super::super::args::WorkflowRun;
 use super::super::escape::printable;
@@ -20,7 +20,7 @@ enum Runnable {
     /// Of the registry.
     Registered(Workflows, String),
     /// Of a file.
-    File(String, Workflow),
+    File { file: String, workflow: Workflow, audit: Option<Audit> },
 }
 
 /// Runs a workflow on a ticket of the store.
@@ -85,23 +85,37 @@ impl Runnable {
             }
             return Ok(Self::Registered(folder::open(folder).await?, typed));
         }
-        // Without a folder there is neither a tool nor a ceiling.
-        let operator =
-            folder::path(folder).map_or_else(|_| Ok(Operator::default()), |folder| Operator::read(&folder))?;
+        // Without a folder there is neither a tool nor a ceiling, and no audit log.
+        let folder = folder::path(folder).ok();
+        let operator = folder.as_deref().map_or_else(|| Ok(Operator::default()), Operator::read)?;
+        let audit = folder.as_deref().map(Audit::new);
         let grants = operator.grants(grant);
         let grants =
             grants.map_err(|tool| Failure::Input(format!("there is no tool `{tool}`: operator.toml has none")))?;
         let limits = RunLimits::default().intersect(&operator.ceiling());
-        let workflow = load(&typed, grants, limits)?;
-        Ok(Self::File(typed, workflow))
+        match load(&typed, grants, limits) {
+            Ok(workflow) => Ok(Self::File { file: typed, workflow, audit }),
+            Err(failure) => {
+                if let (Failure::Workflows(error), Some(audit)) = (&failure, &audit) {
+                    audit.refused(&typed, error);
+                }
+                Err(failure)
+            }
+        }
     }
 
     async fn run(&self, tickets: &Tickets, id: &str, input: &str, is_dry: bool) -> Result<Run, Error> {
         match (self, is_dry) {
             (Self::Registered(workflows, name), false) => workflows.run(tickets, id, name, input).await,
             (Self::Registered(workflows, name), true) => workflows.dry_run(tickets, id, name, input).await,
-            (Self::File(_, workflow), false) => Ok(tickets.run(id, workflow, input).await?),
-            (Self::File(_, workflow), true) => Ok(tickets.dry_run(id, workflow, input).await?),
+            (Self::File { file, workflow, audit }, false) => {
+                let ran = tickets.run(id, workflow, input).await;
+                if let Some(audit) = audit {
+                    audit.ran(file, workflow.digest(), id, &ran);
+                }
+                Ok(ran?)
+            }
+            (Self::File { workflow, .. }, true) => Ok(tickets.dry_run(id, workflow, input).await?),
         }
     }
 
@@ -109,7 +123,7 @@ impl Runnable {
     fn keep(&self, aborted: &Aborted, input: &str, grant: &[Grant]) {
         let Some(folder) = state_folder::failed_runs() else { return };
         let failed = match self {
-            Self::File(file, workflow) => {
+            Self::File { file, workflow, .. } => {
                 let grants = grant.iter().map(ToString::to_string).collect();
                 FailedRun::of(aborted, file, workflow.digest(), input, grants, Limits::from(workflow.limits()))
             }

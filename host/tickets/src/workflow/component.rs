@@ -14,6 +14,7 @@ use super::host_ctx::HostCtx;
 use super::images::Images;
 use super::limits::RunLimits;
 use super::machine::{self, Compiled, SLOTS_MAX};
+use crate::error::Error;
 
 const TICKET: &str = "agent:workflow/ticket@0.1.0";
 const LOG: &str = "agent:workflow/log@0.1.0";
@@ -123,6 +124,16 @@ impl Workflow {
 
     pub(super) fn contract(&self) -> Option<&dyn Contract> {
         self.contract.as_deref()
+    }
+
+    /// Loads or compiles what is not there yet, on a thread that may block.
+    pub(super) async fn make_ready(&self, metered: bool) -> Result<(), Error> {
+        if !metered || self.loaded.metered.get().is_some() {
+            return Ok(());
+        }
+        let workflow = self.clone();
+        let compiled = tokio::task::spawn_blocking(move || workflow.runnable(true).map(drop)).await;
+        compiled.map_err(Error::internal)?.map_err(Error::internal)
     }
 
     pub(super) fn runnable(&self, metered: bool) -> Result<&Runnable, LoadError> {

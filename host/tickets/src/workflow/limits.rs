@@ -19,6 +19,8 @@ pub struct RunLimits {
     pub time_max: Duration,
     /// Instructions, about, where they are counted: 10,000 to 1,000 million, 50 million by default.
     pub fuel_max: u64,
+    /// Whether instructions are counted in every run, and not in dry runs and replays alone: it takes a few percent.
+    pub counts_fuel: bool,
     /// Bytes of the output: 16 to 1 MiB, 64 KiB by default.
     pub output_bytes_max: usize,
     /// Bytes of the log: up to 1 MiB, 16 KiB by default.
@@ -35,6 +37,7 @@ impl Default for RunLimits {
             memory_bytes_max: 16 * MIB,
             time_max: Duration::from_millis(250),
             fuel_max: 50_000_000,
+            counts_fuel: false,
             output_bytes_max: 64 * 1024,
             log_bytes_max: 16 * 1024,
             log_lines_max: 64,
@@ -51,6 +54,7 @@ impl RunLimits {
             memory_bytes_max: MEMORY_BYTES_CEILING,
             time_max: TIME_CEILING,
             fuel_max: 1_000_000_000,
+            counts_fuel: false,
             output_bytes_max: MIB,
             log_bytes_max: MIB,
             log_lines_max: 10_000,
@@ -72,10 +76,10 @@ impl RunLimits {
         self
     }
 
-    /// Instructions, about, where they are counted.
+    /// Instructions, about; they are counted in every run then.
     #[must_use]
     pub fn fuel_max(mut self, fuel: u64) -> Self {
-        self.fuel_max = fuel;
+        (self.fuel_max, self.counts_fuel) = (fuel, true);
         self
     }
 
@@ -107,6 +111,7 @@ impl RunLimits {
             memory_bytes_max: self.memory_bytes_max.min(other.memory_bytes_max),
             time_max: self.time_max.min(other.time_max),
             fuel_max: self.fuel_max.min(other.fuel_max),
+            counts_fuel: self.counts_fuel || other.counts_fuel,
             output_bytes_max: self.output_bytes_max.min(other.output_bytes_max),
             log_bytes_max: self.log_bytes_max.min(other.log_bytes_max),
             log_lines_max: self.log_lines_max.min(other.log_lines_max),

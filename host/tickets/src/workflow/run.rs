@@ -68,6 +68,7 @@ pub(super) async fn run(
     outside: Outside,
     input: &str,
 ) -> Result<Ran, RunError> {
+    workflow.make_ready(is_metered).await?;
     let (runnable, limits) = (workflow.runnable(is_metered).map_err(Error::internal)?, workflow.limits());
     let _slot = match runnable.slots {
         Some(slots) => Some(slots.acquire().await.map_err(Error::internal)?),
